@@ -1,0 +1,156 @@
+"""Make an answer: prompt, stream, citations, checks. The one way in for chat, API and commands."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from typing import Any, Literal, TypeAlias, get_args
+
+from chatapp.answering.assembly import AnswerAssembly
+from chatapp.answering.check import check_sentence
+from chatapp.answering.events import Answer, AnswerEvent, Partial
+from chatapp.answering.prompt import build_messages, fit_to_window, label_passages
+from knowledge.errors import KnowledgeError
+from knowledge.llm import Delta as ModelDelta
+from knowledge.llm import Finish, Message, ModelSettings, StreamEvent, Usage, estimate_usage
+from knowledge.types import Passage, Turn
+
+__all__ = ["CitationMode", "answer", "no_answer_text"]
+
+CitationMode: TypeAlias = Literal["off", "mark"]
+StreamFunction: TypeAlias = Callable[[ModelSettings, Sequence[Message]], AsyncIterator[StreamEvent]]
+
+
+async def answer(
+    *,
+    question: str,
+    passages: Sequence[Passage],
+    model: ModelSettings,
+    history: Sequence[Turn] = (),
+    system_prompt: str | None = None,
+    citation_mode: str = "mark",
+    today: str | None = None,
+    searched: Sequence[str] = (),
+    should_stop: Callable[[], bool] | None = None,
+    stream_fn: StreamFunction | None = None,
+) -> AsyncGenerator[AnswerEvent, None]:
+    """Yield the events of one answer; the last one is the ``Answer``.
+
+    Without passages the model is not called. ``searched`` names the places for the reply of that
+    case. ``should_stop`` is asked before each piece; the answer then ends with finish ``stopped``.
+
+    :raises ValueError: the citation mode is not known.
+    :raises LanguageModelError: the model failed; a ``Partial`` with what had come was yielded before.
+    """
+    if citation_mode not in get_args(CitationMode):
+        raise ValueError(f"citation mode {citation_mode!r} is not one of {', '.join(get_args(CitationMode))}")
+    if not passages:
+        for event in _without_passages(question, searched):
+            yield event
+        return
+    fitting, turns = fit_to_window(
+        question=question,
+        passages=passages,
+        history=history,
+        system_prompt=system_prompt,
+        context_window=model.context_window,
+        max_output_tokens=model.max_output_tokens,
+    )
+    labelled = label_passages(fitting)
+    messages = build_messages(
+        question=question, passages=labelled, history=turns, system_prompt=system_prompt, today=today
+    )
+    assembly = AnswerAssembly(
+        question=question, passages=labelled, checker=check_sentence if citation_mode == "mark" else None
+    )
+    run = _Run(stream_fn or _default_stream(), model, messages, assembly, should_stop)
+    events = run.events()
+    try:
+        async for event in events:
+            yield event
+    finally:
+        await events.aclose()
+
+
+def no_answer_text(*, question: str, searched: Sequence[str] = ()) -> str:
+    """Return the reply when the search found nothing: what was searched, and nothing made up."""
+    asked = " ".join(question.split())
+    asked = asked if len(asked) <= 200 else asked[:199].rstrip() + "…"
+    where = f" Searched: {', '.join(searched)}." if searched else ""
+    return f"Nothing was found in the documents you may read for “{asked}”.{where}"
+
+
+def _without_passages(question: str, searched: Sequence[str]) -> list[AnswerEvent]:
+    assembly = AnswerAssembly(question=question, passages=(), checker=check_sentence)
+    assembly.no_answer = True
+    text = no_answer_text(question=question, searched=searched)
+    events = [*assembly.feed(text), *assembly.finish()]
+    usage = Usage(prompt_tokens=0, completion_tokens=0, estimated=False)
+    return [*events, assembly.answer(usage=usage, finish="no_passages", messages=())]
+
+
+def _default_stream() -> StreamFunction:
+    from knowledge.llm import stream
+
+    return stream
+
+
+class _Run:
+    """One call to the model, from its first piece to the record of the answer."""
+
+    def __init__(
+        self,
+        stream_fn: StreamFunction,
+        model: ModelSettings,
+        messages: list[dict[str, str]],
+        assembly: AnswerAssembly,
+        should_stop: Callable[[], bool] | None,
+    ) -> None:
+        self._stream = stream_fn(model, messages)
+        self._messages = messages
+        self._assembly = assembly
+        self._should_stop = should_stop or (lambda: False)
+        self._usage: Usage | None = None
+        self._finish = ""
+
+    async def events(self) -> AsyncGenerator[AnswerEvent, None]:
+        try:
+            async for item in self._stream:
+                if self._should_stop():
+                    self._finish = "stopped"
+                    break
+                for event in self._take(item):
+                    yield event
+                if self._assembly.is_full:
+                    self._finish = "answer_limit"
+                    break
+        except KnowledgeError:
+            self._finish = "interrupted"
+            for event in self._assembly.finish():
+                yield event
+            yield Partial(self._answer())
+            raise
+        finally:
+            await _close(self._stream)
+        for event in self._assembly.finish():
+            yield event
+        yield self._answer()
+
+    def _take(self, item: StreamEvent) -> list[AnswerEvent]:
+        if isinstance(item, ModelDelta):
+            return list(self._assembly.feed(item.text))
+        if isinstance(item, Finish):
+            self._finish = item.reason
+        else:
+            self._usage = item
+        return []
+
+    def _answer(self) -> Answer:
+        usage = self._usage or estimate_usage(self._messages, self._assembly.raw_output)
+        return self._assembly.answer(usage=usage, finish=self._finish, messages=self._messages)
+
+
+async def _close(stream: Any) -> None:
+    """Close a stream that was left early, so that the model's server sees it and stops."""
+    close = getattr(stream, "aclose", None)
+    if close is not None:
+        await close()

@@ -1,0 +1,84 @@
+"""The HTTP API: routers put together, errors as RFC 9457 problem documents."""
+
+from __future__ import annotations
+
+import json
+import logging
+from http import HTTPStatus
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse
+from ninja import NinjaAPI
+from ninja.errors import AuthenticationError, HttpError, ValidationError
+
+from chatapp.accounts.api import router as me
+from chatapp.accounts.auth import KeyAuth, PageAuth
+from chatapp.accounts.ratelimit import TooManyRequests
+from chatapp.conversations import api as conversations
+from chatapp.conversations.completions import router as completions
+from knowledge.documents import api as knowledge_api
+from knowledge.errors import KnowledgeError
+
+logger = logging.getLogger(__name__)
+
+api = NinjaAPI(
+    title="Footnote",
+    version="1",
+    description="Documents in, answers out; every citation reproduces its words.",
+    auth=[KeyAuth(), PageAuth()],
+    docs_url=None,  # the documentation page of the library loads scripts from elsewhere
+    urls_namespace="api",
+)
+api.add_router("/knowledge-bases", knowledge_api.bases)
+api.add_router("/documents", knowledge_api.documents)
+api.add_router("/search", knowledge_api.search)
+api.add_router("/chat/completions", completions)
+api.add_router("/conversations", conversations.conversations)
+api.add_router("/runs", conversations.runs)
+api.add_router("/assistants", conversations.assistants)
+api.add_router("/models", conversations.models)
+api.add_router("/me", me)
+
+
+def problem(status: int, *, code: str, detail: str, **more: Any) -> HttpResponse:
+    """Return an RFC 9457 problem document."""
+    body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "code": code, "detail": detail}
+    return HttpResponse(json.dumps({**body, **more}), status=status, content_type="application/problem+json")
+
+
+@api.exception_handler(KnowledgeError)
+def on_knowledge_error(request: HttpRequest, error: KnowledgeError) -> HttpResponse:
+    response = problem(error.status, code=error.code, detail=error.message)
+    if isinstance(error, TooManyRequests):
+        response["Retry-After"] = str(error.retry_after)
+    return response
+
+
+@api.exception_handler(ValidationError)
+def on_validation_error(request: HttpRequest, error: ValidationError) -> HttpResponse:
+    fields = [{"field": ".".join(str(part) for part in e["loc"]), "message": e["msg"]} for e in error.errors]
+    return problem(422, code="invalid_request", detail="The request is not as the interface expects it.", errors=fields)
+
+
+@api.exception_handler(AuthenticationError)
+def on_authentication_error(request: HttpRequest, error: AuthenticationError) -> HttpResponse:
+    response = problem(401, code="not_authenticated", detail="A valid API key or a signed-in session is needed.")
+    response["WWW-Authenticate"] = "Bearer"
+    return response
+
+
+@api.exception_handler(HttpError)
+def on_http_error(request: HttpRequest, error: HttpError) -> HttpResponse:
+    code = getattr(error, "code", HTTPStatus(error.status_code).name.lower())
+    return problem(error.status_code, code=code, detail=str(error))
+
+
+@api.exception_handler(Http404)
+def on_missing(request: HttpRequest, error: Http404) -> HttpResponse:
+    return problem(404, code="not_found", detail="Not found.")
+
+
+@api.exception_handler(Exception)
+def on_unexpected(request: HttpRequest, error: Exception) -> HttpResponse:
+    logger.error("Unexpected error on %s", request.path, exc_info=error)
+    return problem(500, code="unexpected", detail="Something went wrong here. The error was recorded.")

@@ -1,0 +1,56 @@
+"""Permission-checked fetches: a conversation and its runs belong to one person in one tenant."""
+
+from __future__ import annotations
+
+from django.db.models import QuerySet
+
+from chatapp.conversations.models import AnswerRun, Assistant, Conversation
+from knowledge.documents.access import as_uuid
+from knowledge.errors import NotFound
+from knowledge.tenants.access import Actor
+
+
+class ConversationNotFound(NotFound):
+    default_message = "No such conversation."
+
+
+class RunNotFound(NotFound):
+    default_message = "No such answer."
+
+
+class AssistantNotFound(NotFound):
+    default_message = "No such assistant."
+
+
+def visible_conversations(*, actor: Actor) -> QuerySet[Conversation]:
+    return Conversation.objects.filter(tenant_id=actor.tenant_id, user_id=actor.user_id)
+
+
+def access_conversation(*, actor: Actor, pk: object) -> Conversation:
+    """:raises ConversationNotFound: it does not exist or is somebody else's."""
+    parsed = as_uuid(pk)
+    found = visible_conversations(actor=actor).filter(pk=parsed).first() if parsed else None
+    if found is None:
+        raise ConversationNotFound
+    return found
+
+
+def access_run(*, actor: Actor, pk: object) -> AnswerRun:
+    """:raises RunNotFound: it does not exist or belongs to somebody else's conversation."""
+    parsed = as_uuid(pk)
+    rows = AnswerRun.objects.filter(
+        tenant_id=actor.tenant_id, conversation__tenant_id=actor.tenant_id, conversation__user_id=actor.user_id
+    )
+    found = rows.filter(pk=parsed).first() if parsed else None
+    if found is None:
+        raise RunNotFound
+    return found
+
+
+def access_assistant(*, actor: Actor, slug: str) -> Assistant:
+    """:raises AssistantNotFound: the tenant has none of that name."""
+    rows = Assistant.objects.filter(tenant_id=actor.tenant_id).select_related("language_model")
+    found = rows.filter(slug=slug[:80]).first()
+    if found is None:
+        raise AssistantNotFound
+    return found

@@ -1,0 +1,82 @@
+"""HTTP API: conversations, runs, assistants, models."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest
+from ninja import Router, Schema
+from pydantic import Field
+
+from chatapp.conversations import access, selectors, services
+from chatapp.conversations.models import Assistant
+from chatapp.language_models.models import LanguageModel
+from knowledge.documents import paging
+from knowledge.documents.paging import PageSize
+
+conversations = Router(tags=["conversations"])
+runs = Router(tags=["runs"])
+assistants = Router(tags=["assistants"])
+models = Router(tags=["models"])
+
+
+class Rename(Schema):
+    title: str = Field(min_length=1, max_length=200)
+
+
+def _row(conversation: Any) -> dict[str, Any]:
+    return {"id": str(conversation.pk), "title": conversation.title, "updated": conversation.updated}
+
+
+@conversations.get("", response=dict[str, Any])
+def list_conversations(request: HttpRequest, cursor: str | None = None, limit: PageSize = 50) -> dict[str, Any]:
+    rows = access.visible_conversations(actor=request.actor)  # type: ignore[attr-defined]
+    found, following = paging.page(rows, field="updated", cursor=cursor, limit=limit)
+    return {"items": [_row(c) for c in found], "next_cursor": following}
+
+
+@conversations.get("/{conversation_id}", response=dict[str, Any])
+def get_conversation(request: HttpRequest, conversation_id: str) -> dict[str, Any]:
+    found = access.access_conversation(actor=request.actor, pk=conversation_id)  # type: ignore[attr-defined]
+    return selectors.conversation_detail(found)
+
+
+@conversations.patch("/{conversation_id}", response=dict[str, Any])
+def rename(request: HttpRequest, conversation_id: str, data: Rename) -> dict[str, Any]:
+    found = access.access_conversation(actor=request.actor, pk=conversation_id)  # type: ignore[attr-defined]
+    return _row(services.rename_conversation(conversation=found, title=data.title))
+
+
+@conversations.delete("/{conversation_id}", response={204: None})
+def delete(request: HttpRequest, conversation_id: str) -> Any:
+    found = access.access_conversation(actor=request.actor, pk=conversation_id)  # type: ignore[attr-defined]
+    services.delete_conversation(conversation=found)
+    return 204, None
+
+
+@runs.get("/{run_id}", response=dict[str, Any])
+def get_run(request: HttpRequest, run_id: str) -> dict[str, Any]:
+    return selectors.run_detail(access.access_run(actor=request.actor, pk=run_id))  # type: ignore[attr-defined]
+
+
+@assistants.get("", response=dict[str, Any])
+def list_assistants(request: HttpRequest) -> dict[str, Any]:
+    rows = Assistant.objects.filter(tenant_id=request.actor.tenant_id).select_related("language_model")  # type: ignore[attr-defined]
+    items = [
+        {
+            "slug": row.slug,
+            "name": row.name,
+            "answer_mode": row.answer_mode,
+            "citation_mode": row.citation_mode,
+            "model": row.language_model.slug if row.language_model else None,
+        }
+        for row in rows.order_by("name")
+    ]
+    return {"items": items, "next_cursor": None}
+
+
+@models.get("", response=dict[str, Any])
+def list_models(request: HttpRequest) -> dict[str, Any]:
+    rows = LanguageModel.objects.filter(tenant_id=request.actor.tenant_id).order_by("name")  # type: ignore[attr-defined]
+    items = [{"slug": r.slug, "name": r.name, "model": r.model, "context_window": r.context_window} for r in rows]
+    return {"items": items, "next_cursor": None}

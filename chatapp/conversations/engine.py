@@ -1,0 +1,258 @@
+"""One run from question to stored answer, as numbered events."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import asdict, replace
+from typing import Any
+
+from django.utils import timezone
+
+from chatapp import answering
+from chatapp.answering import Answer, CitationUsed, Delta, LabelledPassage, Partial, SentenceChecked
+from chatapp.conversations import services
+from chatapp.conversations.citations import citation_row
+from chatapp.conversations.database import in_thread
+from chatapp.conversations.events import RunLog
+from chatapp.conversations.models import AnswerRun
+from chatapp.conversations.services import Outcome, StartedRun
+from knowledge import llm
+from knowledge.documents.searching import search
+from knowledge.errors import KnowledgeError, LanguageModelError
+from knowledge.llm import Finish, Message, ModelSettings, StreamEvent
+from knowledge.types import Passage, Query, RetrievalResult
+
+logger = logging.getLogger(__name__)
+
+FLUSH_SECONDS = 0.04
+PASSAGES = 8
+INTERRUPTED = "The answer was interrupted because the server stopped. Ask again to get a complete answer."
+UNEXPECTED = "Something went wrong while this was answered."
+
+
+class Engine:
+    """Executes one run. ``stop`` ends it as asked for, ``interrupt`` because the process ends."""
+
+    def __init__(self, started: StartedRun, *, arrived: float) -> None:
+        self.started = started
+        self.log = RunLog(str(started.run.pk))
+        self._arrived = arrived
+        self._timings: dict[str, float] = {}
+        self._pending: list[str] = []
+        self._flushed = 0.0
+        self._storing: asyncio.Task[None] | None = None
+        self._partial: Answer | None = None
+        self._ended_by = ""  # "stopped" or "interrupted"
+        self._pieces: asyncio.Queue[StreamEvent | BaseException | None] = asyncio.Queue()
+
+    def stop(self) -> None:
+        """End the answer where it is; what was shown stays."""
+        self._end("stopped")
+
+    def interrupt(self) -> None:
+        """End the answer because the process ends."""
+        self._end("interrupted")
+
+    def _end(self, reason: str) -> None:
+        # None in the queue ends the model's stream, whether it has begun or not.
+        if not self._ended_by:
+            self._ended_by = reason
+            self._pieces.put_nowait(None)
+
+    async def execute(self) -> None:
+        """Answer the question; whatever happens, the run ends with ``answer.done`` or ``run.error``."""
+        try:
+            await self._begin()
+            answer = await self._answer()
+            if self._ended_by == "interrupted":
+                await self._fail("interrupted", INTERRUPTED, retry=True, answer=answer)
+            else:
+                await self._finish(answer)
+        except KnowledgeError as error:
+            await self._fail(error.code, error.message, retry=not error.permanent, answer=self._partial)
+        except Exception:  # boundary of the run: the reader gets words, the log gets the trace
+            logger.exception("Run %s failed", self.log.run)
+            await self._fail("unexpected", UNEXPECTED, retry=True, answer=self._partial)
+
+    async def _begin(self) -> None:
+        run = self.started.run
+        await self.log.emit(
+            "run.started",
+            conversation=str(run.conversation_id),
+            question_message=str(run.question_id),
+            message=str(run.answer_id),
+            client_id=self.started.client_id,
+        )
+
+    async def _answer(self) -> Answer:
+        result = await in_thread(self._retrieve)
+        self._mark("retrieval")
+        passages = self._fitting(result)
+        await self._show_passages(result, answering.label_passages(passages))
+        async for event in answering.answer(
+            question=self.started.question,
+            passages=passages,
+            history=self.started.history,
+            model=self.started.model,
+            system_prompt=self.started.system_prompt or None,
+            citation_mode=self.started.citation_mode,
+            today=timezone.localdate().isoformat(),
+            searched=self.started.bases,
+            stream_fn=self._stream,
+        ):
+            if isinstance(event, Answer):
+                self._partial = event
+            elif isinstance(event, Partial):
+                self._partial = event.answer
+            else:
+                await self._forward(event)
+        await self._flush()
+        if self._partial is None or not (self._partial.text.strip() or self._ended_by):
+            raise LanguageModelError("The language model returned an empty answer.")
+        return self._partial
+
+    def _retrieve(self) -> RetrievalResult:
+        query = Query(
+            text=self.started.question,
+            history=self.started.history,
+            limit=PASSAGES,
+            token_budget=self.started.model.context_window // 2,
+            merge_neighbours=True,
+        )
+        return search(query, scope=self.started.scope)
+
+    def _fitting(self, result: RetrievalResult) -> Sequence[Passage]:
+        """The passages that the prompt will hold, so that what is stored is what the model was given."""
+        model = self.started.model
+        passages, _history = answering.fit_to_window(
+            question=self.started.question,
+            passages=result.passages,
+            history=self.started.history,
+            system_prompt=self.started.system_prompt or None,
+            context_window=model.context_window,
+            max_output_tokens=model.max_output_tokens,
+        )
+        return passages
+
+    async def _show_passages(self, result: RetrievalResult, labelled: Sequence[LabelledPassage]) -> None:
+        """Announce the passages; they are stored while the model already reads them."""
+        self._storing = asyncio.create_task(
+            in_thread(services.store_passages, run=self.started.run, query=result.query, labelled=labelled)
+        )
+        await self.log.emit(
+            "retrieval.done",
+            query=result.query,
+            passages=[{"key": p.passage.key, "label": p.label, "title": p.passage.title} for p in labelled],
+        )
+
+    async def _stream(self, model: ModelSettings, messages: Sequence[Message]) -> AsyncIterator[StreamEvent]:
+        """The model's stream, which ends at once when the run is stopped, even before its first piece."""
+        pump = asyncio.create_task(self._pump(model, messages))
+        try:
+            while (piece := await self._next_piece()) is not None:
+                if isinstance(piece, BaseException):
+                    raise piece
+                yield piece
+            if self._ended_by:
+                yield Finish(self._ended_by)
+        finally:
+            pump.cancel()
+            await asyncio.wait({pump})
+
+    async def _next_piece(self) -> StreamEvent | BaseException | None:
+        """Wait for the model; words that arrived are not kept back while it pauses."""
+        if self._pending:
+            try:
+                async with asyncio.timeout(FLUSH_SECONDS):
+                    return await self._pieces.get()
+            except TimeoutError:
+                await self._flush()
+        return await self._pieces.get()
+
+    async def _pump(self, model: ModelSettings, messages: Sequence[Message]) -> None:
+        try:
+            async for piece in llm.stream(model, messages):
+                self._pieces.put_nowait(piece)
+        except Exception as error:  # handed over to the reader of the queue, which raises it
+            self._pieces.put_nowait(error)
+        else:
+            self._pieces.put_nowait(None)
+
+    async def _forward(self, event: answering.AnswerEvent) -> None:
+        if isinstance(event, Delta):
+            if "first_token" not in self._timings:
+                self._mark("first_token")
+            self._pending.append(event.text)
+            # The first words leave at once; after that a few are sent together.
+            if time.monotonic() - self._flushed >= FLUSH_SECONDS:
+                await self._flush()
+            return
+        await self._flush()
+        if isinstance(event, CitationUsed):
+            await self.log.emit("answer.citation", number=event.number, passage=event.passage.key, label=event.label)
+        elif isinstance(event, SentenceChecked):
+            await self.log.emit(
+                "sentence.checked", index=event.index, verdict=event.verdict, reasons=list(event.reasons)
+            )
+
+    async def _flush(self) -> None:
+        if self._pending:
+            text, self._pending = "".join(self._pending), []
+            await self.log.emit("answer.delta", text=text)
+            self._flushed = time.monotonic()
+
+    async def _finish(self, answer: Answer) -> None:
+        self._mark("total")
+        outcome = self._outcome(AnswerRun.Status.STOPPED if self._ended_by else AnswerRun.Status.DONE, answer)
+        done = self.log.event(
+            "answer.done",
+            message=str(self.started.run.answer_id),
+            status=outcome.status,
+            no_answer=outcome.no_answer,
+            usage=outcome.usage,
+            timings=self._timings,
+        )
+        await self._store(done, outcome)
+        await self.log.send(done)
+
+    async def _fail(self, code: str, message: str, *, retry: bool, answer: Answer | None) -> None:
+        self._mark("total")
+        await self._flush()
+        status = AnswerRun.Status.FAILED
+        outcome = self._outcome(status, answer) if answer is not None else Outcome(status=status)
+        failed = self.log.event("run.error", code=code, message=message, retry=retry)
+        try:
+            await self._store(failed, replace(outcome, error_code=code, error_message=message))
+        except Exception:  # the reader must hear of the end even when it cannot be stored
+            logger.exception("Run %s could not be stored", self.log.run)
+        await self.log.send(failed)
+
+    def _outcome(self, status: str, answer: Answer) -> Outcome:
+        usage = asdict(answer.usage) if answer.usage is not None else {}
+        return Outcome(
+            status=status,
+            text=answer.text,
+            raw_output=answer.raw_output,
+            no_answer=answer.no_answer,
+            prompt_version=answer.prompt_version,
+            prompt=[dict(message) for message in answer.messages],
+            sentences=[asdict(sentence) for sentence in answer.sentences],
+            citations=[citation_row(citation) for citation in answer.citations],
+            anomalies=dict(Counter(anomaly.kind for anomaly in answer.anomalies)),
+            usage=usage,
+            timings=self._timings,
+        )
+
+    async def _store(self, last: dict[str, Any], outcome: Outcome) -> None:
+        """Persist everything before the final event is sent."""
+        if self._storing is not None:
+            await self._storing
+        events = [*self.log.events, last]
+        await in_thread(services.store_outcome, run=self.started.run, outcome=outcome, events=events)
+
+    def _mark(self, name: str) -> None:
+        self._timings[name] = round(1000 * (time.perf_counter() - self._arrived), 2)

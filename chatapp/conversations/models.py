@@ -1,0 +1,183 @@
+"""Conversations, their messages, and the runs that answered them."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from typing import Self
+
+from django.conf import settings
+from django.db import models
+
+from chatapp.language_models.models import LanguageModel
+from knowledge.documents.models import Document, KnowledgeBase
+from knowledge.tenants.models import Tenant
+
+
+class Assistant(models.Model):
+    """A named way to answer."""
+
+    class AnswerMode(models.TextChoices):
+        RETRIEVAL = "retrieval", "Retrieval"
+
+    class CitationMode(models.TextChoices):
+        OFF = "off", "Off"
+        MARK = "mark", "Mark"
+
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="assistants")
+    slug = models.SlugField(max_length=80)
+    name = models.CharField(max_length=200)
+    knowledge_bases = models.ManyToManyField(KnowledgeBase, blank=True, related_name="+")
+    language_model = models.ForeignKey(LanguageModel, null=True, on_delete=models.SET_NULL, related_name="+")
+    system_prompt = models.TextField(blank=True, default="")
+    answer_mode = models.CharField(max_length=20, choices=AnswerMode.choices, default=AnswerMode.RETRIEVAL)
+    citation_mode = models.CharField(max_length=10, choices=CitationMode.choices, default=CitationMode.MARK)
+    created = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["tenant", "slug"], name="assistant_slug_per_tenant")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Conversation(models.Model):
+    """A tree of messages that belongs to one person in one tenant."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    title = models.CharField(max_length=200)
+    created = models.DateTimeField(auto_now_add=True)
+    updated = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        indexes = [
+            # A person's conversation list, newest first.
+            models.Index(fields=["tenant", "user", "-updated"], name="conversation_list"),
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class Message(models.Model):
+    class Role(models.TextChoices):
+        USER = "user", "User"
+        ASSISTANT = "assistant", "Assistant"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="messages")
+    parent = models.ForeignKey("self", null=True, blank=True, on_delete=models.CASCADE, related_name="children")
+    role = models.CharField(max_length=10, choices=Role.choices)
+    text = models.TextField(blank=True, default="")
+    client_id = models.CharField(max_length=64, null=True, blank=True)
+    created = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            # The same message sent twice by a client is stored and answered once.
+            models.UniqueConstraint(fields=["conversation", "client_id"], name="message_once_per_client_id"),
+        ]
+        indexes = [
+            # The history of one conversation in order.
+            models.Index(fields=["conversation", "created"], name="message_history"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.role} {self.pk}"
+
+
+class AnswerRunQuerySet(models.QuerySet["AnswerRun"]):
+    def abandoned(self, *, before: datetime) -> Self:
+        """Runs that claim to be running though nobody has written to them since ``before``."""
+        return self.filter(status=AnswerRun.Status.RUNNING, heartbeat__lt=before)
+
+
+class AnswerRun(models.Model):
+    """One attempt to answer: the trace anyone who may read the conversation may read."""
+
+    class Status(models.TextChoices):
+        RUNNING = "running", "Running"
+        DONE = "done", "Done"
+        STOPPED = "stopped", "Stopped"
+        FAILED = "failed", "Failed"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+")
+    conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="runs")
+    question = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="+")
+    answer = models.OneToOneField(Message, on_delete=models.CASCADE, related_name="run")
+    assistant = models.ForeignKey(Assistant, null=True, on_delete=models.SET_NULL, related_name="+")
+    knowledge_bases = models.JSONField(default=list)
+    status = models.CharField(max_length=10, choices=Status.choices, default=Status.RUNNING)
+    model = models.CharField(max_length=300, blank=True, default="")
+    query = models.TextField(blank=True, default="", help_text="The question as it was searched.")
+    prompt_version = models.CharField(max_length=20, blank=True, default="")
+    prompt = models.JSONField(default=list)
+    raw_output = models.TextField(blank=True, default="")
+    no_answer = models.BooleanField(default=False)
+    sentences = models.JSONField(default=list)
+    anomalies = models.JSONField(default=dict)
+    usage = models.JSONField(default=dict)
+    timings = models.JSONField(default=dict, help_text="Milliseconds.")
+    events = models.JSONField(default=list, help_text="What the socket was sent, for replay after the stream is gone.")
+    error_code = models.CharField(max_length=40, blank=True, default="")
+    error_message = models.TextField(blank=True, default="")
+    heartbeat = models.DateTimeField()
+    started = models.DateTimeField(auto_now_add=True)
+    finished = models.DateTimeField(null=True, blank=True)
+
+    objects = AnswerRunQuerySet.as_manager()
+
+    class Meta:
+        indexes = [
+            # The sweeper's query for runs whose process died.
+            models.Index(fields=["status", "heartbeat"], name="run_sweep"),
+        ]
+
+    def __str__(self) -> str:
+        return f"run {self.pk}"
+
+
+class ContextPassage(models.Model):
+    """A passage as the model was given it. Its text stays readable when the document is replaced."""
+
+    run = models.ForeignKey(AnswerRun, on_delete=models.CASCADE, related_name="passages")
+    label = models.CharField(max_length=10)
+    key = models.UUIDField()
+    document = models.ForeignKey(Document, null=True, on_delete=models.SET_NULL, related_name="+")
+    document_ref = models.UUIDField(help_text="The document's id, kept when its row is gone.")
+    version = models.PositiveIntegerField()
+    title = models.CharField(max_length=400)
+    heading_path = models.JSONField(default=list)
+    page = models.PositiveIntegerField(null=True)
+    start = models.PositiveIntegerField()
+    end = models.PositiveIntegerField()
+    text = models.TextField()
+    score = models.FloatField()
+    scores = models.JSONField(default=dict)
+    used = models.BooleanField(default=False)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["run", "label"], name="label_once_per_run")]
+
+
+class Citation(models.Model):
+    """A marker of an answer with the exact words it rests on."""
+
+    run = models.ForeignKey(AnswerRun, on_delete=models.CASCADE, related_name="citations")
+    passage = models.ForeignKey(ContextPassage, on_delete=models.CASCADE, related_name="citations")
+    number = models.PositiveSmallIntegerField()
+    sentence = models.PositiveSmallIntegerField()
+    page = models.PositiveIntegerField(null=True)
+    start = models.PositiveIntegerField()
+    end = models.PositiveIntegerField()
+    quote = models.TextField()
+    boxes = models.JSONField(default=list, help_text="[[page, x0, y0, x1, y1]] in PDF user space.")
+    score = models.FloatField(default=0.0)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=models.Q(start__lt=models.F("end")), name="citation_range_not_empty")
+        ]

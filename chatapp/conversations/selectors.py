@@ -1,0 +1,117 @@
+"""Reads: conversations with their runs, in the public shapes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Prefetch
+
+from chatapp.answering.sentinels import strip_sentinels
+from chatapp.conversations.models import AnswerRun, Citation, ContextPassage, Conversation
+
+EXCERPT = 220
+"""Characters of the passage shown on each side of the cited words."""
+
+
+def run_rows() -> Prefetch[str]:
+    return Prefetch(
+        "citations", queryset=Citation.objects.select_related("passage").order_by("sentence", "number", "id")
+    )
+
+
+def conversation_detail(conversation: Conversation) -> dict[str, Any]:
+    """Return a conversation with its messages in order, answers with their runs."""
+    messages = conversation.messages.order_by("created").select_related("run")
+    runs = AnswerRun.objects.filter(conversation=conversation).prefetch_related(run_rows(), "passages")
+    by_answer = {run.answer_id: run for run in runs.select_related("question")}
+    return {
+        "id": str(conversation.pk),
+        "title": conversation.title,
+        "messages": [
+            {
+                "id": str(message.pk),
+                "role": message.role,
+                "text": message.text,
+                "created": message.created,
+                "run": run_detail(by_answer[message.pk], trace=False) if message.pk in by_answer else None,
+            }
+            for message in messages
+        ],
+    }
+
+
+def run_detail(run: AnswerRun, *, trace: bool = True) -> dict[str, Any]:
+    """Return a run in the public shape; with ``trace`` also the prompt, raw output and anomalies."""
+    detail = {
+        "id": str(run.pk),
+        "conversation": str(run.conversation_id),
+        "message": str(run.answer_id),
+        "status": run.status,
+        "question": run.question.text,
+        "query": run.query,
+        "model": run.model,
+        "no_answer": run.no_answer,
+        "passages": [passage_detail(p) for p in run.passages.all()],
+        "citations": [citation_detail(c) for c in run.citations.all()],
+        "sentences": run.sentences,
+        "timings": run.timings,
+        "usage": run.usage,
+        "error": {"code": run.error_code, "message": run.error_message} if run.error_code else None,
+        "started": run.started,
+        "finished": run.finished,
+    }
+    if trace:
+        detail |= {
+            "prompt_version": run.prompt_version,
+            "prompt": run.prompt,
+            "raw_output": run.raw_output,
+            "anomalies": run.anomalies,
+            "answer": strip_sentinels(run.answer.text),
+        }
+    return detail
+
+
+def passage_detail(passage: ContextPassage) -> dict[str, Any]:
+    return {
+        "label": passage.label,
+        "key": str(passage.key),
+        "document": str(passage.document_ref),
+        "version": passage.version,
+        "title": passage.title,
+        "heading_path": passage.heading_path,
+        "page": passage.page,
+        "start": passage.start,
+        "end": passage.end,
+        "text": passage.text,
+        "score": passage.score,
+        "scores": passage.scores,
+        "used": passage.used,
+        "deleted": passage.document_id is None,
+    }
+
+
+def citation_detail(citation: Citation) -> dict[str, Any]:
+    """Return a citation with its excerpt already split: browsers count in other units than we do."""
+    passage = citation.passage
+    start, end = citation.start - passage.start, citation.end - passage.start
+    before, after = passage.text[:start], passage.text[end:]
+    return {
+        "number": citation.number,
+        "passage": str(passage.key),
+        "document": str(passage.document_ref),
+        "version": passage.version,
+        "title": passage.title,
+        "heading_path": passage.heading_path,
+        "page": citation.page,
+        "start": citation.start,
+        "end": citation.end,
+        "quote": citation.quote,
+        "boxes": citation.boxes,
+        "sentence": citation.sentence,
+        "score": citation.score,
+        "excerpt": {
+            "before": ("…" if len(before) > EXCERPT else "") + before[-EXCERPT:],
+            "match": citation.quote,
+            "after": after[:EXCERPT] + ("…" if len(after) > EXCERPT else ""),
+        },
+    }

@@ -1,0 +1,299 @@
+"""Writes: assistants, conversations, and the rows of a run from question to stored answer."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from chatapp.accounts.models import User
+from chatapp.conversations import access
+from chatapp.conversations.citations import locate
+from chatapp.conversations.models import AnswerRun, Assistant, Citation, ContextPassage, Conversation, Message
+from chatapp.language_models.models import LanguageModel
+from chatapp.language_models.services import model_settings
+from knowledge.documents.access import access_knowledge_bases, scope_of, visible_knowledge_bases
+from knowledge.documents.models import Document, KnowledgeBase
+from knowledge.errors import KnowledgeError, ModelNotConfigured
+from knowledge.llm import ModelSettings
+from knowledge.tenants.access import Actor
+from knowledge.tenants.models import Tenant
+from knowledge.types import Scope, Turn
+
+HISTORY_TURNS = 8
+
+
+class QuestionRefused(KnowledgeError):
+    code = "question_refused"
+    status = 422
+    default_message = "The question is empty."
+
+
+class QuestionTooLong(QuestionRefused):
+    code = "question_too_long"
+    status = 413
+
+
+def ensure_default_assistant(
+    *, tenant: Tenant, knowledge_bases: Iterable[KnowledgeBase], language_model: LanguageModel
+) -> Assistant:
+    """Return the tenant's ``default`` assistant with the given model; its bases are set only when it is made."""
+    assistant, created = Assistant.objects.get_or_create(
+        tenant=tenant, slug="default", defaults={"name": "Default", "language_model": language_model}
+    )
+    if created:
+        assistant.knowledge_bases.set(knowledge_bases)
+    elif assistant.language_model_id != language_model.pk:
+        assistant.language_model = language_model
+        assistant.save(update_fields=["language_model"])
+    return assistant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """A question as it came in, not yet checked against anything."""
+
+    text: str
+    conversation: str | None = None
+    assistant: str = "default"
+    knowledge_bases: Sequence[str] | None = None
+    client_id: str | None = None
+    history: tuple[Turn, ...] | None = None  # given by API callers; otherwise read from the conversation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartedRun:
+    """Everything the engine needs, so that it asks the database for nothing before the first token."""
+
+    run: AnswerRun
+    scope: Scope
+    bases: tuple[str, ...]  # names, for the reply that says what was searched
+    question: str
+    history: tuple[Turn, ...]
+    model: ModelSettings
+    system_prompt: str
+    citation_mode: str
+    client_id: str | None
+    resumed: bool = False  # the same client message was sent before: nothing new was stored
+
+
+def clean_question(text: str) -> str:
+    """Return the question without control characters.
+
+    :raises QuestionRefused: nothing readable is left.
+    :raises QuestionTooLong: it exceeds ``MAX_QUESTION_BYTES``.
+    """
+    if len(text.encode("utf-8", "replace")) > settings.MAX_QUESTION_BYTES:
+        raise QuestionTooLong(f"The question is longer than {settings.MAX_QUESTION_BYTES // 1024} kB.")
+    kept = "".join(c for c in text if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cs", "Co"))
+    if not any(unicodedata.category(c)[0] in "LNSP" for c in kept):
+        raise QuestionRefused
+    return kept.strip()
+
+
+def start_run(*, actor: Actor, ask: Ask) -> StartedRun:
+    """Check the question, store it with an empty answer, and gather what the run needs.
+
+    All reads come before the transaction: SQLite has one writer, and 32 people may ask at once.
+
+    :raises QuestionRefused: the question is empty or too long.
+    :raises NotFound: the conversation, assistant or a knowledge base is not there for this actor.
+    """
+    question = clean_question(ask.text)
+    if ask.client_id:  # one at a time for a person, so that a message sent twice at once is found the second time
+        User.objects.select_for_update(no_key=True).get(pk=actor.user_id)
+    assistant = access.access_assistant(actor=actor, slug=ask.assistant)
+    if assistant.language_model is None:
+        raise ModelNotConfigured
+    bases = _bases(actor, assistant, ask.knowledge_bases)
+    conversation = access.access_conversation(actor=actor, pk=ask.conversation) if ask.conversation else None
+    earlier = list(conversation.messages.order_by("-created")[:HISTORY_TURNS]) if conversation else []
+    known = _known_run(actor, ask.client_id)
+    run = known or _store_question(actor, conversation, question, ask.client_id, earlier, assistant, bases)
+    return StartedRun(
+        run=run,
+        scope=scope_of(actor=actor, bases=bases),
+        bases=tuple(base.name for base in bases),
+        question=question,
+        history=ask.history if ask.history is not None else _history(earlier),
+        model=model_settings(assistant.language_model),
+        system_prompt=assistant.system_prompt,
+        citation_mode=assistant.citation_mode,
+        client_id=ask.client_id,
+        resumed=known is not None,
+    )
+
+
+def _bases(actor: Actor, assistant: Assistant, wanted: Sequence[str] | None) -> list[KnowledgeBase]:
+    """The bases named in the request, else the assistant's own, else all the actor may see."""
+    if wanted:
+        return access_knowledge_bases(actor=actor, pks=wanted)
+    own = list(assistant.knowledge_bases.filter(tenant_id=actor.tenant_id, deleting=False))
+    return own or list(visible_knowledge_bases(actor=actor))
+
+
+def _title(question: str) -> str:
+    line = " ".join(question.split())
+    return line if len(line) <= 80 else line[:79] + "…"
+
+
+def _history(newest_first: Sequence[Message]) -> tuple[Turn, ...]:
+    from chatapp.answering.sentinels import strip_sentinels
+
+    turns = [
+        Turn(role=m.role, text=strip_sentinels(m.text) if m.role == Message.Role.ASSISTANT else m.text)
+        for m in reversed(newest_first)
+    ]
+    return tuple(turn for turn in turns if turn.text)
+
+
+def _known_run(actor: Actor, client_id: str | None) -> AnswerRun | None:
+    """The run of a message the client has sent before: a repeated frame asks nothing twice."""
+    if not client_id:
+        return None
+    return AnswerRun.objects.filter(
+        tenant_id=actor.tenant_id, conversation__user_id=actor.user_id, question__client_id=client_id
+    ).first()
+
+
+def _store_question(
+    actor: Actor,
+    conversation: Conversation | None,
+    question: str,
+    client_id: str | None,
+    earlier: Sequence[Message],
+    assistant: Assistant,
+    bases: Sequence[KnowledgeBase],
+) -> AnswerRun:
+    new = Conversation(tenant_id=actor.tenant_id, user_id=actor.user_id, title=_title(question))
+    target, now = conversation or new, timezone.now()
+    asked = Message(
+        conversation=target,
+        parent=earlier[0] if earlier else None,
+        role=Message.Role.USER,
+        text=question,
+        client_id=client_id,
+    )
+    answer = Message(conversation=target, parent=asked, role=Message.Role.ASSISTANT)
+    run = AnswerRun(
+        tenant_id=actor.tenant_id,
+        conversation=target,
+        question=asked,
+        answer=answer,
+        assistant=assistant,
+        knowledge_bases=[str(base.pk) for base in bases],
+        model=assistant.language_model.model if assistant.language_model else "",
+        heartbeat=now,
+    )
+    with transaction.atomic():
+        if conversation is None:
+            new.save(force_insert=True)
+        else:
+            Conversation.objects.filter(pk=conversation.pk).update(updated=now)
+        asked.save(force_insert=True)
+        answer.save(force_insert=True)
+        run.save(force_insert=True)
+    return run
+
+
+def store_passages(*, run: AnswerRun, query: str, labelled: Sequence[Any]) -> None:
+    """Store the query as searched and the passages as the model is given them."""
+    with transaction.atomic():
+        AnswerRun.objects.filter(pk=run.pk).update(query=query)
+        # A document may be deleted between search and here; the passage is then kept without its row.
+        rows = Document.objects.filter(pk__in={item.passage.document for item in labelled})
+        there = {str(pk) for pk in rows.values_list("pk", flat=True)}
+        ContextPassage.objects.bulk_create([_context(run, item.label, item.passage, there) for item in labelled])
+
+
+def _context(run: AnswerRun, label: str, passage: Any, there: set[str]) -> ContextPassage:
+    return ContextPassage(
+        run=run,
+        label=label,
+        key=passage.key,
+        document_id=passage.document if passage.document in there else None,
+        document_ref=passage.document,
+        version=passage.version,
+        title=passage.title,
+        heading_path=list(passage.heading_path),
+        page=passage.page_first,
+        start=passage.start,
+        end=passage.end,
+        text=passage.text,
+        score=passage.score,
+        scores=dict(passage.scores),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How a run ended, as plain data."""
+
+    status: str
+    text: str = ""
+    raw_output: str = ""
+    no_answer: bool = False
+    prompt_version: str = ""
+    prompt: Sequence[Any] = ()
+    sentences: Sequence[dict[str, Any]] = ()
+    citations: Sequence[dict[str, Any]] = ()  # label, number, sentence, start, end, quote, page, boxes, score
+    anomalies: dict[str, int] | None = None
+    usage: dict[str, Any] | None = None
+    timings: dict[str, float] | None = None
+    error_code: str = ""
+    error_message: str = ""
+
+
+def store_outcome(*, run: AnswerRun, outcome: Outcome, events: Sequence[dict[str, Any]]) -> None:
+    """Store the answer with its citations; a run that already ended is left as it is."""
+    rows = [dict(row) for row in outcome.citations]
+    locate(rows)  # reads files: before the transaction, which must stay short
+    with transaction.atomic():
+        _store_outcome(run, outcome, rows, events)
+
+
+def _store_outcome(
+    run: AnswerRun, outcome: Outcome, citations: Sequence[dict[str, Any]], events: Sequence[dict[str, Any]]
+) -> None:
+    ended = AnswerRun.objects.filter(pk=run.pk, status=AnswerRun.Status.RUNNING).update(
+        status=outcome.status,
+        raw_output=outcome.raw_output,
+        no_answer=outcome.no_answer,
+        prompt_version=outcome.prompt_version,
+        prompt=list(outcome.prompt),
+        sentences=list(outcome.sentences),
+        anomalies=outcome.anomalies or {},
+        usage=outcome.usage or {},
+        timings=outcome.timings or {},
+        events=list(events),
+        error_code=outcome.error_code,
+        error_message=outcome.error_message,
+        finished=timezone.now(),
+        heartbeat=timezone.now(),
+    )
+    if not ended:
+        return
+    Message.objects.filter(pk=run.answer_id).update(text=outcome.text)
+    passages = {p.label: p for p in ContextPassage.objects.filter(run=run)}
+    rows = [
+        Citation(run=run, passage=passages[c["label"]], **{k: v for k, v in c.items() if k != "label"})
+        for c in citations
+        if c["label"] in passages
+    ]
+    Citation.objects.bulk_create(rows)
+    ContextPassage.objects.filter(run=run, pk__in={row.passage_id for row in rows}).update(used=True)
+
+
+def rename_conversation(*, conversation: Conversation, title: str) -> Conversation:
+    conversation.title = _title(title) or conversation.title
+    conversation.save(update_fields=["title", "updated"])
+    return conversation
+
+
+def delete_conversation(*, conversation: Conversation) -> None:
+    conversation.delete()

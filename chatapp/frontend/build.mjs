@@ -1,0 +1,88 @@
+/**
+ * Bundle src/ and styles/ into the static folder: hashed names, a manifest, and a size budget.
+ * Usage: node build.mjs OUTPUT_FOLDER
+ */
+import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
+import { build } from "esbuild";
+
+const here = path.dirname(fileURLToPath(import.meta.url));
+const out = path.resolve(process.argv[2] ?? path.join(here, "../static/chatapp/dist"));
+
+/** Largest gzip size in bytes of each entry; a page loads site.js, app.css and one more. */
+const BUDGET = {
+  "site.js": 4_000,
+  "chat.js": 56_000,
+  "documents.js": 20_000,
+  "reader.js": 6_000,
+  "app.css": 15_000,
+};
+
+const LICENCES = { marked: "LICENSE", dompurify: "LICENSE" };
+
+async function bundle() {
+  const result = await build({
+    absWorkingDir: here,
+    entryPoints: {
+      site: "src/site.js",
+      chat: "src/chat.js",
+      documents: "src/documents.js",
+      reader: "src/reader.js",
+      app: "styles/app.css",
+    },
+    outdir: out,
+    entryNames: "[name]-[hash]",
+    bundle: true,
+    minify: true,
+    format: "esm",
+    target: ["es2022", "chrome123", "firefox121", "safari17.5"],
+    sourcemap: false,
+    legalComments: "none",
+    metafile: true,
+    write: false,
+  });
+  return result.outputFiles;
+}
+
+/** @param {{path: string, contents: Uint8Array}[]} files */
+async function write(files) {
+  await mkdir(out, { recursive: true });
+  /** @type {Record<string, {file: string, bytes: number, gzip: number}>} */
+  const manifest = {};
+  for (const file of files) {
+    const name = path.basename(file.path);
+    const logical = name.replace(/-[0-9A-Z]{8}(\.[a-z]+)$/, "$1");
+    manifest[logical] = { file: name, bytes: file.contents.length, gzip: gzipSync(file.contents).length };
+    await writeFile(file.path, file.contents);
+  }
+  const notices = [];
+  for (const [name, licence] of Object.entries(LICENCES)) {
+    notices.push(`${name}\n\n${await readFile(path.join(here, "node_modules", name, licence), "utf8")}`);
+  }
+  await writeFile(path.join(out, "licences.txt"), notices.join("\n\n----\n\n"));
+  // Last, so that a reader of the manifest never meets a name that is not there yet.
+  await writeFile(path.join(out, "manifest.json"), `${JSON.stringify(manifest, null, 2)}\n`);
+  const keep = new Set([
+    ...Object.values(manifest).map((entry) => entry.file),
+    "licences.txt",
+    "manifest.json",
+  ]);
+  for (const name of await readdir(out)) {
+    if (!keep.has(name)) await rm(path.join(out, name), { force: true });
+  }
+  return manifest;
+}
+
+const manifest = await write(await bundle());
+let over = false;
+for (const [name, { bytes, gzip }] of Object.entries(manifest)) {
+  const limit = BUDGET[/** @type {keyof typeof BUDGET} */ (name)] ?? 0;
+  const late = gzip > limit;
+  over ||= late;
+  console.log(
+    `${name.padEnd(14)} ${bytes} bytes, ${gzip} gzip (budget ${limit})${late ? "  OVER BUDGET" : ""}`,
+  );
+}
+if (over) process.exitCode = 1;

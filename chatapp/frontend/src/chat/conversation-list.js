@@ -1,0 +1,161 @@
+/** The list of conversations: open, rename, delete. */
+
+import { api } from "../lib/api.js";
+import { confirmDialog, el, emit, icon } from "../lib/dom.js";
+import { dateText } from "../lib/words.js";
+
+/** @typedef {import("../lib/types.js").Conversation} Conversation */
+
+export class ConversationList extends HTMLElement {
+  // Stands in the page's own HTML and is upgraded there, so its children can be used at once.
+  constructor() {
+    super();
+    this.list = el("ul", { class: "conversations" });
+    this.more = el("button", { class: "button small", type: "button", hidden: true }, "Show more");
+    this.more.addEventListener("click", () => this.load());
+    this.problem = el("p", { class: "list-problem", role: "alert", hidden: true });
+    const fresh = el("a", { class: "button new-chat", href: "/" }, icon("plus"), "New chat");
+    fresh.addEventListener("click", (event) => {
+      if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+      event.preventDefault();
+      emit(this, "fn-open", null);
+    });
+    this.append(fresh, this.list, this.more, this.problem);
+    /** @type {Conversation[]} */
+    this.items = [];
+    this.cursor = "";
+    /** @type {string | null} */
+    this.current = null;
+  }
+
+  async load() {
+    await this.#attempt(async () => {
+      const page = await api(
+        `/conversations${this.cursor ? `?cursor=${encodeURIComponent(this.cursor)}` : ""}`,
+      );
+      const known = new Set(this.items.map((item) => item.id));
+      this.items.push(...page.items.filter((/** @type {Conversation} */ item) => !known.has(item.id)));
+      this.cursor = page.next_cursor ?? "";
+      this.#draw();
+    });
+  }
+
+  /** @param {Conversation} conversation put it first, new or not */
+  touch(conversation) {
+    this.items = [conversation, ...this.items.filter((item) => item.id !== conversation.id)];
+    this.#draw();
+  }
+
+  /** @param {string | null} id */
+  mark(id) {
+    this.current = id;
+    this.#draw();
+  }
+
+  #draw() {
+    this.list.replaceChildren(...this.items.map((item) => this.#row(item)));
+    this.more.hidden = !this.cursor;
+  }
+
+  /** @param {Conversation} item */
+  #row(item) {
+    const title = item.title || "New chat";
+    const link = el(
+      "a",
+      { href: `/c/${item.id}/`, title: `${title}, ${dateText(item.updated)}`, dir: "auto" },
+      title,
+    );
+    if (item.id === this.current) link.setAttribute("aria-current", "page");
+    link.addEventListener("click", (event) => {
+      if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+      event.preventDefault();
+      emit(this, "fn-open", item.id);
+    });
+    const row = el("li", { class: "conversation" }, link);
+    row.append(
+      el(
+        "button",
+        {
+          class: "icon-button",
+          type: "button",
+          "aria-label": `Rename ${title}`,
+          onclick: () => this.#rename(row, item),
+        },
+        icon("pencil"),
+      ),
+      el(
+        "button",
+        {
+          class: "icon-button",
+          type: "button",
+          "aria-label": `Delete ${title}`,
+          onclick: () => this.#delete(item),
+        },
+        icon("bin"),
+      ),
+    );
+    return row;
+  }
+
+  /**
+   * @param {HTMLElement} row
+   * @param {Conversation} item
+   */
+  #rename(row, item) {
+    const input = el("input", { type: "text", value: item.title, maxlength: 200, "aria-label": "New title" });
+    const form = el("form", { class: "rename" }, input);
+    let finished = false;
+    const finish = async (/** @type {boolean} */ save) => {
+      if (finished) return;
+      finished = true;
+      const title = input.value.trim();
+      if (save && title && title !== item.title) {
+        await this.#attempt(async () => {
+          await api(`/conversations/${item.id}`, { method: "PATCH", body: { title } });
+          item.title = title;
+          emit(this, "fn-renamed", item);
+        });
+      }
+      this.#draw();
+    };
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      finish(true);
+    });
+    input.addEventListener("blur", () => finish(true));
+    input.addEventListener("keydown", (event) => {
+      if (event.key !== "Escape") return;
+      event.stopPropagation();
+      finish(false);
+    });
+    row.replaceChildren(form);
+    input.select();
+  }
+
+  /** @param {Conversation} item */
+  async #delete(item) {
+    const yes = await confirmDialog({
+      title: "Delete this chat?",
+      text: `\u201c${item.title || "New chat"}\u201d and its answers are deleted for good.`,
+      action: "Delete",
+    });
+    if (!yes) return;
+    await this.#attempt(async () => {
+      await api(`/conversations/${item.id}`, { method: "DELETE" });
+      this.items = this.items.filter((other) => other.id !== item.id);
+      this.#draw();
+      emit(this, "fn-deleted", item.id);
+    });
+  }
+
+  /** @param {() => Promise<void>} work */
+  async #attempt(work) {
+    this.problem.hidden = true;
+    try {
+      await work();
+    } catch (error) {
+      this.problem.textContent = error instanceof Error ? error.message : String(error);
+      this.problem.hidden = false;
+    }
+  }
+}

@@ -1,0 +1,143 @@
+/** The table of documents with the state of each in words. */
+
+import { el, icon } from "../lib/dom.js";
+import { dateText, sizeText } from "../lib/words.js";
+
+/** @typedef {import("../lib/types.js").DocumentRow} DocumentRow */
+
+/** @type {Record<string, string>} */
+const STATUS = {
+  queued: "Waiting",
+  parsing: "Reading the text",
+  embedding: "Making it searchable",
+  ready: "Ready",
+  failed: "Failed",
+  deleting: "Deleting",
+};
+const UNDER_WAY = new Set(["queued", "parsing", "embedding", "deleting"]);
+
+/** @param {DocumentRow} row */
+export function isUnderWay(row) {
+  return UNDER_WAY.has(row.status);
+}
+
+export class DocumentTable {
+  /**
+   * @param {HTMLTableSectionElement} body
+   * @param {{canEdit: boolean, onDelete: (row: DocumentRow) => void, onRetry: (row: DocumentRow) => void}} options
+   */
+  constructor(body, options) {
+    this.body = body;
+    this.options = options;
+    /** @type {Map<string, DocumentRow>} */
+    this.rows = new Map();
+    /** @type {Map<string, HTMLTableRowElement>} */
+    this.elements = new Map();
+  }
+
+  /** @param {DocumentRow[]} rows */
+  replace(rows) {
+    const keep = new Set(rows.map((row) => row.id));
+    for (const id of [...this.rows.keys()]) if (!keep.has(id)) this.remove(id);
+    for (const row of rows) this.put(row);
+  }
+
+  /**
+   * @param {DocumentRow} row
+   * @param {{first?: boolean}} [where]
+   */
+  put(row, { first = false } = {}) {
+    const old = this.rows.get(row.id);
+    if (old && JSON.stringify(old) === JSON.stringify(row)) return;
+    this.rows.set(row.id, row);
+    const fresh = this.#element(row);
+    const there = this.elements.get(row.id);
+    this.elements.set(row.id, fresh);
+    if (there) {
+      const focused = there.contains(document.activeElement);
+      there.replaceWith(fresh);
+      if (focused) /** @type {HTMLElement | null} */ (fresh.querySelector("button, a"))?.focus();
+    } else if (first) {
+      this.body.prepend(fresh);
+    } else {
+      this.body.append(fresh);
+    }
+  }
+
+  /** @param {string} id */
+  remove(id) {
+    this.rows.delete(id);
+    this.elements.get(id)?.remove();
+    this.elements.delete(id);
+  }
+
+  get underWay() {
+    return [...this.rows.values()].filter(isUnderWay);
+  }
+
+  /** @param {DocumentRow} row */
+  #element(row) {
+    // A failed new version leaves the version before it readable.
+    const readable = row.status === "ready" || (row.chunks ?? 0) > 0;
+    const title = readable
+      ? el("a", { href: `/documents/${row.id}/`, dir: "auto" }, row.title)
+      : el("span", { dir: "auto" }, row.title);
+    const number = (/** @type {number | null | undefined} */ value) =>
+      value ? value.toLocaleString("en") : "\u2013";
+    return el(
+      "tr",
+      { "data-document": row.id },
+      el("th", { scope: "row" }, title),
+      el("td", { "data-label": "Status" }, this.#status(row)),
+      el("td", { class: "number", "data-label": "Pages" }, number(row.pages)),
+      el("td", { class: "number", "data-label": "Passages" }, number(row.chunks)),
+      el("td", { "data-label": "Updated" }, dateText(row.updated)),
+      el("td", { class: "number", "data-label": "Size" }, row.size ? sizeText(row.size) : ""),
+      el("td", { class: "actions" }, this.#actions(row)),
+    );
+  }
+
+  /** @param {DocumentRow} row */
+  #status(row) {
+    const words = STATUS[row.status] ?? row.status;
+    const state = el("span", { class: `state ${row.status}` });
+    if (row.status === "ready") state.append(icon("check"));
+    if (row.status === "failed") state.append(icon("cross"));
+    state.append(words);
+    if (row.status === "parsing" || row.status === "embedding") {
+      const value = Math.min(1, Math.max(0, row.stage_progress || 0));
+      state.append(el("progress", { max: 1, value, "aria-label": `${words}: ${row.title}` }));
+    }
+    if (!row.error) return state;
+    return el("div", {}, state, el("p", { class: "state-error" }, row.error));
+  }
+
+  /** @param {DocumentRow} row */
+  #actions(row) {
+    if (!this.options.canEdit || row.status === "deleting") return null;
+    const group = el("div", { class: "action-group" });
+    if (row.status === "failed") {
+      group.append(
+        el(
+          "button",
+          { class: "button small", type: "button", onclick: () => this.options.onRetry(row) },
+          icon("retry"),
+          "Retry",
+        ),
+      );
+    }
+    group.append(
+      el(
+        "button",
+        {
+          class: "icon-button",
+          type: "button",
+          "aria-label": `Delete ${row.title}`,
+          onclick: () => this.options.onDelete(row),
+        },
+        icon("bin"),
+      ),
+    );
+    return group;
+  }
+}

@@ -1,0 +1,23 @@
+/**
+ * Shapes of the API this front end reads.
+ *
+ * @typedef {{label: string, key: string, document: string, version: number, title: string,
+ *   heading_path: string[], page: number | null, start: number, end: number, text: string, score: number,
+ *   used: boolean, deleted?: boolean}} RunPassage
+ * @typedef {{number: number, passage: string, document: string, version: number, title: string,
+ *   page: number | null, start: number, end: number, quote: string, sentence: number | null,
+ *   heading_path?: string[], excerpt?: {before: string, match: string, after: string}}} RunCitation
+ * @typedef {{index: number, start: number, end: number, verdict: string, score: number | null,
+ *   reasons: string[], citations: number[]}} RunSentence
+ * @typedef {{code?: string, message?: string, retry?: boolean}} RunError
+ * @typedef {{id: string, status: "running" | "done" | "stopped" | "failed", question: string, query: string,
+ *   model: string, no_answer: boolean, passages: RunPassage[], citations: RunCitation[],
+ *   sentences: RunSentence[], timings: Record<string, number>, error: RunError | null}} Run
+ * @typedef {{id: string, role: "user" | "assistant", text: string, created: string, run: Run | null}} Message
+ * @typedef {{id: string, title: string, updated: string}} Conversation
+ * @typedef {{id: string, name: string, slug: string, documents?: number}} KnowledgeBase
+ * @typedef {{id: string, title: string, status: string, stage_progress: number, error: string | null,
+ *   version: number | null, chunks: number | null, pages: number | null, size?: number, updated?: string}} DocumentRow
+ */
+
+export {};

@@ -1,0 +1,86 @@
+/** Words and numbers for people. */
+
+const SIZES = ["bytes", "kB", "MB", "GB"];
+
+/** @param {number} bytes */
+export function sizeText(bytes) {
+  let value = bytes;
+  let unit = 0;
+  while (value >= 1000 && unit < SIZES.length - 1) {
+    value /= 1000;
+    unit += 1;
+  }
+  const digits = unit === 0 || value >= 100 ? 0 : 1;
+  return `${value.toLocaleString("en", { maximumFractionDigits: digits })} ${SIZES[unit]}`;
+}
+
+/**
+ * @param {number} count
+ * @param {string} one
+ * @param {string} [many]
+ */
+export function countText(count, one, many = `${one}s`) {
+  return `${count.toLocaleString("en")} ${count === 1 ? one : many}`;
+}
+
+/** @param {string | null | undefined} iso */
+export function dateText(iso) {
+  const date = iso ? new Date(iso) : null;
+  if (!date || Number.isNaN(date.getTime())) return "";
+  const today = new Date().toDateString() === date.toDateString();
+  return today
+    ? date.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" })
+    : date.toLocaleDateString("en-GB", { day: "numeric", month: "short", year: "numeric" });
+}
+
+/**
+ * Where a passage stands, as far as its format knows.
+ *
+ * @param {{page?: number | null, heading_path?: string[]}} place
+ */
+export function placeText({ page, heading_path: path }) {
+  const parts = [];
+  if (page) parts.push(`page ${page}`);
+  if (path?.length) parts.push(path.join(" \u203a "));
+  return parts.join(" \u00b7 ");
+}
+
+/**
+ * The verdicts of a sentence: an icon and words, so that colour is never the only sign.
+ *
+ * @type {Record<string, {icon: "check" | "partial" | "cross" | "question", text: string}>}
+ */
+export const VERDICTS = {
+  supported: { icon: "check", text: "Found in the source" },
+  weak: { icon: "partial", text: "Only partly found in the source" },
+  unsupported: { icon: "cross", text: "Not found in the source" },
+  uncited: { icon: "question", text: "No source given" },
+  unchecked: { icon: "question", text: "Not checked against the source" },
+  exempt: { icon: "partial", text: "Nothing to check" },
+};
+
+/** @param {string | null | undefined} model */
+export function modelText(model) {
+  if (!model) return "";
+  return model.startsWith("extractive") ? "quotes only, no language model" : model;
+}
+
+/**
+ * Slice by code points, as every offset of the API counts.
+ *
+ * @param {string} text
+ * @param {number} start
+ * @param {number} end
+ */
+export function codePointSlice(text, start, end) {
+  return Array.from(text).slice(start, end).join("");
+}
+
+/** A random id; `crypto.randomUUID` is missing where the page is not served over https or loopback. */
+export function newId() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x40;
+  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
+  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
+}

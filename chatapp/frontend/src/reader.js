@@ -1,0 +1,42 @@
+/** Entry of the reader: brings the marked words to the middle and copies them with their place. */
+
+function showMatch() {
+  const match = document.getElementById("match");
+  if (!match) return;
+  match.scrollIntoView({ block: "center" });
+  match.focus({ preventScroll: true });
+}
+
+function copyButton() {
+  const button = /** @type {HTMLButtonElement | null} */ (document.querySelector("[data-copy-quote]"));
+  if (!button) return;
+  button.hidden = false;
+  const words = button.textContent;
+  button.addEventListener("click", async () => {
+    try {
+      await navigator.clipboard.writeText(button.dataset.copyQuote ?? "");
+      button.textContent = "Copied";
+    } catch {
+      button.textContent = "Copying is not allowed here";
+    }
+    setTimeout(() => {
+      button.textContent = words;
+    }, 2_000);
+  });
+}
+
+function versionMenu() {
+  const menu = /** @type {HTMLSelectElement | null} */ (document.querySelector("[data-versions]"));
+  menu?.addEventListener("change", () => location.assign(menu.value));
+}
+
+/** On a small screen the contents would stand between the title and the marked words. */
+function foldContents() {
+  const contents = document.querySelector(".reader-side details");
+  if (contents && matchMedia("(width < 56rem)").matches) contents.removeAttribute("open");
+}
+
+foldContents();
+showMatch();
+copyButton();
+versionMenu();

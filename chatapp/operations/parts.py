@@ -1,0 +1,148 @@
+"""What the product consists of, and whether each part works. One list for /readyz, /metrics and ``doctor``."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.db import connection
+
+logger = logging.getLogger(__name__)
+
+WORKER_ALIVE = "footnote:worker:alive"
+WORKER_LAST_TASK = "footnote:worker:last-task"
+CACHE_SECONDS = 1.0
+SILENT_SECONDS = 300
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One part's state; ``detail`` is a sentence for people, empty when all is said by ``ok``."""
+
+    name: str
+    ok: bool
+    version: str = ""
+    detail: str = ""
+
+
+def database() -> Part:
+    with connection.cursor() as cursor:
+        statement = "SELECT sqlite_version()" if connection.vendor == "sqlite" else "SELECT version()"
+        cursor.execute(statement)
+        version = str(cursor.fetchone()[0])
+    name = "SQLite" if connection.vendor == "sqlite" else ""
+    return Part(name="database", ok=True, version=f"{name} {version}".strip()[:60])
+
+
+_migrations_done = False
+
+
+def pending_migrations() -> list[str]:
+    """Return the migrations that the database lacks. Once there are none, later calls cost nothing."""
+    global _migrations_done
+    if _migrations_done:
+        return []
+    from django.db.migrations.executor import MigrationExecutor
+
+    executor = MigrationExecutor(connection)
+    plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    _migrations_done = not plan
+    return [f"{migration.app_label}.{migration.name}" for migration, _ in plan]
+
+
+def migrations() -> Part:
+    pending = pending_migrations()
+    detail = f"{len(pending)} migrations are pending; run `manage.py migrate`." if pending else ""
+    return Part(name="migrations", ok=not pending, detail=detail)
+
+
+def quick_redis() -> Any:
+    """Return a client that fails at once where the library's default would retry for seconds. Close it."""
+    import redis as library
+    from redis.backoff import NoBackoff
+    from redis.retry import Retry
+
+    return library.Redis.from_url(
+        settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=2, retry=Retry(NoBackoff(), 0)
+    )
+
+
+def redis() -> Part:
+    with quick_redis() as client:
+        information = client.info()
+    if information.get("loading"):
+        return Part(name="redis", ok=False, detail="Redis is still loading its data.")
+    policy = information.get("maxmemory_policy", "")
+    detail = "" if policy == "noeviction" else f"Set maxmemory-policy to noeviction; it is {policy}."
+    return Part(name="redis", ok=True, version=str(information["redis_version"]), detail=detail)
+
+
+def store() -> Part:
+    from knowledge import wiring
+
+    health = wiring.store().health()
+    return Part(name="store", ok=health.ok, version=f"{health.name} {health.version}", detail=health.detail)
+
+
+def embedder() -> Part:
+    """Look at the model without loading it; a hosted one is not called."""
+    from knowledge import wiring
+
+    if settings.EMBEDDING_MODEL:
+        return Part(name="embedder", ok=True, version=settings.EMBEDDING_MODEL)
+    spec = wiring.embedder().spec
+    return Part(name="embedder", ok=True, version=f"{spec.model} {spec.precision}")
+
+
+def worker() -> Part:
+    """Read the signs of life that ``tasks`` writes."""
+    with quick_redis() as client:
+        alive, last_task = client.mget(WORKER_ALIVE, WORKER_LAST_TASK)
+    if alive is None:
+        return Part(name="worker", ok=False, detail="No worker has shown a sign of life in the last 20 seconds.")
+    silent = time.time() - float(last_task) if last_task is not None else 0.0
+    detail = f"The last task ended {silent:.0f} seconds ago." if silent > SILENT_SECONDS else ""
+    return Part(name="worker", ok=True, detail=detail)
+
+
+CHECKS: tuple[Callable[[], Part], ...] = (database, migrations, redis, store, embedder, worker)
+
+_lock = threading.Lock()
+_seen: tuple[float, list[Part]] = (0.0, [])
+
+
+def examine() -> list[Part]:
+    """Look at every part now. A part that raises is not ok, and says so in words."""
+    found = []
+    for check in CHECKS:
+        try:
+            found.append(check())
+        except Exception as error:  # boundary: any driver's error means that the part is away
+            logger.warning("Part %s does not work: %s", check.__name__, type(error).__name__)
+            words = str(getattr(error, "message", "")) or f"It does not answer ({type(error).__name__})."
+            found.append(Part(name=check.__name__, ok=False, detail=words))
+    return found
+
+
+def wait_until_ready(*, seconds: float) -> bool:
+    """Wait until every part works, but no longer than ``seconds``; return whether that was so."""
+    deadline = time.monotonic() + seconds
+    while not all(part.ok for part in examine_cached()):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.5)
+    return True
+
+
+def examine_cached() -> list[Part]:
+    """Look at every part, at most once a second however many ask."""
+    global _seen
+    with _lock:
+        if time.monotonic() - _seen[0] > CACHE_SECONDS:
+            _seen = (time.monotonic(), examine())
+        return _seen[1]

@@ -1,0 +1,104 @@
+"""The programs the product consists of, and the environment they share."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from django.conf import settings
+
+from chatapp.operations.processes import Program
+
+ROLES = ("web", "worker", "beat")
+
+
+def child_environment() -> dict[str, str]:
+    """Return this process's environment with the settings that every child must share."""
+    return {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": "chatapp.settings",
+        "DATA_DIR": str(settings.DATA_DIR),
+        "HOST": settings.HOST,
+        "PORT": str(settings.PORT),
+        "PYTHONUNBUFFERED": "1",
+        # One thread a process: several processes share the cores, and more threads only wait for each other.
+        "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"),
+        "TOKENIZERS_PARALLELISM": "false",
+        "LITELLM_MODE": "PRODUCTION",
+        "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+        # SIGTERM then means Celery's soft shutdown: a few seconds to finish, the rest goes back to the queue.
+        "REMAP_SIGTERM": "SIGQUIT",
+        # The supervisor ran the checks; in each Celery process they would import every address (a second).
+        "CELERY_SKIP_CHECKS": "1",
+    }
+
+
+def command(role: str) -> list[str]:
+    """Return the command line of a role.
+
+    :raises KeyError: no such role.
+    """
+    celery = [sys.executable, "-m", "celery", "--app", "chatapp.celery"]
+    quiet = ["--without-gossip", "--without-mingle"]  # mingle waits a second for workers that are not there
+    queues, processes = ",".join(settings.WORKER_QUEUES), str(settings.WORKER_CONCURRENCY)
+    return {
+        "web": [sys.executable, "-m", "uvicorn", "chatapp.asgi:application", *_web_options()],
+        "worker": [*celery, "worker", "-Q", queues, "--concurrency", processes, "--loglevel", "INFO", *quiet],
+        "beat": [*celery, "beat", "--loglevel", "INFO", "--pidfile", ""],
+    }[role]
+
+
+def _web_options() -> list[str]:
+    options = {
+        "host": settings.HOST,
+        "port": str(settings.PORT),
+        "workers": str(settings.WEB_WORKERS),
+        "ws": "websockets",
+        "ws-max-size": str(2 * 1024 * 1024),
+        "timeout-graceful-shutdown": "5",
+        "loop": "uvloop",
+        "http": "httptools",
+        "lifespan": "auto",
+    }
+    forwarded = ["--proxy-headers"] if settings.SECURE_PROXY_SSL_HEADER else ["--no-proxy-headers"]
+    return [
+        *(part for name, value in options.items() for part in (f"--{name}", value)),
+        "--no-access-log", "--no-server-header", *forwarded,
+    ]  # fmt: skip
+
+
+def programs(environment: Mapping[str, str]) -> list[Program]:
+    """Return web, worker and beat; beat waits for the others where the processor is short, as at a start."""
+    return [
+        Program(
+            name=role, command=command(role), environment=environment, directory=Path(settings.BASE_DIR),
+            niceness=10 if role == "beat" else 0,
+        )
+        for role in ROLES
+    ]  # fmt: skip
+
+
+def is_ready() -> bool:
+    """Ask the web process once, over HTTP, whether every part works."""
+    connection = http.client.HTTPConnection(probe_address(), settings.PORT, timeout=5)
+    try:
+        connection.request("GET", "/readyz", headers={"Host": _allowed_host()})
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def probe_address() -> str:
+    """Return where this machine reaches its own server, also when it listens on every address."""
+    host: str = settings.HOST
+    return {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)  # noqa: S104
+
+
+def _allowed_host() -> str:
+    first = next((host for host in settings.ALLOWED_HOSTS if host != "*"), "localhost")
+    return str(first).lstrip(".")

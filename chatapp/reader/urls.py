@@ -1,0 +1,12 @@
+from __future__ import annotations
+
+from django.urls import path
+
+from chatapp.reader import views
+
+app_name = "reader"
+urlpatterns = [
+    path("", views.documents, name="list"),
+    path("<uuid:document_id>/", views.reader, name="document"),
+    path("<uuid:document_id>/v/<int:number>/", views.reader, name="version"),
+]

@@ -1,0 +1,22 @@
+"""Every address of the product."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.urls import include, path
+
+from chatapp.api import api
+from chatapp.conversations import views as conversations
+from chatapp.operations import health
+
+urlpatterns = [
+    path("", conversations.chat, name="chat"),
+    path("c/<uuid:conversation_id>/", conversations.chat, name="conversation"),
+    path("documents/", include("chatapp.reader.urls")),
+    path("accounts/", include("allauth.account.urls")),
+    path("admin/", admin.site.urls),
+    path("api/v1/", api.urls),
+    path("healthz", health.healthz, name="healthz"),
+    path("readyz", health.readyz, name="readyz"),
+    path("metrics", health.metrics, name="metrics"),
+]

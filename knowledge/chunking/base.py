@@ -1,0 +1,26 @@
+"""What a chunker plug-in is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import ClassVar, Protocol
+
+from knowledge.types import ChunkRange, ParsedDocument
+
+TokenCounter = Callable[[Sequence[str]], list[int]]
+"""Word pieces of each text by the embedding model in use, without special tokens."""
+
+
+class Chunker(Protocol):
+    name: ClassVar[str]
+    version: ClassVar[str]
+
+    def chunk(self, document: ParsedDocument, *, title: str, count_tokens: TokenCounter) -> list[ChunkRange]:
+        """Cut the document into ranges, ordinals from 0. ``title`` takes part in the token limit only."""
+        ...
+
+
+def search_text(*, title: str, heading_path: Sequence[str], text: str) -> str:
+    """The text that is embedded and indexed for keywords; never cited from."""
+    path = " > ".join(part for part in (title, *heading_path) if part)
+    return f"{path}\n{text}" if path else text

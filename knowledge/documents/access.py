@@ -1,0 +1,89 @@
+"""Permission-checked fetches. Missing and forbidden look the same."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+
+from django.db.models import QuerySet
+
+from knowledge.documents.models import Document, DocumentVersion, KnowledgeBase
+from knowledge.errors import DocumentNotFound, KnowledgeBaseNotFound
+from knowledge.tenants.access import Actor
+from knowledge.types import Scope
+
+
+def as_uuid(value: object) -> uuid.UUID | None:
+    """Return the id in its one accepted form, or None: another spelling of a UUID is no second door."""
+    if isinstance(value, uuid.UUID):
+        return value
+    try:
+        parsed = uuid.UUID(str(value))
+    except ValueError:
+        return None
+    return parsed if str(parsed) == str(value) else None
+
+
+def visible_knowledge_bases(*, actor: Actor) -> QuerySet[KnowledgeBase]:
+    return KnowledgeBase.objects.filter(tenant_id=actor.tenant_id, deleting=False)
+
+
+def access_knowledge_base(*, actor: Actor, pk: object) -> KnowledgeBase:
+    """Return the knowledge base by id or slug.
+
+    :raises KnowledgeBaseNotFound: it does not exist or belongs to another tenant.
+    """
+    rows = visible_knowledge_bases(actor=actor)
+    parsed = as_uuid(pk)
+    base = rows.filter(pk=parsed).first() if parsed else rows.filter(slug=str(pk)[:80]).first()
+    if base is None:
+        raise KnowledgeBaseNotFound
+    return base
+
+
+def access_knowledge_bases(*, actor: Actor, pks: Iterable[object]) -> list[KnowledgeBase]:
+    """Return all of them, or raise for the first that is not there for this actor."""
+    wanted = list(dict.fromkeys(str(pk) for pk in pks))
+    return [access_knowledge_base(actor=actor, pk=pk) for pk in wanted]
+
+
+def scope_of(*, actor: Actor, bases: Iterable[KnowledgeBase], documents: Iterable[Document] | None = None) -> Scope:
+    """Return what may be read: all of the bases, or only the given documents in them."""
+    return Scope(
+        tenant=str(actor.tenant_id),
+        knowledge_bases=frozenset(str(base.pk) for base in bases),
+        documents=None if documents is None else frozenset(str(document.pk) for document in documents),
+    )
+
+
+def access_document(*, actor: Actor, pk: object) -> Document:
+    """Return a document that is not being deleted.
+
+    :raises DocumentNotFound: it does not exist, is being deleted, or belongs to another tenant.
+    """
+    parsed = as_uuid(pk)
+    if parsed is None:
+        raise DocumentNotFound
+    rows = Document.objects.alive().filter(knowledge_base__deleting=False)
+    document = (
+        rows.filter(pk=parsed, tenant_id=actor.tenant_id).select_related("current_version", "knowledge_base").first()
+    )
+    if document is None:
+        raise DocumentNotFound
+    return document
+
+
+def access_version(*, actor: Actor, document_id: object, number: int | None = None) -> DocumentVersion:
+    """Return a readable version: the given one, or the current one.
+
+    :raises DocumentNotFound: no such document for this actor, or the version has no text.
+    """
+    document = access_document(actor=actor, pk=document_id)
+    if number is None:
+        version = document.current_version
+    else:
+        version = document.versions.filter(number=number).first() if 0 < number < 2**31 else None
+    if version is None or not version.text_sha256:
+        raise DocumentNotFound
+    version.document = document
+    return version

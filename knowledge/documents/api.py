@@ -1,0 +1,194 @@
+"""HTTP API: knowledge bases, documents, search. Translates and calls one service each.
+
+The application that mounts these routers authenticates and puts the ``Actor`` on the request.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Count, Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from ninja import File, Form, Router
+from ninja.errors import HttpError
+from ninja.files import UploadedFile
+from pydantic import Json
+
+from knowledge.documents import access, paging, searching, selectors, services
+from knowledge.documents.models import Document, KnowledgeBase
+from knowledge.documents.paging import PageSize
+from knowledge.documents.schemas import (
+    DocumentOut,
+    DocumentPage,
+    KnowledgeBaseIn,
+    KnowledgeBaseOut,
+    KnowledgeBasePage,
+    KnowledgeBasePatch,
+    SearchIn,
+    SearchOut,
+    VersionOut,
+)
+from knowledge.tenants.access import Actor
+from knowledge.types import Query as RetrievalQuery
+from knowledge.types import Turn
+
+bases = Router(tags=["knowledge bases"])
+documents = Router(tags=["documents"])
+search = Router(tags=["search"])
+
+MAX_QUERY_BYTES = 8 * 1024
+
+
+def _actor(request: HttpRequest) -> Actor:
+    return request.actor  # type: ignore[attr-defined,no-any-return]
+
+
+def _editor(request: HttpRequest) -> Actor:
+    actor = _actor(request)
+    if not actor.can_edit:
+        raise HttpError(403, "Your role may read and ask, but not change documents.")
+    return actor
+
+
+def _counted(rows: QuerySet[KnowledgeBase]) -> QuerySet[KnowledgeBase]:
+    return rows.annotate(n=Count("documents", filter=~Q(documents__status=Document.Status.DELETING)))
+
+
+def _base_out(base: KnowledgeBase) -> KnowledgeBaseOut:
+    return KnowledgeBaseOut.of(base, documents=base.documents.alive().count())
+
+
+@bases.get("", response=KnowledgeBasePage)
+def list_bases(request: HttpRequest, cursor: str | None = None, limit: PageSize = 50) -> Any:
+    rows = _counted(access.visible_knowledge_bases(actor=_actor(request)))
+    found, following = paging.page(rows, field="created", cursor=cursor, limit=limit)
+    items = [KnowledgeBaseOut.of(base, documents=base.n) for base in found]  # type: ignore[attr-defined]
+    return KnowledgeBasePage(items=items, next_cursor=following)
+
+
+@bases.post("", response={201: KnowledgeBaseOut})
+def create_base(request: HttpRequest, data: KnowledgeBaseIn) -> Any:
+    return 201, _base_out(services.create_knowledge_base(actor=_editor(request), **data.dict()))
+
+
+@bases.get("/{base_id}", response=KnowledgeBaseOut)
+def get_base(request: HttpRequest, base_id: str) -> Any:
+    return _base_out(access.access_knowledge_base(actor=_actor(request), pk=base_id))
+
+
+@bases.patch("/{base_id}", response=KnowledgeBaseOut)
+def patch_base(request: HttpRequest, base_id: str, data: KnowledgeBasePatch) -> Any:
+    base = access.access_knowledge_base(actor=_editor(request), pk=base_id)
+    return _base_out(services.update_knowledge_base(base=base, changes=data.dict(exclude_none=True)))
+
+
+@bases.delete("/{base_id}", response={202: None})
+def delete_base(request: HttpRequest, base_id: str) -> Any:
+    services.delete_knowledge_base(base=access.access_knowledge_base(actor=_editor(request), pk=base_id))
+    return 202, None
+
+
+@bases.get("/{base_id}/documents", response=DocumentPage)
+def list_documents(request: HttpRequest, base_id: str, cursor: str | None = None, limit: PageSize = 50) -> Any:
+    base = access.access_knowledge_base(actor=_actor(request), pk=base_id)
+    rows = base.documents.alive().select_related("current_version").prefetch_related("versions")
+    found, following = paging.page(rows, field="created", cursor=cursor, limit=limit)
+    return DocumentPage(items=[DocumentOut.of(d) for d in found], next_cursor=following)
+
+
+@bases.post("/{base_id}/documents", response={202: DocumentOut})
+def upload(
+    request: HttpRequest,
+    base_id: str,
+    file: File[UploadedFile],
+    title: Form[str] = "",
+    source_uri: Form[str] = "",
+    metadata: Form[Json[dict[str, Any]] | None] = None,
+) -> Any:
+    actor = _editor(request)
+    base = access.access_knowledge_base(actor=actor, pk=base_id)
+    document = services.upload_document(
+        actor=actor,
+        base=base,
+        upload=file,
+        filename=file.name or "",
+        title=title,
+        source_uri=source_uri,
+        metadata=metadata,
+    )
+    return 202, DocumentOut.of(document)
+
+
+@documents.get("/{document_id}", response=DocumentOut)
+def get_document(request: HttpRequest, document_id: str) -> Any:
+    return DocumentOut.of(access.access_document(actor=_actor(request), pk=document_id))
+
+
+@documents.delete("/{document_id}", response={202: DocumentOut})
+def delete_document(request: HttpRequest, document_id: str) -> Any:
+    document = access.access_document(actor=_editor(request), pk=document_id)
+    services.delete_document(document=document)
+    document.status = Document.Status.DELETING
+    return 202, DocumentOut.of(document)
+
+
+@documents.post("/{document_id}/retry", response={202: DocumentOut})
+def retry_document(request: HttpRequest, document_id: str) -> Any:
+    document = access.access_document(actor=_editor(request), pk=document_id)
+    return 202, DocumentOut.of(services.retry_document(document=document))
+
+
+@documents.get("/{document_id}/versions", response=list[VersionOut])
+def list_versions(request: HttpRequest, document_id: str) -> Any:
+    document = access.access_document(actor=_actor(request), pk=document_id)
+    return [
+        VersionOut(
+            number=v.number,
+            state=v.state,
+            filename=v.filename,
+            size=v.size,
+            sha256=v.sha256,
+            text_sha256=v.text_sha256,
+            pages=v.page_count,
+            chunks=v.chunk_count,
+            created=v.created,
+        )
+        for v in document.versions.order_by("-number")
+    ]
+
+
+@documents.post("/{document_id}/versions", response={202: DocumentOut})
+def add_version(request: HttpRequest, document_id: str, file: File[UploadedFile]) -> Any:
+    document = access.access_document(actor=_editor(request), pk=document_id)
+    services.add_version(document=document, upload=file, filename=file.name or "")
+    return 202, DocumentOut.of(document)
+
+
+@documents.get("/{document_id}/versions/{number}/text", response={200: None})
+def version_text(request: HttpRequest, document_id: str, number: int) -> HttpResponse:
+    version = access.access_version(actor=_actor(request), document_id=document_id, number=number)
+    body = selectors.version_text(version).encode("utf-8")
+    return HttpResponse(body, content_type="text/plain; charset=utf-8")
+
+
+@search.post("", response=SearchOut)
+def search_passages(request: HttpRequest, data: SearchIn) -> Any:
+    actor = _actor(request)
+    if len(data.query.encode("utf-8", "replace")) > MAX_QUERY_BYTES:
+        raise HttpError(413, "The query is longer than 8 kB.")
+    if not data.query.strip():
+        raise HttpError(422, "The query is empty.")
+    found = (
+        access.access_knowledge_bases(actor=actor, pks=data.knowledge_bases)
+        if data.knowledge_bases
+        else list(access.visible_knowledge_bases(actor=actor))
+    )
+    query = RetrievalQuery(
+        text=data.query,
+        history=tuple(Turn(role=t.role, text=t.text) for t in data.history),
+        limit=data.limit,
+    )
+    named = data.filters.documents if data.filters else None
+    only = None if named is None else [access.access_document(actor=actor, pk=pk) for pk in named]
+    scope = access.scope_of(actor=actor, bases=found, documents=only)
+    return SearchOut.of(searching.search(query, scope=scope))

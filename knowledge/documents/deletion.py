@@ -1,0 +1,131 @@
+"""Deletion that is counted: records, chunk rows, files, rows; and the purge of old store files."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from contextlib import suppress
+
+from django.db import connection, transaction
+from django.utils import timezone
+
+from knowledge import wiring
+from knowledge.documents import files, jobs
+from knowledge.documents.ingest import UNEXPECTED
+from knowledge.documents.models import Chunk, IndexGeneration, IngestionJob, KnowledgeBase, Purge
+from knowledge.errors import IndexMismatch, KnowledgeError
+from knowledge.types import Scope
+
+logger = logging.getLogger(__name__)
+
+
+def run_delete(*, job_id: uuid.UUID) -> None:
+    """Remove everything of the job's document and prove it by counting. Safe to repeat."""
+    job = jobs.claim(job_id)
+    if job is None:
+        return
+    try:
+        with jobs.Heartbeat(job):
+            _delete(job)
+    except jobs.LeaseLost:
+        return
+    except KnowledgeError as error:
+        logger.warning("Deletion of %s: %s", job.document_ref, error.message)
+        _record_failure(job, error.message)
+        return
+    except Exception:  # boundary of the job
+        logger.exception("Deletion of %s failed", job.document_ref)
+        _record_failure(job, UNEXPECTED)
+        return
+    _purge_when_quiet()
+
+
+def _record_failure(job: IngestionJob, message: str) -> None:
+    with suppress(jobs.LeaseLost):
+        jobs.fail(job, message=message, permanent=False)
+
+
+def _delete(job: IngestionJob) -> None:
+    document = job.document
+    if document is None:
+        jobs.finish(job)
+        return
+    base = document.knowledge_base
+    scope = Scope(
+        tenant=str(document.tenant_id),
+        knowledge_bases=frozenset({str(base.pk)}),
+        documents=frozenset({str(document.pk)}),
+    )
+    spaces = set(IndexGeneration.objects.filter(knowledge_base=base).values_list("space", flat=True))
+    store = wiring.store()
+    records = 0
+    for space in spaces:
+        records += store.delete(space=space, scope=scope)
+        left = store.count(space=space, scope=scope)
+        if left:
+            raise IndexMismatch(f"{left} passages of the deleted document are still in the index.")
+    report = {
+        "records": records,
+        "chunks": Chunk.objects.filter(version__document=document).count(),
+        "versions": document.versions.count(),
+        "files": files.delete_folder(f"{document.tenant_id}/{document.pk}"),
+    }
+    with transaction.atomic():
+        jobs.hold(job)
+        document.delete()
+        for space in spaces or {""}:
+            request_purge(tenant_id=job.tenant_id, space=space)
+        jobs.finish(job, report=report)
+    _drop_empty_base(base)
+
+
+def _drop_empty_base(base: KnowledgeBase) -> None:
+    if KnowledgeBase.objects.filter(pk=base.pk, deleting=True).exists() and not base.documents.exists():
+        KnowledgeBase.objects.filter(pk=base.pk).delete()
+
+
+def drop_empty_bases() -> None:
+    """Remove the rows of deleted bases whose last document is gone."""
+    for base in KnowledgeBase.objects.filter(deleting=True):
+        _drop_empty_base(base)
+
+
+def request_purge(*, tenant_id: uuid.UUID, space: str) -> None:
+    """Note that deleted text still lies in old files; without a space, in those of the database alone."""
+    Purge.objects.update_or_create(tenant_id=tenant_id, space=space, defaults={"requested": timezone.now()})
+
+
+def _purge_when_quiet() -> None:
+    """Purge now unless more deletions wait: then the last of them, or the timer, does it once for all."""
+    if IngestionJob.objects.unfinished().filter(kind=IngestionJob.Kind.DELETE).exists():
+        return
+    try:
+        purge()
+    except KnowledgeError as error:
+        logger.warning("The purge is left to the timer: %s", error.message)
+
+
+def purge() -> int:
+    """Rewrite the stores' files that still hold deleted text, and the database's write-ahead log.
+
+    Return how many requests are done with. A request stays while a reader keeps the log from being emptied,
+    and when it was made again meanwhile.
+    """
+    rows = list(Purge.objects.all())
+    for row in rows:
+        if row.space:
+            wiring.store().optimize(space=row.space, tenant=str(row.tenant_id))
+    if not rows or not _log_emptied():
+        return 0
+    return sum(Purge.objects.filter(pk=row.pk, requested=row.requested).delete()[0] for row in rows)
+
+
+def _log_emptied() -> bool:
+    if connection.vendor != "sqlite":
+        return True
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        busy = bool(cursor.fetchone()[0])
+    if busy:
+        logger.info("The write-ahead log is in use and still holds deleted text: the purge is repeated")
+    return not busy

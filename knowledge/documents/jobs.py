@@ -1,0 +1,147 @@
+"""Leases on job rows: claim, renew, finish, fail. The row is the truth; messages may repeat."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import socket
+import threading
+import uuid
+from datetime import timedelta
+from types import TracebackType
+from typing import Self
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import F, QuerySet
+from django.utils import timezone
+
+from knowledge.documents.models import IngestionJob
+
+logger = logging.getLogger(__name__)
+
+PLACE = hashlib.sha256(f"{socket.gethostname()}\0{settings.DATA_DIR}".encode()).hexdigest()[:24]
+OWNER = f"{PLACE}#{uuid.uuid4().hex[:12]}"
+"""Names this boot of the workers over one data folder; see ``release_leases_of_dead_workers``."""
+
+
+class LeaseLost(Exception):
+    """Another worker holds the job now, or it was cancelled: stop without writing anything more."""
+
+
+def claim(job_id: uuid.UUID) -> IngestionJob | None:
+    """Take the job for this process, raising its fence; None when there is nothing to do."""
+    now = timezone.now()
+    with transaction.atomic():
+        taken = (
+            IngestionJob.objects.due(now=now)
+            .filter(pk=job_id)
+            .update(
+                state=IngestionJob.State.RUNNING,
+                fence=F("fence") + 1,
+                attempts=F("attempts") + 1,
+                owner=OWNER,
+                lease_until=now + timedelta(seconds=settings.LEASE_SECONDS),
+            )
+        )
+        if not taken:
+            return None
+        return IngestionJob.objects.select_related("document__knowledge_base", "version").get(pk=job_id)
+
+
+def renew(job: IngestionJob) -> bool:
+    """Extend the lease; False when it is no longer ours."""
+    return bool(ours(job).update(lease_until=timezone.now() + timedelta(seconds=settings.LEASE_SECONDS)))
+
+
+def ours(job: IngestionJob) -> QuerySet[IngestionJob]:
+    """Return the job's row while it is still held under this fence."""
+    return IngestionJob.objects.filter(pk=job.pk, fence=job.fence, state=IngestionJob.State.RUNNING)
+
+
+def hold(job: IngestionJob) -> None:
+    """Lock the job row inside a transaction and prove that it is still ours.
+
+    :raises LeaseLost: it is not.
+    """
+    row = IngestionJob.objects.select_for_update(of=("self",)).filter(pk=job.pk).first()
+    if row is None or row.fence != job.fence or row.state != IngestionJob.State.RUNNING:
+        raise LeaseLost
+
+
+def finish(job: IngestionJob, *, report: dict[str, int] | None = None) -> None:
+    """Close the job; nothing happens when it is no longer ours."""
+    ours(job).update(
+        state=IngestionJob.State.DONE,
+        progress=1.0,
+        finished=timezone.now(),
+        lease_until=None,
+        last_error="",
+        report=report or {},
+    )
+
+
+def fail(job: IngestionJob, *, message: str, permanent: bool) -> bool:
+    """Record the error; wait and try again, or give up. Return whether the job is over.
+
+    :raises LeaseLost: the job is no longer ours: how it ends is for its holder to say.
+    """
+    over = permanent or job.attempts >= settings.JOB_ATTEMPTS
+    words = message if permanent else f"{message} (attempt {job.attempts} of {settings.JOB_ATTEMPTS})"
+    changes: dict[str, object] = {"last_error": words, "lease_until": None}
+    if over:
+        changes |= {"state": IngestionJob.State.FAILED, "finished": timezone.now()}
+    else:
+        pause = timedelta(seconds=2**job.attempts)
+        changes |= {"state": IngestionJob.State.QUEUED, "not_before": timezone.now() + pause, "published": None}
+    if not ours(job).update(**changes):
+        raise LeaseLost
+    job.last_error = words
+    return over
+
+
+def release_leases_of_dead_workers() -> int:
+    """At worker start: jobs that an earlier boot over the same data folder held are free at once.
+
+    Without this they would wait for their leases to end. A place is a folder on one machine, so
+    the workers of other machines with the same database keep theirs.
+    """
+    return (
+        IngestionJob.objects.filter(state=IngestionJob.State.RUNNING, owner__startswith=f"{PLACE}#")
+        .exclude(owner=OWNER)
+        .update(lease_until=timezone.now() - timedelta(seconds=1), published=None)
+    )
+
+
+class Heartbeat:
+    """Renews the lease from a thread while the work runs; ``check`` raises once it was lost."""
+
+    def __init__(self, job: IngestionJob) -> None:
+        self._job = job
+        self._stop = threading.Event()
+        self._lost = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="lease", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        self._thread.join(timeout=10)
+
+    def check(self) -> None:
+        if self._lost.is_set():
+            raise LeaseLost
+
+    def _run(self) -> None:
+        while not self._lost.is_set() and not self._stop.wait(settings.LEASE_SECONDS / 4):
+            try:
+                if not renew(self._job):
+                    self._lost.set()
+            except Exception:  # boundary of the thread: a database that is away for a moment is asked again
+                logger.exception("Lease of job %s could not be renewed", self._job.pk)
+            finally:
+                connection.close()

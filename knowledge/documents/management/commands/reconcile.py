@@ -1,0 +1,32 @@
+"""``manage.py reconcile``: prove that database and index agree."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from knowledge.documents.reconcile import reconcile
+from knowledge.tenants.models import Tenant
+
+
+class Command(BaseCommand):
+    help = "Compare the database with the search index of every tenant; --repair makes them agree."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--tenant", metavar="SLUG")
+        parser.add_argument("--repair", action="store_true")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        tenants = Tenant.objects.filter(slug=options["tenant"]) if options["tenant"] else Tenant.objects.all()
+        differences = 0
+        for tenant in tenants:
+            report = reconcile(tenant=tenant, repair=options["repair"])
+            differences += len(report.missing) + len(report.orphans)
+            self.stdout.write(
+                f"{report.tenant}: {report.rows} live passages, {report.records} records, "
+                f"{len(report.missing)} missing, {len(report.orphans)} orphans, {report.repaired} repaired."
+            )
+        if differences and not options["repair"]:
+            raise CommandError("Database and index differ: run again with --repair.")

@@ -1,0 +1,269 @@
+"""Knowledge bases, documents, their immutable versions, chunks and the jobs that make them."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from typing import Self
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from knowledge.tenants.models import Tenant
+from knowledge.types import Scope
+
+
+class KnowledgeBase(models.Model):
+    """A tenant's named set of documents with its parsing, chunking, embedding and access settings."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="knowledge_bases")
+    name = models.CharField(max_length=200)
+    slug = models.SlugField(max_length=80)
+    description = models.TextField(blank=True, default="")
+    live_generation = models.ForeignKey(
+        "IndexGeneration", null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    deleting = models.BooleanField(default=False)
+    created = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["tenant", "slug"], name="knowledge_base_slug_per_tenant")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class IndexGeneration(models.Model):
+    """An immutable pair of embedding space and chunker; built beside the live one, then switched."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    knowledge_base = models.ForeignKey(KnowledgeBase, on_delete=models.CASCADE, related_name="generations")
+    embedding_model = models.CharField(max_length=200)
+    dimension = models.PositiveIntegerField()
+    model_hash = models.CharField(max_length=80)
+    precision = models.CharField(max_length=20)
+    space = models.CharField(max_length=80)
+    chunker = models.CharField(max_length=40)
+    chunker_version = models.CharField(max_length=20)
+    # Corpus statistics of the live documents, changed in the transaction that switches a version.
+    chunks = models.PositiveIntegerField(default=0)
+    terms = models.PositiveBigIntegerField(default=0)
+    created = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return f"{self.space} / {self.chunker} {self.chunker_version}"
+
+
+class TermStatistic(models.Model):
+    """In how many live chunks of a generation a term occurs: the document frequency of BM25."""
+
+    generation = models.ForeignKey(IndexGeneration, on_delete=models.CASCADE, related_name="+")
+    term = models.CharField(max_length=64)
+    frequency = models.IntegerField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["generation", "term"], name="term_once_per_generation")]
+
+
+class DocumentQuerySet(models.QuerySet["Document"]):
+    def in_scope(self, scope: Scope) -> Self:
+        """Documents the scope may read; none when it is empty."""
+        if scope.is_empty:
+            return self.none()
+        rows = self.filter(tenant_id=scope.tenant, knowledge_base_id__in=scope.knowledge_bases)
+        return rows if scope.documents is None else rows.filter(pk__in=scope.documents)
+
+    def alive(self) -> Self:
+        return self.exclude(status=Document.Status.DELETING)
+
+
+class Document(models.Model):
+    """A thing people name. Uploading the same name again makes a new version."""
+
+    class Status(models.TextChoices):
+        QUEUED = "queued", "Waiting"
+        PARSING = "parsing", "Reading"
+        EMBEDDING = "embedding", "Indexing"
+        READY = "ready", "Ready"
+        FAILED = "failed", "Failed"
+        DELETING = "deleting", "Being deleted"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+")
+    knowledge_base = models.ForeignKey(KnowledgeBase, on_delete=models.CASCADE, related_name="documents")
+    name = models.CharField(max_length=400, help_text="The file name, or the source address.")
+    title = models.CharField(max_length=400)
+    source_uri = models.CharField(max_length=2000, blank=True, default="")
+    metadata = models.JSONField(default=dict, blank=True)
+    status = models.CharField(max_length=10, choices=Status.choices, default=Status.QUEUED)
+    stage_progress = models.FloatField(default=0.0)
+    error = models.TextField(blank=True, default="")
+    current_version = models.ForeignKey(
+        "DocumentVersion", null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    latest_number = models.PositiveIntegerField(default=0)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    created = models.DateTimeField(auto_now_add=True)
+    updated = models.DateTimeField(auto_now=True)
+
+    objects = DocumentQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            # A document that is being deleted no longer holds its name.
+            models.UniqueConstraint(
+                fields=["knowledge_base", "name"],
+                condition=~Q(status="deleting"),
+                name="document_name_per_knowledge_base",
+            )
+        ]
+        indexes = [
+            # The document list of one base, newest first, page by page.
+            models.Index(fields=["knowledge_base", "-created", "id"], name="document_list"),
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class DocumentVersion(models.Model):
+    """One immutable state of a document: bytes, canonical text, blocks, parser and its version."""
+
+    class State(models.TextChoices):
+        PENDING = "pending", "Pending"
+        LIVE = "live", "Live"
+        ARCHIVED = "archived", "Archived"
+        FAILED = "failed", "Failed"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    document = models.ForeignKey(Document, on_delete=models.CASCADE, related_name="versions")
+    number = models.PositiveIntegerField()
+    state = models.CharField(max_length=10, choices=State.choices, default=State.PENDING)
+    filename = models.CharField(max_length=400)
+    size = models.PositiveBigIntegerField()
+    sha256 = models.CharField(max_length=64)
+    media_type = models.CharField(max_length=120, blank=True, default="")
+    text_sha256 = models.CharField(max_length=64, blank=True, default="")
+    characters = models.PositiveIntegerField(default=0)
+    parser = models.CharField(max_length=40, blank=True, default="")
+    parser_version = models.CharField(max_length=20, blank=True, default="")
+    stated_title = models.CharField(max_length=400, blank=True, default="")
+    page_count = models.PositiveIntegerField(null=True, blank=True)
+    chunk_count = models.PositiveIntegerField(default=0)
+    warnings = models.JSONField(default=list, blank=True)
+    created = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["document", "number"], name="version_number_per_document")]
+
+    def __str__(self) -> str:
+        return f"{self.document} v{self.number}"
+
+    @property
+    def folder(self) -> str:
+        """Storage folder of this version's files, made of ids only."""
+        return f"{self.document.tenant_id}/{self.document_id}/{self.id}"
+
+
+class Chunk(models.Model):
+    """A range of canonical text that is indexed. The primary key is the key in the store."""
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    version = models.ForeignKey(DocumentVersion, on_delete=models.CASCADE, related_name="chunks")
+    generation = models.ForeignKey(IndexGeneration, on_delete=models.CASCADE, related_name="+")
+    ordinal = models.PositiveIntegerField()
+    start = models.PositiveIntegerField()
+    end = models.PositiveIntegerField()
+    heading_path = models.JSONField(default=list)
+    page_first = models.PositiveIntegerField(null=True, blank=True)
+    page_last = models.PositiveIntegerField(null=True, blank=True)
+    tokens = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["version", "generation", "ordinal"], name="chunk_once_per_generation"),
+            models.CheckConstraint(condition=Q(start__lt=models.F("end")), name="chunk_range_not_empty"),
+        ]
+
+
+class JobQuerySet(models.QuerySet["IngestionJob"]):
+    def unfinished(self) -> Self:
+        return self.filter(state__in=[IngestionJob.State.QUEUED, IngestionJob.State.RUNNING])
+
+    def due(self, *, now: datetime) -> Self:
+        """Jobs nobody works on: waiting, or running with a lease that ran out."""
+        return self.filter(
+            Q(state=IngestionJob.State.QUEUED, not_before__lte=now)
+            | Q(state=IngestionJob.State.RUNNING, lease_until__lt=now)
+        )
+
+
+class IngestionJob(models.Model):
+    """One piece of work on a document. This row is the truth; the Celery message is a doorbell."""
+
+    class Kind(models.TextChoices):
+        INGEST = "ingest", "Ingest"
+        DELETE = "delete", "Delete"
+
+    class State(models.TextChoices):
+        QUEUED = "queued", "Queued"
+        RUNNING = "running", "Running"
+        DONE = "done", "Done"
+        FAILED = "failed", "Failed"
+        CANCELLED = "cancelled", "Cancelled"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    kind = models.CharField(max_length=10, choices=Kind.choices)
+    document = models.ForeignKey(Document, null=True, on_delete=models.SET_NULL, related_name="jobs")
+    document_ref = models.UUIDField(help_text="The document's id, kept when its row is gone.")
+    version = models.ForeignKey(DocumentVersion, null=True, on_delete=models.SET_NULL, related_name="jobs")
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+")
+    state = models.CharField(max_length=10, choices=State.choices, default=State.QUEUED)
+    stage = models.CharField(max_length=20, blank=True, default="")
+    progress = models.FloatField(default=0.0)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    fence = models.PositiveIntegerField(default=0, help_text="Raised at each claim; an older holder is refused.")
+    owner = models.CharField(max_length=120, blank=True, default="")
+    lease_until = models.DateTimeField(null=True, blank=True)
+    not_before = models.DateTimeField()
+    published = models.DateTimeField(null=True, blank=True)
+    last_error = models.TextField(blank=True, default="")
+    report = models.JSONField(default=dict, blank=True, help_text="Counts that prove what was done.")
+    created = models.DateTimeField(auto_now_add=True)
+    finished = models.DateTimeField(null=True, blank=True)
+
+    objects = JobQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["version"], condition=Q(kind="ingest", state__in=["queued", "running"]), name="one_open_ingest"
+            ),
+            models.UniqueConstraint(
+                fields=["document_ref"],
+                condition=Q(kind="delete", state__in=["queued", "running"]),
+                name="one_open_delete",
+            ),
+        ]
+        indexes = [
+            # The sweeper's query: open jobs by state and lease.
+            models.Index(fields=["state", "lease_until"], name="job_sweep"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.document_ref}"
+
+
+class Purge(models.Model):
+    """Deleted text still lies in old files of a store; the purge task removes it and the row."""
+
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+")
+    space = models.CharField(max_length=80)
+    requested = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["tenant", "space"], name="one_purge_per_space")]

@@ -1,0 +1,151 @@
+"""Proves that database and index agree, and repairs where they do not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from django.db import transaction
+
+from knowledge import wiring
+from knowledge.documents import ingest, selectors, statistics
+from knowledge.documents.models import (
+    Chunk,
+    Document,
+    DocumentVersion,
+    IndexGeneration,
+    KnowledgeBase,
+    TermStatistic,
+)
+from knowledge.ingestion import stages
+from knowledge.tenants.models import Tenant
+from knowledge.types import Scope
+
+
+@dataclass(slots=True)
+class Report:
+    """What one tenant's comparison found; empty lists mean that both sides agree."""
+
+    tenant: str
+    rows: int = 0
+    records: int = 0
+    missing: list[str] = field(default_factory=list)  # live chunks without a record
+    orphans: list[str] = field(default_factory=list)  # records without a live chunk
+    repaired: int = 0
+
+    @property
+    def agrees(self) -> bool:
+        return not self.missing and not self.orphans
+
+
+def reconcile(*, tenant: Tenant, repair: bool) -> Report:
+    """Compare every live chunk with every record of the tenant; with ``repair`` make them agree."""
+    report = Report(tenant=tenant.slug)
+    for base in KnowledgeBase.objects.filter(tenant=tenant).select_related("live_generation"):
+        for space in sorted(set(base.generations.values_list("space", flat=True))):
+            _compare(base, space, report, repair=repair)
+    return report
+
+
+def _compare(base: KnowledgeBase, space: str, report: Report, *, repair: bool) -> None:
+    scope = Scope(tenant=str(base.tenant_id), knowledge_bases=frozenset({str(base.pk)}))
+    # In this order a version that goes live meanwhile is either still in work or among the live ones.
+    held = {key: version for key, _document, version in wiring.store().keys(space=space, scope=scope)}
+    busy = {str(pk) for pk in _versions_in_work(base)}
+    live = {
+        str(pk): str(version)
+        for pk, version in Chunk.objects.filter(
+            generation__space=space,
+            generation=base.live_generation,
+            version__in=DocumentVersion.objects.filter(
+                pk__in=Document.objects.alive().filter(knowledge_base=base).values("current_version")
+            ),
+        ).values_list("pk", "version_id")
+    }
+    absent = [key for key in live if key not in held]
+    found = {hit.key for hit in wiring.store().fetch(absent, space=space, scope=scope)}  # written since
+    missing = [key for key in absent if key not in found]
+    orphans = [key for key, version in held.items() if key not in live and version not in busy]
+    report.rows += len(live)
+    report.records += len(held)
+    report.missing += missing
+    report.orphans += orphans
+    if repair and orphans:
+        report.repaired += wiring.store().delete(space=space, scope=scope, keys=orphans)
+    if repair and missing:
+        for version_id in {live[key] for key in missing}:
+            version = DocumentVersion.objects.select_related("document__knowledge_base").get(pk=version_id)
+            report.repaired += rewrite(version)
+
+
+def _versions_in_work(base: KnowledgeBase) -> list[object]:
+    return list(
+        DocumentVersion.objects.filter(
+            document__knowledge_base=base, jobs__state__in=["queued", "running"]
+        ).values_list("pk", flat=True)
+    )
+
+
+def rewrite(version: DocumentVersion) -> int:
+    """Write the records of a live version again from its stored text, without parsing; return how many.
+
+    A version that is no longer live is left alone.
+    """
+    generation = version.document.knowledge_base.live_generation
+    if generation is None:
+        return 0
+    target = ingest.target_of(version, generation)
+    try:
+        parsed = selectors.version_parsed(version)
+    except FileNotFoundError:
+        if _is_live(version):
+            raise
+        return 0
+    embedder, store = wiring.embedder(), wiring.store()
+    ranges = stages.chunk(parsed, title=target.title, chunker=wiring.chunker(), embedder=embedder)
+    terms = stages.terms_of(parsed.text, ranges, target=target)
+    counts = stages.count_terms(terms)
+    with transaction.atomic():
+        if not _is_live(version, lock=True):
+            return 0
+        before = statistics.recall(version, generation)
+        if before is not None:
+            statistics.remove(generation, before)
+        statistics.add(generation, counts)
+        Chunk.objects.filter(version=version, generation=generation).delete()
+        Chunk.objects.bulk_create(ingest.chunk_rows(version, generation, ranges), batch_size=500)
+        DocumentVersion.objects.filter(pk=version.pk).update(chunk_count=len(ranges))
+        statistics.remember(version, generation, counts)
+    store.delete(space=target.space, scope=target.scope, versions=[target.version])
+    written = max(stages.write(parsed.text, ranges, terms, target=target, embedder=embedder, store=store), default=0)
+    if not _is_live(version):  # replaced or deleted while it was written
+        store.delete(space=target.space, scope=target.scope, versions=[target.version])
+        return 0
+    return written
+
+
+def _is_live(version: DocumentVersion, *, lock: bool = False) -> bool:
+    rows = Document.objects.alive().filter(pk=version.document_id, current_version=version.pk)
+    return (rows.select_for_update(of=("self",)) if lock else rows).first() is not None
+
+
+def rebuild(*, base: KnowledgeBase) -> tuple[int, int]:
+    """Make the index of a base again from stored text; return ``(documents, passages)``."""
+    generation = base.live_generation
+    if generation is None:
+        return 0, 0
+    scope = Scope(tenant=str(base.tenant_id), knowledge_bases=frozenset({str(base.pk)}))
+    versions = DocumentVersion.objects.filter(pk__in=base.documents.alive().values("current_version")).select_related(
+        "document__knowledge_base__live_generation"
+    )
+    with transaction.atomic():  # all at once: a version that leaves before its turn takes nothing from zero
+        IndexGeneration.objects.filter(pk=generation.pk).update(chunks=0, terms=0)
+        TermStatistic.objects.filter(generation=generation).delete()
+        for version in versions:
+            statistics.forget(version, generation)
+    wiring.store().delete(space=generation.space, scope=scope)
+    documents = passages = 0
+    for version in versions.all():
+        passages += rewrite(version)
+        documents += 1
+    wiring.store().optimize(space=generation.space, tenant=str(base.tenant_id))
+    return documents, passages

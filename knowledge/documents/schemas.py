@@ -1,0 +1,183 @@
+"""The public shapes of design section 6 for knowledge bases, documents and passages."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from ninja import Schema
+from pydantic import ConfigDict, Field
+
+from knowledge.documents.models import Document, DocumentVersion, KnowledgeBase
+from knowledge.types import Passage, RetrievalResult
+
+
+class KnowledgeBaseIn(Schema):
+    name: str = Field(min_length=1, max_length=200)
+    slug: str | None = Field(default=None, max_length=60)
+    description: str = Field(default="", max_length=5000)
+
+
+class KnowledgeBasePatch(Schema):
+    name: str | None = Field(default=None, min_length=1, max_length=200)
+    description: str | None = Field(default=None, max_length=5000)
+
+
+class KnowledgeBaseOut(Schema):
+    id: str
+    name: str
+    slug: str
+    description: str
+    documents: int
+    created: datetime
+
+    @classmethod
+    def of(cls, base: KnowledgeBase, *, documents: int) -> KnowledgeBaseOut:
+        return cls(
+            id=str(base.pk),
+            name=base.name,
+            slug=base.slug,
+            description=base.description,
+            documents=documents,
+            created=base.created,
+        )
+
+
+class KnowledgeBasePage(Schema):
+    items: list[KnowledgeBaseOut]
+    next_cursor: str | None = None
+
+
+class DocumentOut(Schema):
+    id: str
+    knowledge_base: str
+    title: str
+    filename: str
+    source_uri: str
+    metadata: dict[str, Any]
+    status: str
+    stage_progress: float
+    error: str | None
+    warnings: list[str]
+    version: int
+    chunks: int
+    pages: int | None
+    size: int
+    sha256: str
+    media_type: str
+    created: datetime
+    updated: datetime
+
+    @classmethod
+    def of(cls, document: Document) -> DocumentOut:
+        """``version`` and what belongs to it are the live ones, or the newest when none is live yet."""
+        version = document.current_version or _newest(document)
+        return cls(
+            id=str(document.pk),
+            knowledge_base=str(document.knowledge_base_id),
+            title=document.title,
+            filename=version.filename if version else document.name,
+            source_uri=document.source_uri,
+            metadata=document.metadata,
+            status=document.status,
+            stage_progress=round(document.stage_progress, 3),
+            error=document.error or None,
+            warnings=version.warnings if version else [],
+            version=version.number if version else document.latest_number,
+            chunks=version.chunk_count if version else 0,
+            pages=version.page_count if version else None,
+            size=version.size if version else 0,
+            sha256=version.sha256 if version else "",
+            media_type=version.media_type if version else "",
+            created=document.created,
+            updated=document.updated,
+        )
+
+
+def _newest(document: Document) -> DocumentVersion | None:
+    versions = sorted(document.versions.all(), key=lambda v: v.number)
+    return versions[-1] if versions else None
+
+
+class DocumentPage(Schema):
+    items: list[DocumentOut]
+    next_cursor: str | None = None
+
+
+class VersionOut(Schema):
+    number: int
+    state: str
+    filename: str
+    size: int
+    sha256: str
+    text_sha256: str
+    pages: int | None
+    chunks: int
+    created: datetime
+
+
+class HistoryTurn(Schema):
+    role: str = Field(pattern="^(user|assistant)$")
+    text: str = Field(max_length=20000)
+
+
+class SearchFilters(Schema):
+    """What narrows a search. A filter this server does not know is refused, never ignored."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    documents: list[str] = Field(min_length=1, max_length=1000)
+
+
+class SearchIn(Schema):
+    query: str
+    knowledge_bases: list[str] = Field(default_factory=list, max_length=100)
+    limit: int = Field(default=10, ge=1, le=100)
+    filters: SearchFilters | None = None
+    history: list[HistoryTurn] = Field(default_factory=list, max_length=50)
+
+
+class PassageOut(Schema):
+    id: str
+    document: str
+    version: int
+    knowledge_base: str
+    title: str
+    heading_path: list[str]
+    page: int | None
+    start: int
+    end: int
+    text: str
+    score: float
+    scores: dict[str, float]
+
+    @classmethod
+    def of(cls, passage: Passage) -> PassageOut:
+        return cls(
+            id=passage.key,
+            document=passage.document,
+            version=passage.version,
+            knowledge_base=passage.knowledge_base,
+            title=passage.title,
+            heading_path=list(passage.heading_path),
+            page=passage.page_first,
+            start=passage.start,
+            end=passage.end,
+            text=passage.text,
+            score=round(passage.score, 4),
+            scores={name: round(value, 4) for name, value in passage.scores.items()},
+        )
+
+
+class SearchOut(Schema):
+    query: str
+    passages: list[PassageOut]
+    timings: dict[str, float]
+
+    @classmethod
+    def of(cls, result: RetrievalResult) -> SearchOut:
+        return cls(
+            query=result.query,
+            passages=[PassageOut.of(p) for p in result.passages],
+            timings={name: round(value, 2) for name, value in result.timings.items()},
+        )

@@ -1,0 +1,31 @@
+"""Retrieval over what is live: the one way in for chat, the search endpoint, commands and evaluation."""
+
+from __future__ import annotations
+
+from knowledge import wiring
+from knowledge.documents import selectors
+from knowledge.retrieval.base import RetrievalParts
+from knowledge.retrieval.pipeline import retrieve
+from knowledge.types import Query, RetrievalResult, Scope
+
+
+def retrieval_parts() -> RetrievalParts:
+    """Return everything the pipeline takes as arguments, built once a process."""
+    parts: RetrievalParts = wiring.once("retrieval", _build)
+    return parts
+
+
+def _build() -> RetrievalParts:
+    return RetrievalParts(
+        embedder=wiring.embedder(),
+        store=wiring.store(),
+        live=selectors.LiveRows(),
+        statistics=selectors.Statistics(),
+        generations=selectors.live_generations,
+        texts=selectors.text_of_version,
+    )
+
+
+def search(query: Query, *, scope: Scope) -> RetrievalResult:
+    """Run the retrieval pipeline over the live rows of the scope."""
+    return retrieve(query, scope=scope, parts=retrieval_parts())

@@ -1,0 +1,267 @@
+"""Writes: knowledge bases, uploads, versions, deletion. The work itself is in ``ingest`` and ``deletion``."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.core.files.base import File
+from django.db import IntegrityError, transaction
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.text import slugify
+
+from knowledge.documents import files, notices
+from knowledge.documents.models import Document, DocumentVersion, IngestionJob, KnowledgeBase
+from knowledge.errors import DocumentEmpty, DocumentNotFound, DocumentTooLarge
+from knowledge.tenants.access import Actor
+
+GONE = "The document was deleted while the file arrived. Upload it again."
+DELETION_PAUSE = timedelta(minutes=10)
+"""A deletion that gave up is tried again after this long."""
+
+
+def create_knowledge_base(*, actor: Actor, name: str, slug: str | None = None, description: str = "") -> KnowledgeBase:
+    """Create a base; a slug that is taken gets a number."""
+    stem = slugify(slug or name)[:60] or "knowledge-base"
+    for number in range(1, 1000):
+        candidate = stem if number == 1 else f"{stem}-{number}"
+        try:
+            with transaction.atomic():
+                return KnowledgeBase.objects.create(
+                    tenant_id=actor.tenant_id, name=name, slug=candidate, description=description
+                )
+        except IntegrityError:
+            continue
+    raise ValueError(f"No free address for a knowledge base named {name!r}.")
+
+
+def update_knowledge_base(*, base: KnowledgeBase, changes: dict[str, Any]) -> KnowledgeBase:
+    """Change the name or description."""
+    for name in ("name", "description"):
+        if name in changes:
+            setattr(base, name, changes[name])
+    base.save(update_fields=["name", "description"])
+    return base
+
+
+def delete_knowledge_base(*, base: KnowledgeBase) -> int:
+    """Hide the base at once and queue the deletion of its documents; the row goes when the last one is gone."""
+    KnowledgeBase.objects.filter(pk=base.pk).update(deleting=True, slug=f"deleted-{uuid.uuid4().hex[:16]}")
+    documents = list(base.documents.alive())
+    for document in documents:
+        delete_document(document=document)
+    transaction.on_commit(_ring_sweeper)
+    return len(documents)
+
+
+def upload_document(
+    *,
+    actor: Actor,
+    base: KnowledgeBase,
+    upload: File[bytes],
+    filename: str,
+    title: str = "",
+    source_uri: str = "",
+    metadata: dict[str, Any] | None = None,
+) -> Document:
+    """Store the bytes and queue their ingestion; the same name again makes a new version.
+
+    :raises DocumentEmpty: the file holds nothing.
+    :raises DocumentTooLarge: the file is over the upload limit.
+    """
+    filename, title = clean_filename(filename), clean_label(title)
+    source_uri = clean_label(source_uri, limit=2000)
+    stored = _checked(upload)
+    name = (source_uri or filename)[:400]
+    document = base.documents.alive().filter(name=name).first()
+    if document is None:
+        document = _new_document(actor, base, name=name, filename=filename, title=title, source_uri=source_uri)
+    retitled = bool(title) and title != document.title
+    if retitled or metadata is not None:
+        document.title = title or document.title
+        document.metadata = document.metadata if metadata is None else metadata
+        document.save(update_fields=["title", "metadata", "updated"])
+    try:
+        version = _add_version(document, upload, filename=filename, stored=stored)
+    except BaseException:
+        Document.objects.filter(pk=document.pk, latest_number=0).delete()  # a row without a version says nothing
+        raise
+    if retitled and version.state == DocumentVersion.State.LIVE:
+        retry_document(document=document)  # the same bytes, but their title is searched too
+    return document
+
+
+def _new_document(
+    actor: Actor, base: KnowledgeBase, *, name: str, filename: str, title: str, source_uri: str
+) -> Document:
+    try:
+        with transaction.atomic():
+            return Document.objects.create(
+                tenant_id=base.tenant_id,
+                knowledge_base=base,
+                name=name,
+                title=(title or filename)[:400],
+                source_uri=source_uri[:2000],
+                created_by_id=actor.user_id or None,
+            )
+    except IntegrityError:  # the same name arrived twice at once: the second becomes a version
+        found = base.documents.alive().filter(name=name).first()
+        if found is None:
+            raise DocumentNotFound(GONE) from None
+        return found
+
+
+def clean_label(text: str, *, limit: int = 400) -> str:
+    """Return a title or address as one line without control characters."""
+    spaced = "".join(" " if c.isspace() else c for c in text)
+    return "".join(c for c in spaced if c.isprintable()).strip()[:limit]
+
+
+def clean_filename(filename: str) -> str:
+    """Return the last part of a file name without control characters: a label, never a path."""
+    last = filename.replace("\\", "/").rsplit("/", 1)[-1]
+    printable = clean_label(last, limit=len(last))
+    if not printable.strip("."):
+        return "document"
+    if len(printable) <= 300:
+        return printable
+    stem, dot, extension = printable.rpartition(".")
+    return f"{stem[: 299 - len(extension)]}{dot}{extension}" if dot and len(extension) < 20 else printable[:300]
+
+
+def add_version(*, document: Document, upload: File[bytes], filename: str) -> DocumentVersion:
+    """Store the bytes as the next version and queue it. Bytes equal to the newest version are recognised.
+
+    :raises DocumentEmpty: the file holds nothing.
+    :raises DocumentTooLarge: the file is over the upload limit.
+    """
+    return _add_version(document, upload, filename=clean_filename(filename), stored=_checked(upload))
+
+
+def _checked(upload: File[bytes]) -> tuple[str, int]:
+    """Return ``(sha256, bytes)`` of an upload that may be stored."""
+    sha256, size = files.digest(upload)
+    if size == 0:
+        raise DocumentEmpty
+    if size > settings.MAX_UPLOAD_BYTES:
+        raise DocumentTooLarge(f"The file is larger than {settings.MAX_UPLOAD_BYTES // 2**20} MB.")
+    return sha256, size
+
+
+def _add_version(document: Document, upload: File[bytes], *, filename: str, stored: tuple[str, int]) -> DocumentVersion:
+    sha256, size = stored
+    version = _recognised(document, sha256)
+    if version is not None:
+        return version
+    version = DocumentVersion(id=uuid.uuid4(), document=document, filename=filename, size=size, sha256=sha256)
+    try:
+        files.save_upload(version, upload)
+        kept = _queue_version(document, version)
+    except BaseException:
+        files.delete_folder(version.folder)
+        raise
+    if kept is not version:
+        files.delete_folder(version.folder)
+    return kept
+
+
+def _recognised(document: Document, sha256: str) -> DocumentVersion | None:
+    """Return the newest version when it has these bytes already."""
+    newest = document.versions.order_by("-number").first()
+    usable = newest is not None and newest.sha256 == sha256 and newest.state != DocumentVersion.State.FAILED
+    return newest if usable else None
+
+
+@transaction.atomic
+def _queue_version(document: Document, version: DocumentVersion) -> DocumentVersion:
+    row = Document.objects.alive().select_for_update().filter(pk=document.pk).first()
+    if row is None:
+        raise DocumentNotFound(GONE)
+    twin = _recognised(row, version.sha256)  # the same bytes arrived twice at once
+    if twin is not None:
+        return twin
+    row.latest_number += 1
+    row.status, row.stage_progress, row.error = Document.Status.QUEUED, 0.0, ""
+    row.save(update_fields=["latest_number", "status", "stage_progress", "error", "updated"])
+    version.number = row.latest_number
+    version.save(force_insert=True)
+    document.latest_number, document.status, document.error = row.latest_number, row.status, ""
+    _new_job(row, kind=IngestionJob.Kind.INGEST, version=version)
+    notices.changed(row)
+    return version
+
+
+def _new_job(document: Document, *, kind: str, version: DocumentVersion | None = None) -> IngestionJob:
+    now = timezone.now()
+    job = IngestionJob.objects.create(
+        kind=kind,
+        document=document,
+        document_ref=document.pk,
+        version=version,
+        tenant_id=document.tenant_id,
+        not_before=now,
+        published=now,
+    )
+    transaction.on_commit(lambda: ring(job))
+    return job
+
+
+def ring(job: IngestionJob) -> None:
+    """Publish the job's doorbell; when the broker is away the row stays queued and the sweeper sends it."""
+    from knowledge.documents import tasks
+
+    task = tasks.ingest_document if job.kind == IngestionJob.Kind.INGEST else tasks.delete_document
+    tasks.publish(task, job_id=str(job.pk))
+
+
+def _ring_sweeper() -> None:
+    from knowledge.documents import tasks
+
+    tasks.publish(tasks.sweep_jobs)
+
+
+@transaction.atomic
+def retry_document(*, document: Document) -> Document:
+    """Queue the newest version again, whatever state it ended in; nothing happens while a job of it is open."""
+    row = Document.objects.alive().select_for_update().filter(pk=document.pk).first()
+    version = row.versions.order_by("-number").first() if row is not None else None
+    if row is None or version is None or row.jobs.unfinished().exists():
+        return document
+    row.status, row.error, row.stage_progress = Document.Status.QUEUED, "", 0.0
+    row.save(update_fields=["status", "error", "stage_progress", "updated"])
+    document.status, document.error, document.stage_progress = row.status, row.error, row.stage_progress
+    DocumentVersion.objects.filter(pk=version.pk).update(state=DocumentVersion.State.PENDING)
+    _new_job(row, kind=IngestionJob.Kind.INGEST, version=version)
+    notices.changed(row)
+    return document
+
+
+@transaction.atomic
+def delete_document(*, document: Document) -> None:
+    """Take the document out of retrieval now, stop its jobs, and queue the removal of everything it left.
+
+    A deletion that gave up is queued again.
+    """
+    from knowledge.documents.ingest import retire
+
+    row = Document.objects.select_for_update().filter(pk=document.pk).first()
+    if row is None or (row.status == Document.Status.DELETING and row.jobs.unfinished().exists()):
+        return
+    row.jobs.unfinished().update(state=IngestionJob.State.CANCELLED, finished=timezone.now())
+    retire(row)
+    row.status, row.current_version = Document.Status.DELETING, None
+    row.save(update_fields=["status", "current_version", "updated"])
+    _new_job(row, kind=IngestionJob.Kind.DELETE)
+    notices.changed(row)
+
+
+def resume_deletions(*, now: datetime) -> None:
+    """Queue again what deletions left: documents whose job gave up, and uploads that slipped into a deleted base."""
+    left = Document.objects.filter(Q(status=Document.Status.DELETING) | Q(knowledge_base__deleting=True))
+    deletions = IngestionJob.objects.filter(kind=IngestionJob.Kind.DELETE)
+    recent = deletions.filter(Q(finished__isnull=True) | Q(finished__gt=now - DELETION_PAUSE))
+    for document in left.exclude(pk__in=recent.values("document_ref"))[:500]:
+        delete_document(document=document)

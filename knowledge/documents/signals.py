@@ -1,0 +1,8 @@
+"""Tells upper packages what changed; this package does not know who listens."""
+
+from __future__ import annotations
+
+from django.dispatch import Signal
+
+document_changed = Signal()
+"""Sent with ``tenant_id: str`` and ``payload: dict`` after the change is committed."""

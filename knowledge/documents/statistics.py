@@ -1,0 +1,65 @@
+"""Keeps document frequencies exact: what a version adds when it goes live is what it takes when it leaves."""
+
+from __future__ import annotations
+
+from django.db import connection
+from django.db.models import F
+
+from knowledge.documents import files
+from knowledge.documents.models import DocumentVersion, IndexGeneration, TermStatistic
+from knowledge.ingestion.stages import TermCounts
+
+
+def _name(generation: IndexGeneration) -> str:
+    return f"terms-{generation.pk}.json.gz"
+
+
+def remember(version: DocumentVersion, generation: IndexGeneration, counts: TermCounts) -> None:
+    """Store the counts beside the version, so that exactly they can be taken back."""
+    files.write_json(
+        version,
+        _name(generation),
+        {"chunks": counts.chunks, "terms": counts.terms, "frequency": counts.document_frequency},
+    )
+
+
+def recall(version: DocumentVersion, generation: IndexGeneration) -> TermCounts | None:
+    if not files.exists(version, _name(generation)):
+        return None
+    data = files.read_json(version, _name(generation))
+    return TermCounts(chunks=data["chunks"], terms=data["terms"], document_frequency=data["frequency"])
+
+
+def forget(version: DocumentVersion, generation: IndexGeneration) -> None:
+    """Drop the stored counts of a version whose generation's statistics start from nothing."""
+    files.remove(version, _name(generation))
+
+
+def add(generation: IndexGeneration, counts: TermCounts) -> None:
+    """Add a version's counts. Call inside the transaction that makes the version live."""
+    _apply(generation, counts, sign=1)
+
+
+def remove(generation: IndexGeneration, counts: TermCounts) -> None:
+    """Take a version's counts back. Call inside the transaction that retires the version."""
+    _apply(generation, counts, sign=-1)
+    TermStatistic.objects.filter(generation=generation, frequency__lte=0).delete()
+
+
+def _apply(generation: IndexGeneration, counts: TermCounts, *, sign: int) -> None:
+    IndexGeneration.objects.filter(pk=generation.pk).update(
+        chunks=F("chunks") + sign * counts.chunks, terms=F("terms") + sign * counts.terms
+    )
+    # Sorted, so that two writers lock rows in one order (PostgreSQL); one statement per 300 terms.
+    rows = sorted(counts.document_frequency.items())
+    table = connection.ops.quote_name(TermStatistic._meta.db_table)
+    key = TermStatistic._meta.get_field("generation").get_db_prep_value(generation.pk, connection)
+    with connection.cursor() as cursor:
+        for at in range(0, len(rows), 300):
+            part = rows[at : at + 300]
+            values = ",".join(["(%s, %s, %s)"] * len(part))
+            cursor.execute(
+                f"INSERT INTO {table} (generation_id, term, frequency) VALUES {values} "  # noqa: S608  names only
+                f"ON CONFLICT (generation_id, term) DO UPDATE SET frequency = {table}.frequency + excluded.frequency",
+                [value for term, count in part for value in (key, term, sign * count)],
+            )

@@ -1,0 +1,60 @@
+"""What every embedder does with the numbers its model returned."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+
+from knowledge.errors import EmbeddingFailed
+from knowledge.types import Vector
+
+
+def unit_rows(raw: npt.ArrayLike, *, rows: int, dimension: int | None) -> Vector:
+    """Return ``(rows, dimension)`` float32, rows L2-normalised; ``dimension`` None accepts any.
+
+    :raises EmbeddingFailed: rows are missing, ragged, not finite, zero or of another dimension.
+    """
+    try:
+        matrix = np.asarray(raw, dtype=np.float32)
+    except (TypeError, ValueError) as err:
+        raise EmbeddingFailed("The embedding model returned vectors of different lengths.") from err
+    if rows == 0:
+        return np.zeros((0, dimension or 0), dtype=np.float32)
+    if matrix.ndim != 2 or matrix.shape[0] != rows or not matrix.shape[1]:
+        raise EmbeddingFailed("The embedding model did not return one vector for each text.")
+    if dimension is not None and matrix.shape[1] != dimension:
+        raise EmbeddingFailed(f"The embedding model returned {matrix.shape[1]} dimensions instead of {dimension}.")
+    # In double precision, since the squares of large float32 numbers overflow.
+    norms = np.linalg.norm(matrix.astype(np.float64), axis=1, keepdims=True)
+    if not np.isfinite(norms).all() or (norms < 1e-12).any():
+        raise EmbeddingFailed("The embedding model returned a vector that is zero or not finite.")
+    unit: Vector = (matrix / norms).astype(np.float32)
+    return unit
+
+
+class QueryCache:
+    """The vectors of the latest queries, least recently used forgotten first. Thread-safe."""
+
+    def __init__(self, size: int = 256) -> None:
+        self._size = size
+        self._lock = threading.Lock()
+        self._vectors: OrderedDict[str, Vector] = OrderedDict()
+
+    def get(self, text: str, make: Callable[[str], Vector]) -> Vector:
+        """Return the read-only vector of ``text``, made by ``make`` when it is not known."""
+        with self._lock:
+            known = self._vectors.get(text)
+            if known is not None:
+                self._vectors.move_to_end(text)
+                return known
+        vector = make(text)
+        vector.flags.writeable = False
+        with self._lock:
+            self._vectors[text] = vector
+            while len(self._vectors) > self._size:
+                self._vectors.popitem(last=False)
+        return vector

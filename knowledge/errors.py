@@ -1,0 +1,177 @@
+"""The exception tree of the knowledge package.
+
+KnowledgeError
+ |- DocumentError                 something about the document itself; permanent
+ |   |- UnsupportedFormat
+ |   |- DocumentEmpty
+ |   |- DocumentEncrypted
+ |   |- DocumentDamaged
+ |   |- DocumentWithoutText
+ |   |- DocumentTooLarge          a limit of design section 7 was exceeded
+ |   `- DocumentRefused           hostile or forbidden content (a DTD, an archive bomb)
+ |- ParserCrashed                 the child died or ran out of time or memory; permanent after retries
+ |- EmbeddingFailed
+ |- StoreError
+ |   |- StoreBusy                 retry later
+ |   `- StoreUnavailable
+ |- IndexMismatch                 counts of database and index differ
+ |- LanguageModelError
+ |   |- ModelNotConfigured, ModelRefused, ModelBusy, ModelTimeout, ModelUnavailable, ModelInterrupted
+ `- NotFound                      missing and forbidden look the same
+     |- KnowledgeBaseNotFound, DocumentNotFound, TenantNotFound
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class KnowledgeError(Exception):
+    """Root. ``message`` is for people; ``code`` is for machines; ``permanent`` decides retry."""
+
+    code: ClassVar[str] = "error"
+    status: ClassVar[int] = 500
+    permanent: ClassVar[bool] = True
+    default_message: ClassVar[str] = "Something went wrong."
+
+    def __init__(self, message: str | None = None) -> None:
+        self.message = message or self.default_message
+        super().__init__(self.message)
+
+
+class DocumentError(KnowledgeError):
+    code = "document_error"
+    status = 422
+    default_message = "The document could not be read."
+
+
+class UnsupportedFormat(DocumentError):
+    code = "unsupported_format"
+    status = 415
+    default_message = "This kind of file is not supported."
+
+
+class DocumentEmpty(DocumentError):
+    code = "document_empty"
+    default_message = "The file is empty."
+
+
+class DocumentEncrypted(DocumentError):
+    code = "document_encrypted"
+    default_message = "The file is password protected. Remove the password and upload it again."
+
+
+class DocumentDamaged(DocumentError):
+    code = "document_damaged"
+    default_message = "The file is damaged and could not be opened."
+
+
+class DocumentWithoutText(DocumentError):
+    code = "document_without_text"
+    default_message = "No text was found. Scanned pages need text recognition (OCR)."
+
+
+class DocumentTooLarge(DocumentError):
+    code = "document_too_large"
+    status = 413
+    default_message = "The file exceeds a size limit."
+
+
+class DocumentRefused(DocumentError):
+    code = "document_refused"
+    default_message = "The file contains something that is not accepted."
+
+
+class ParserCrashed(KnowledgeError):
+    code = "parser_crashed"
+    permanent = False
+    default_message = "The reader of this file stopped unexpectedly."
+
+
+class EmbeddingFailed(KnowledgeError):
+    code = "embedding_failed"
+    permanent = False
+    default_message = "The embedding model did not return usable vectors."
+
+
+class StoreError(KnowledgeError):
+    code = "store_error"
+    status = 503
+    permanent = False
+    default_message = "The search index answered with an error."
+
+
+class StoreBusy(StoreError):
+    code = "store_busy"
+    default_message = "The search index is busy. Try again in a moment."
+
+
+class StoreUnavailable(StoreError):
+    code = "store_unavailable"
+    default_message = "Search is unavailable at the moment."
+
+
+class IndexMismatch(KnowledgeError):
+    code = "index_mismatch"
+    permanent = False
+    default_message = "The search index does not hold what the database says it should."
+
+
+class LanguageModelError(KnowledgeError):
+    code = "model_error"
+    status = 502
+    permanent = False
+    default_message = "The language model failed to answer."
+
+
+class ModelNotConfigured(LanguageModelError):
+    code = "model_not_configured"
+    permanent = True
+    default_message = "The language model is not set up: its address or key was not accepted."
+
+
+class ModelRefused(LanguageModelError):
+    code = "model_refused"
+    permanent = True
+    default_message = "The language model did not accept the request."
+
+
+class ModelBusy(LanguageModelError):
+    code = "model_busy"
+    status = 503
+    default_message = "The language model is busy. Try again in a moment."
+
+
+class ModelTimeout(LanguageModelError):
+    code = "model_timeout"
+    status = 504
+    default_message = "The language model took too long to answer."
+
+
+class ModelUnavailable(LanguageModelError):
+    code = "model_unavailable"
+    status = 503
+    default_message = "The language model cannot be reached."
+
+
+class ModelInterrupted(LanguageModelError):
+    code = "model_interrupted"
+    default_message = "The language model stopped in the middle of the answer."
+
+
+class NotFound(KnowledgeError):
+    code = "not_found"
+    status = 404
+    default_message = "Not found."
+
+
+class TenantNotFound(NotFound):
+    default_message = "No such tenant."
+
+
+class KnowledgeBaseNotFound(NotFound):
+    default_message = "No such knowledge base."
+
+
+class DocumentNotFound(NotFound):
+    default_message = "No such document."

@@ -1,0 +1,111 @@
+"""Parse, chunk, embed, write: each stage a function on dataclasses. No Django, no clock."""
+
+from __future__ import annotations
+
+import uuid
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from knowledge.analysis import index_terms
+from knowledge.chunking.base import Chunker, search_text
+from knowledge.embedding.base import Embedder
+from knowledge.errors import DocumentWithoutText, IndexMismatch
+from knowledge.stores.base import Store
+from knowledge.types import ChunkRange, IndexRecord, ParsedDocument, Scope
+
+BATCH = 64
+"""Chunks embedded and written at a time: bounds memory and gives progress."""
+
+_KEYS = uuid.UUID("5f0e5bd6-6f4b-4f0e-9d6f-6a3d7a1f2b01")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """Where the chunks of one version go."""
+
+    scope: Scope
+    knowledge_base: str
+    document: str
+    version: str
+    generation: str
+    space: str
+    title: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TermCounts:
+    """What one version adds to the corpus statistics of its generation."""
+
+    chunks: int
+    terms: int
+    document_frequency: dict[str, int]
+
+
+def chunk_key(*, version: str, generation: str, ordinal: int) -> str:
+    """Derive a chunk's key from our own rows, so that a repeated job overwrites and never duplicates."""
+    return str(uuid.uuid5(_KEYS, f"{version}/{generation}/{ordinal}"))
+
+
+def chunk(parsed: ParsedDocument, *, title: str, chunker: Chunker, embedder: Embedder) -> list[ChunkRange]:
+    """Cut the document into ranges.
+
+    :raises DocumentWithoutText: nothing is left to index.
+    """
+    ranges = chunker.chunk(parsed, title=title, count_tokens=embedder.count_tokens)
+    if not ranges:
+        raise DocumentWithoutText
+    return ranges
+
+
+def terms_of(text: str, ranges: Sequence[ChunkRange], *, target: Target) -> list[str]:
+    """Analyse every chunk for the keyword index, in order."""
+    return [index_terms(target.title, r.heading_path, text[r.start : r.end]) for r in ranges]
+
+
+def count_terms(terms: Sequence[str]) -> TermCounts:
+    """Count in how many chunks each term occurs; terms longer than a column holds are cut alike everywhere."""
+    frequency: Counter[str] = Counter()
+    total = 0
+    for joined in terms:
+        words = joined.split()
+        total += len(words)
+        frequency.update({word[:64] for word in words})
+    return TermCounts(chunks=len(terms), terms=total, document_frequency=dict(frequency))
+
+
+def write(
+    text: str, ranges: Sequence[ChunkRange], terms: Sequence[str], *, target: Target, embedder: Embedder, store: Store
+) -> Iterator[int]:
+    """Embed and upsert batch by batch, yielding how many chunks are written so far.
+
+    :raises IndexMismatch: the store does not hold what was written.
+    """
+    for at in range(0, len(ranges), BATCH):
+        batch = ranges[at : at + BATCH]
+        texts = [text[r.start : r.end] for r in batch]
+        vectors = embedder.embed_passages(
+            [
+                search_text(title=target.title, heading_path=r.heading_path, text=t)
+                for r, t in zip(batch, texts, strict=True)
+            ]
+        )
+        records = [
+            IndexRecord(
+                key=chunk_key(version=target.version, generation=target.generation, ordinal=r.ordinal),
+                knowledge_base=target.knowledge_base,
+                generation=target.generation,
+                document=target.document,
+                version=target.version,
+                ordinal=r.ordinal,
+                text=texts[i],
+                terms=terms[at + i],
+                vector=vectors[i],
+            )
+            for i, r in enumerate(batch)
+        ]
+        store.upsert(records, space=target.space, scope=target.scope)
+        yield at + len(batch)
+    held = store.count(space=target.space, scope=target.scope, version=target.version, generation=target.generation)
+    if held != len(ranges):
+        raise IndexMismatch(f"The index holds {held} of {len(ranges)} passages of this document.")

@@ -1,0 +1,40 @@
+"""The only door to LiteLLM. Importing this package does not import LiteLLM."""
+
+from knowledge.llm.boot import close_clients, warm_up
+from knowledge.llm.gateway import complete, stream
+from knowledge.llm.local import register_local_provider
+from knowledge.llm.types import (
+    Completion,
+    Deadlines,
+    Delta,
+    Finish,
+    LocalModel,
+    Message,
+    ModelSettings,
+    StreamEvent,
+    Usage,
+    estimate_tokens,
+    estimate_usage,
+)
+from knowledge.llm.vectors import embed, rerank
+
+__all__ = [
+    "Completion",
+    "Deadlines",
+    "Delta",
+    "Finish",
+    "LocalModel",
+    "Message",
+    "ModelSettings",
+    "StreamEvent",
+    "Usage",
+    "close_clients",
+    "complete",
+    "embed",
+    "estimate_tokens",
+    "estimate_usage",
+    "register_local_provider",
+    "rerank",
+    "stream",
+    "warm_up",
+]

@@ -1,0 +1,91 @@
+"""What goes into and comes out of a call to a language model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeAlias
+
+Message: TypeAlias = Mapping[str, Any]
+"""One chat message in OpenAI's shape: ``{"role": ..., "content": ...}``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deadlines:
+    """Seconds. ``first_token`` includes retries; ``gap`` is the longest silence inside an answer."""
+
+    first_token: float = 20.0
+    gap: float = 15.0
+    total: float = 180.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelSettings:
+    """How to reach one model. ``model`` is a LiteLLM model string, e.g. ``hosted_vllm/qwen3-4b``."""
+
+    model: str
+    api_base: str | None = None
+    api_key: str | None = field(default=None, repr=False)
+    max_output_tokens: int = 1024
+    context_window: int = 8192
+    temperature: float | None = 0.0
+    deadlines: Deadlines = Deadlines()
+    extra: Mapping[str, Any] = field(default_factory=dict)  # further LiteLLM arguments, e.g. {"seed": 1}
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """The next piece of the answer, never empty."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Tokens of one call; ``estimated`` when the model did not say."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    estimated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """Why the model ended: ``stop``, ``length``, ``content_filter`` or the provider's own word."""
+
+    reason: str
+
+
+def key_for(settings: ModelSettings) -> str | None:
+    """The key to send. A server of one's own without a key gets a placeholder: OpenAI's SDK demands
+    one, and would otherwise send that server the key of the environment."""
+    return settings.api_key or ("none" if settings.api_base else None)
+
+
+StreamEvent: TypeAlias = Delta | Usage | Finish
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completion:
+    text: str
+    usage: Usage
+    finish: str
+
+
+class LocalModel(Protocol):
+    """A model inside this process, reached through LiteLLM under a provider name of its own."""
+
+    def stream(self, messages: Sequence[Mapping[str, str]]) -> Iterator[str]:
+        """Yield the answer piece by piece. Runs in a thread; closed early when the reader goes away."""
+        ...
+
+
+def estimate_tokens(text: str) -> int:
+    """About how many tokens a text has: one for four bytes, which is four Latin letters or one Han sign."""
+    return (len(text.encode("utf-8", "replace")) + 3) // 4
+
+
+def estimate_usage(messages: Sequence[Message], answer: str) -> Usage:
+    """Usage of a call whose model did not report any, or that was cut short."""
+    prompt = sum(estimate_tokens(str(message.get("content") or "")) + 4 for message in messages)
+    return Usage(prompt_tokens=prompt, completion_tokens=estimate_tokens(answer), estimated=True)

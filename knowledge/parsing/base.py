@@ -1,0 +1,47 @@
+"""What a parser plug-in is: one file in this folder, one class that satisfies ``Parser``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
+
+from knowledge.types import ParsedDocument
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParseLimits:
+    """Limits of design section 7. A parser raises ``DocumentTooLarge`` when one is exceeded."""
+
+    upload_bytes: int = 50 * 1024 * 1024
+    inflated_bytes: int = 300 * 1024 * 1024
+    inflate_ratio: int = 100
+    archive_parts: int = 10_000
+    pages: int = 5_000
+    cells: int = 2_000_000
+    xml_depth: int = 512
+    html_depth: int = 512
+    memory_bytes: int = 1024 * 1024 * 1024  # address space the child may add to its own
+    cpu_seconds: int = 120
+    wall_seconds: int = 300
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParseContext:
+    filename: str  # a label only, never opened
+    limits: ParseLimits = ParseLimits()
+
+
+class Parser(Protocol):
+    """Turns the bytes of one file into canonical text with blocks. Runs only in the child process."""
+
+    name: ClassVar[str]
+    version: ClassVar[str]  # raise it whenever the output for the same bytes may change
+    media_types: ClassVar[tuple[str, ...]]
+    extensions: ClassVar[tuple[str, ...]]  # lower case, with the dot
+
+    def parse(self, data: bytes, context: ParseContext) -> ParsedDocument:
+        """Return the parsed document.
+
+        :raises DocumentError: the file is empty, encrypted, damaged, without text or over a limit.
+        """
+        ...

@@ -1,0 +1,209 @@
+"""Parses in a confined child process that can be killed: PDFium and libxml2 meet hostile files there."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+from dataclasses import asdict
+from pathlib import Path
+from typing import IO, Any, Self
+
+import knowledge
+from knowledge import errors
+from knowledge.errors import DocumentEmpty, DocumentError, DocumentTooLarge, ParserCrashed
+from knowledge.parsing.base import ParseLimits
+from knowledge.parsing.frames import read_document, read_json, write_frame, write_json
+from knowledge.types import ParsedDocument
+
+logger = logging.getLogger(__name__)
+
+_RECYCLE_AFTER = 200  # documents
+_RECYCLE_GROWN = 256 * 1024 * 1024  # bytes of address space kept after a document
+_CLASSES: dict[str, type[DocumentError]] = {
+    cls.code: cls for cls in vars(errors).values() if isinstance(cls, type) and issubclass(cls, DocumentError)
+}
+
+
+class ChildParser:
+    """A child that parses one document after the other; safe to use from several threads.
+
+    The child is started with the first document, and replaced after 200 documents, after any failure and
+    when it has grown. It holds no copy of the parent's environment and no inherited files.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._documents = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def parse(self, data: bytes, *, filename: str, limits: ParseLimits | None = None) -> ParsedDocument:
+        """Parse one document.
+
+        :raises DocumentError: the document cannot be read; the class says why.
+        :raises ParserCrashed: the child died, or ran out of time or memory.
+        """
+        limits = limits or ParseLimits()
+        if not data:
+            raise DocumentEmpty
+        if len(data) > limits.upload_bytes:
+            raise DocumentTooLarge(f"The file is larger than {limits.upload_bytes // (1024 * 1024)} MB.")
+        with self._lock:
+            try:
+                return self._exchange(data, filename, limits)
+            except BaseException:
+                self._stop()
+                raise
+
+    def close(self) -> None:
+        """Stop the child; a later ``parse`` starts another."""
+        with self._lock:
+            self._stop()
+
+    def _exchange(self, data: bytes, filename: str, limits: ParseLimits) -> ParsedDocument:
+        process = self._running()
+        assert process.stdin
+        assert process.stdout
+        late = threading.Event()
+        timer = threading.Timer(limits.wall_seconds, _kill, (process, late))
+        timer.daemon = True
+        timer.start()
+        try:
+            write_json(process.stdin, {"filename": filename, "limits": asdict(limits)})
+            write_frame(process.stdin, data)
+            process.stdin.flush()
+            return self._receive(process.stdout, limits)
+        except (EOFError, BrokenPipeError) as err:
+            raise _crash(process, late.is_set(), limits) from err
+        except ValueError as err:
+            raise ParserCrashed("The reader of this file gave a result that makes no sense.") from err
+        finally:
+            timer.cancel()
+
+    def _receive(self, stream: IO[bytes], limits: ParseLimits) -> ParsedDocument:
+        answer = _object(read_json(stream))
+        if not answer.get("ok"):
+            raise _error(str(answer.get("code")), str(answer.get("message")), limits)
+        document = read_document(stream)
+        self._documents += 1
+        grown = answer.get("grown")
+        if self._documents >= _RECYCLE_AFTER or not isinstance(grown, int) or grown > _RECYCLE_GROWN:
+            self._stop()
+        return document
+
+    def _running(self) -> subprocess.Popen[bytes]:
+        if self._process is None or self._process.poll() is not None:
+            self._stop()
+            self._process = _start()
+        return self._process
+
+    def _stop(self) -> None:
+        process, self._process, self._documents = self._process, None, 0
+        if process is None:
+            return
+        _kill(process)
+        process.wait()
+        for stream in (process.stdin, process.stdout):
+            try:
+                if stream:
+                    stream.close()
+            except OSError:  # unwritten bytes for a child that is gone
+                logger.debug("a pipe of a parser child was already closed")
+
+
+def _start() -> subprocess.Popen[bytes]:
+    root = Path(knowledge.__path__[0]).resolve().parent
+    environment = {
+        "PYTHONPATH": str(root),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONUTF8": "1",
+        "LC_ALL": "C.UTF-8",
+        "PATH": os.defpath,
+        "OPENBLAS_NUM_THREADS": "1",  # each thread would reserve address space
+        "OMP_NUM_THREADS": "1",
+    }
+    return subprocess.Popen(
+        [sys.executable, "-P", "-s", "-m", "knowledge.parsing.child"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        cwd="/",
+        env=environment,
+        close_fds=True,
+        start_new_session=True,
+    )
+
+
+def _kill(process: subprocess.Popen[bytes], late: threading.Event | None = None) -> None:
+    if late is not None:
+        late.set()
+    if process.poll() is None:
+        try:
+            os.killpg(process.pid, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):
+            process.kill()
+
+
+def _object(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _error(code: str, message: str, limits: ParseLimits) -> DocumentError | ParserCrashed:
+    """The exception a child named by its code."""
+    if code in _CLASSES:
+        return _CLASSES[code](message[:500] or None)
+    if code == "memory":
+        return _out_of_memory(limits)
+    return ParserCrashed(f"The reader of this file stopped at a defect ({message[:60]}).")
+
+
+def _out_of_memory(limits: ParseLimits) -> ParserCrashed:
+    return ParserCrashed(
+        f"Reading this file takes more than the {limits.memory_bytes // (1024 * 1024):,} MB of memory allowed."
+    )
+
+
+def _crash(process: subprocess.Popen[bytes], late: bool, limits: ParseLimits) -> ParserCrashed:
+    """Say in words why the child is gone."""
+    if late:
+        return ParserCrashed(f"Reading this file took longer than {limits.wall_seconds} seconds.")
+    try:
+        status = process.wait(timeout=5)
+    except subprocess.TimeoutExpired:
+        return ParserCrashed()
+    logger.warning("parser child ended with status %s", status)
+    if status == -signal.SIGXCPU:
+        return ParserCrashed(f"Reading this file took more than {limits.cpu_seconds} seconds of processor time.")
+    if status in (-signal.SIGABRT, -signal.SIGTRAP, -signal.SIGKILL):  # PDFium aborts or traps when memory ends
+        return _out_of_memory(limits)
+    return ParserCrashed("The reader of this file crashed; the file may be damaged.")
+
+
+_own: ChildParser | None = None
+_own_pid = 0
+_own_lock = threading.Lock()
+
+
+def parse_in_child(data: bytes, *, filename: str, limits: ParseLimits | None = None) -> ParsedDocument:
+    """Parse with this process's own child, started on first use.
+
+    :raises DocumentError: the document cannot be read; the class says why.
+    :raises ParserCrashed: the child died, or ran out of time or memory.
+    """
+    global _own, _own_pid
+    with _own_lock:
+        if _own is None or _own_pid != os.getpid():  # after a fork the child is the parent's
+            _own, _own_pid = ChildParser(), os.getpid()
+            atexit.register(_own.close)
+        parser = _own
+    return parser.parse(data, filename=filename, limits=limits)

@@ -1,0 +1,82 @@
+"""Weight a question with its history, without a language model.
+
+Measured on multiturn dialogues (docs/decisions): the last turn alone reaches MRR .87, the last turn
+with half the previous one and a quarter of the previous answer .97; detecting turns that depend on
+the conversation brings nothing over weighting always.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from knowledge.analysis import terms as analyse
+from knowledge.embedding.base import Embedder
+from knowledge.retrieval.base import CorpusStatistics, RetrievalProfile
+from knowledge.retrieval.keyword import idf
+from knowledge.types import Query, Vector
+
+__all__ = ["Turns", "embed_query", "select_turns", "weigh_terms"]
+
+ANSWER_CHARACTERS = 1_200
+"""Of a long answer only its beginning is embedded: the embedding model sees no more than that."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turns:
+    """The parts of a conversation that a query is made of."""
+
+    last: str
+    previous: str = ""  # the user turn before
+    answer: str = ""  # the assistant turn before
+
+    @property
+    def as_searched(self) -> str:
+        """What was searched, for people; the answer's part of it is added by its terms."""
+        return f"{self.last} (following: {self.previous})" if self.previous else self.last
+
+
+def select_turns(query: Query) -> Turns:
+    """Pick the last question, the one before it and the answer given to that."""
+    users = [turn.text.strip() for turn in query.history if turn.role == "user" and turn.text.strip()]
+    answers = [turn.text.strip() for turn in query.history if turn.role == "assistant" and turn.text.strip()]
+    return Turns(
+        last=query.text.strip(), previous=users[-1] if users else "", answer=answers[-1] if users and answers else ""
+    )
+
+
+def weigh_terms(
+    turns: Turns, *, statistics: Callable[[Sequence[str]], CorpusStatistics], profile: RetrievalProfile
+) -> tuple[Mapping[str, float], CorpusStatistics]:
+    """Return the weight of each term to search and the statistics of all of them."""
+    last, previous, answer = (
+        list(dict.fromkeys(analyse(text, language=profile.language)))
+        for text in (turns.last, turns.previous, turns.answer)
+    )
+    found = statistics(list(dict.fromkeys([*last, *previous, *answer])))
+    frequency = found.document_frequency
+    rare = sorted((term for term in answer if frequency.get(term)), key=lambda term: (-idf(term, found), term))
+    weights: dict[str, float] = {}
+    for part, weight in (
+        (last, 1.0),
+        (previous, profile.previous_turn_weight),
+        (rare[: profile.answer_terms], profile.previous_answer_weight),
+    ):
+        if weight > 0:
+            weights.update({term: max(weight, weights.get(term, 0.0)) for term in part})
+    return weights, found
+
+
+def embed_query(turns: Turns, *, embedder: Embedder, profile: RetrievalProfile) -> Vector:
+    """Return the weighted sum of the turns' vectors, normalised: ``(dimension,)`` float32."""
+    total = embedder.embed_query(turns.last)
+    for text, weight in (
+        (turns.previous, profile.previous_turn_weight),
+        (turns.answer[:ANSWER_CHARACTERS], profile.previous_answer_weight),
+    ):
+        if text and weight > 0:
+            total = total + np.float32(weight) * embedder.embed_query(text)
+    norm = float(np.linalg.norm(total))
+    return (total / norm).astype(np.float32) if norm > 0 else total

@@ -1,0 +1,91 @@
+"""Ask the store, both ways at once, and keep what is live."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+
+from knowledge.retrieval.base import Generations, LiveRows, PassageRow
+from knowledge.stores.base import Store
+from knowledge.types import Hit, Scope, Vector
+
+__all__ = ["Candidates", "live_only", "search"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidates:
+    hits: Mapping[str, Hit]  # by key
+    cosines: Mapping[str, float]  # by key, for every hit
+
+
+def search(
+    *, vector: Vector, terms: Sequence[str], store: Store, generations: Generations, limit: int, scope: Scope
+) -> Candidates:
+    """Return the union of the best ``limit`` records by vector and by keyword in every live space."""
+    hits: dict[str, Hit] = {}
+    cosines: dict[str, float] = {}
+    for space, ids in generations(scope):
+        by_vector, by_keyword = _side_by_side(
+            vector=vector, terms=terms, store=store, space=space, generations=ids, limit=limit, scope=scope
+        )
+        for hit in by_keyword:
+            hits[hit.key] = hit
+            if hit.vector is not None:
+                cosines[hit.key] = _cosine(vector, hit.vector)
+        for hit in by_vector:  # last: the engine's own cosine where both know it
+            hits[hit.key] = hit
+            cosines[hit.key] = hit.score
+    return Candidates(hits=hits, cosines={key: cosines.get(key, 0.0) for key in hits})
+
+
+def live_only(candidates: Candidates, *, live: LiveRows, scope: Scope) -> dict[str, PassageRow]:
+    """Return the database's rows of the candidates; what is not live there does not exist.
+
+    The scope is checked once more here: a store that hands back a foreign record must not matter.
+    """
+    inside = [key for key, hit in candidates.hits.items() if _inside(hit.knowledge_base, hit.document, scope)]
+    rows = live.passages(inside, scope=scope) if inside else {}
+    return {
+        key: row
+        for key, row in rows.items()
+        if key in candidates.hits
+        and row.version_id == candidates.hits[key].version
+        and _inside(row.knowledge_base, row.document, scope)
+    }
+
+
+def _side_by_side(
+    *, vector: Vector, terms: Sequence[str], store: Store, space: str, generations: Collection[str], limit: int,
+    scope: Scope,
+) -> tuple[list[Hit], list[Hit]]:  # fmt: skip
+    if not terms:
+        return store.search_vector(vector, space=space, generations=generations, limit=limit, scope=scope), []
+    keyword = _executor(os.getpid()).submit(
+        store.search_keyword, terms, space=space, generations=generations, limit=limit, scope=scope
+    )
+    try:
+        return store.search_vector(
+            vector, space=space, generations=generations, limit=limit, scope=scope
+        ), keyword.result()
+    finally:
+        keyword.cancel()
+
+
+@cache
+def _executor(pid: int) -> ThreadPoolExecutor:
+    """Threads for the second search; of this process, as threads do not survive a fork."""
+    return ThreadPoolExecutor(max_workers=16, thread_name_prefix=f"keyword-{pid}")
+
+
+def _cosine(query: Vector, vector: Vector) -> float:
+    norms = float(np.linalg.norm(query)) * float(np.linalg.norm(vector))
+    return float(query @ vector) / norms if norms > 0 else 0.0
+
+
+def _inside(knowledge_base: str, document: str, scope: Scope) -> bool:
+    return knowledge_base in scope.knowledge_bases and (scope.documents is None or document in scope.documents)

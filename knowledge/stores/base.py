@@ -1,0 +1,82 @@
+"""What a vector store plug-in is. One contract suite (tests/contracts/) runs against every one."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from typing import ClassVar, Protocol
+
+from knowledge.types import Hit, IndexRecord, Scope, StoreHealth, Vector
+
+
+class Store(Protocol):
+    """Holds chunks with vectors and analysed terms, walled by tenant.
+
+    ``space`` names the embedding space (``EmbeddingSpec.space``): one table or collection each.
+    ``generations`` names the live index generations; records of others are never returned.
+    Every call takes a ``scope``; an empty one reads nothing and deletes nothing.
+    Errors: ``StoreBusy`` (retry), ``StoreUnavailable``, ``StoreError``.
+    """
+
+    name: ClassVar[str]
+
+    def upsert(self, records: Sequence[IndexRecord], *, space: str, scope: Scope) -> int:
+        """Write records by key (same key overwrites) and return how many the store now holds of them.
+
+        :raises StoreError: a record lies outside the scope, or a vector is not finite.
+        """
+        ...
+
+    def search_vector(
+        self, vector: Vector, *, space: str, generations: Collection[str], limit: int, scope: Scope
+    ) -> list[Hit]:
+        """The nearest records by cosine, best first. A space that does not exist yet gives []."""
+        ...
+
+    def search_keyword(
+        self, terms: Sequence[str], *, space: str, generations: Collection[str], limit: int, scope: Scope
+    ) -> list[Hit]:
+        """The best records by the engine's BM25 over ``IndexRecord.terms``; any term may match."""
+        ...
+
+    def fetch(self, keys: Collection[str], *, space: str, scope: Scope) -> list[Hit]:
+        """Records by key, unordered, score 0; unknown keys are left out."""
+        ...
+
+    def count(self, *, space: str, scope: Scope, version: str | None = None, generation: str | None = None) -> int:
+        """How many records lie in the scope (and version, and generation)."""
+        ...
+
+    def keys(self, *, space: str, scope: Scope) -> Iterator[tuple[str, str, str]]:
+        """Every ``(key, document, version)`` in the scope, for reconciliation."""
+        ...
+
+    def delete(
+        self, *, space: str, scope: Scope, versions: Collection[str] | None = None, keys: Collection[str] | None = None
+    ) -> int:
+        """Delete what lies in the scope (narrowed to versions or keys) and return how many were there.
+
+        :raises StoreError: something of it is still there afterwards.
+        """
+        ...
+
+    def delete_tenant(self, *, tenant: str) -> None:
+        """Remove everything of a tenant, its folder or native tenant included."""
+        ...
+
+    def optimize(self, *, space: str, tenant: str) -> None:
+        """Compact, fold new rows into the indexes, and remove deleted text from the disk."""
+        ...
+
+    def spaces(self, *, tenant: str) -> list[str]:
+        """The spaces in which this tenant has a table or collection."""
+        ...
+
+    def health(self) -> StoreHealth:
+        """Say quickly whether the engine works; probes call this every second."""
+        ...
+
+    def warm_up(self) -> None:
+        """Load the library that the first search would wait for."""
+        ...
+
+    def close(self) -> None: ...

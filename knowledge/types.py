@@ -1,0 +1,230 @@
+"""Leaf dataclasses every stage of the knowledge package speaks in.
+
+No Django, no I/O. All offsets are Unicode code points into the canonical text of one document
+version, end exclusive. Ids are strings (UUIDs in their canonical form).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+Vector: TypeAlias = npt.NDArray[np.float32]
+"""``(dimension,)`` or ``(n, dimension)`` float32, rows L2-normalised."""
+
+Rect: TypeAlias = tuple[int, float, float, float, float]
+"""``(page, x0, y0, x1, y1)``; page is 1-based, coordinates are PDF user space points, y upwards."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """What one request may read. An empty scope matches nothing, never everything."""
+
+    tenant: str
+    knowledge_bases: frozenset[str]
+    documents: frozenset[str] | None = None  # None: every document of those bases
+
+    @property
+    def is_empty(self) -> bool:
+        return not self.tenant or not self.knowledge_bases or self.documents == frozenset()
+
+
+# --- parsing ---------------------------------------------------------------------------------
+
+
+class BlockKind(StrEnum):
+    TITLE = "title"
+    HEADING = "heading"
+    PARAGRAPH = "paragraph"
+    LIST_ITEM = "list_item"
+    TABLE_ROW = "table_row"
+    CAPTION = "caption"
+    CODE = "code"
+    FOOTNOTE = "footnote"
+    FURNITURE = "furniture"  # repeated page headers and footers; kept in the text, never indexed
+    NOTE = "note"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
+    """One structural unit of the canonical text."""
+
+    ordinal: int
+    kind: BlockKind
+    start: int
+    end: int
+    level: int | None = None  # headings: 1 is the highest
+    heading_path: tuple[str, ...] = ()  # headings above this block, outermost first
+    page_first: int | None = None  # 1-based; None when the format has no pages
+    page_last: int | None = None
+    attrs: Mapping[str, Any] = field(default_factory=dict)  # e.g. {"row": 3, "cells": [[s, e], ...]}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """One page: its range in the canonical text and its geometry in points."""
+
+    number: int
+    start: int
+    end: int
+    width: float
+    height: float
+    rotation: int = 0
+    view_box: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class CharBoxes:
+    """A box for every character of the canonical text; ``page`` 0 marks a character without one.
+
+    ``page`` is ``(len(text),)`` uint16, ``xyxy`` is ``(len(text), 4)`` float32 in PDF user space.
+    """
+
+    page: npt.NDArray[np.uint16]
+    xyxy: npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ParsedDocument:
+    """What a parser makes of the bytes of one version."""
+
+    text: str
+    blocks: tuple[Block, ...]
+    parser: str  # name of the plug-in
+    parser_version: str
+    media_type: str
+    title: str | None = None  # the document's own title, when it states one
+    pages: tuple[Page, ...] = ()
+    boxes: CharBoxes | None = None
+    warnings: tuple[str, ...] = ()  # sentences for people, e.g. "Page 3 has no text layer."
+
+
+# --- chunking --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChunkRange:
+    """An indexed range of canonical text. Overlap is an overlapping range, never pasted text."""
+
+    ordinal: int
+    start: int
+    end: int
+    heading_path: tuple[str, ...] = ()
+    page_first: int | None = None
+    page_last: int | None = None
+    tokens: int = 0  # word pieces of the embedding model, without special tokens
+
+
+# --- embedding and stores ----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbeddingSpec:
+    """What must be equal for two vectors to be comparable; recorded with every generation."""
+
+    model: str
+    dimension: int
+    model_hash: str  # sha256 of the weights, or "remote" for a hosted model
+    precision: str  # "float32", "bfloat16", ...
+    max_tokens: int
+
+    @property
+    def space(self) -> str:
+        """A short identifier, safe as a table or collection name: same space, same table."""
+        import hashlib
+
+        digest = hashlib.sha256(f"{self.model}\0{self.dimension}\0{self.model_hash}".encode()).hexdigest()
+        stem = "".join(c if c.isalnum() else "_" for c in self.model.rsplit("/", 1)[-1].lower())[:24]
+        return f"{stem}_{self.dimension}_{digest[:8]}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class IndexRecord:
+    """One chunk as written to a store. ``key`` is our own chunk key (a UUID), so a retry overwrites."""
+
+    key: str
+    knowledge_base: str
+    generation: str
+    document: str
+    version: str
+    ordinal: int
+    text: str  # the canonical slice, exactly
+    terms: str  # analysed title + headings + text, space separated (knowledge.analysis)
+    vector: Vector
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hit:
+    """One record a store returned for a query, before it is joined against live rows."""
+
+    key: str
+    document: str
+    version: str
+    knowledge_base: str
+    text: str
+    terms: str
+    score: float  # vector search: cosine; keyword search: the engine's own, only its order is used
+    vector: Vector | None = field(default=None, compare=False, repr=False)
+    """Set by the keyword search, so that a record found by its words alone gets its exact cosine too."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreHealth:
+    name: str
+    version: str
+    ok: bool
+    detail: str = ""
+
+
+# --- retrieval -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """One earlier message of the conversation."""
+
+    role: str  # "user" or "assistant"
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    text: str
+    history: tuple[Turn, ...] = ()  # oldest first
+    limit: int = 10
+    token_budget: int | None = None  # tokens of passage text that may be returned in all
+    merge_neighbours: bool = False  # True for prompts; False where single passages are judged
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passage:
+    """A chunk (or merged neighbouring chunks) that retrieval returned, joined against live rows."""
+
+    key: str
+    document: str
+    version_id: str
+    version: int  # the version's number, as in the public API
+    knowledge_base: str
+    title: str
+    heading_path: tuple[str, ...]
+    page_first: int | None
+    page_last: int | None
+    start: int
+    end: int
+    text: str
+    tokens: int
+    score: float  # 0..1, fused; higher is better
+    scores: Mapping[str, float] = field(default_factory=dict)  # vector, keyword, rerank
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetrievalResult:
+    query: str  # as searched, for people
+    passages: tuple[Passage, ...]
+    timings: Mapping[str, float]  # stage -> milliseconds
+    candidates: int = 0  # distinct live candidates before the cut

@@ -1,0 +1,147 @@
+"""Settings to plug-ins: the one place where the knowledge package meets configuration.
+
+Plug-ins are built on first use and kept for the life of the process; after a fork the child builds
+its own, because model and store handles do not survive one.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+
+from knowledge.parsing.base import ParseLimits
+
+if TYPE_CHECKING:
+    from knowledge.chunking.base import Chunker
+    from knowledge.embedding.base import Embedder
+    from knowledge.parsing.sandbox import ChildParser
+    from knowledge.stores.base import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnowledgeSettings:
+    """What the knowledge package needs to know, read once from Django's settings."""
+
+    store: str
+    data_dir: Path
+    weaviate_url: str
+    weaviate_grpc_port: int
+    weaviate_api_key: str
+    embedding_model: str
+    embedding_api_base: str
+    embedding_api_key: str
+    embed_backend: Any  # the names are checked by knowledge.documents.checks
+    embed_precision: Any
+    embed_threads: int
+    embed_weights_dir: str
+    limits: ParseLimits
+
+
+def knowledge_settings() -> KnowledgeSettings:
+    """Read the frozen settings from Django's."""
+    return KnowledgeSettings(
+        store=settings.STORE,
+        data_dir=Path(settings.DATA_DIR),
+        weaviate_url=settings.WEAVIATE_URL,
+        weaviate_grpc_port=settings.WEAVIATE_GRPC_PORT,
+        weaviate_api_key=settings.WEAVIATE_API_KEY,
+        embedding_model=settings.EMBEDDING_MODEL,
+        embedding_api_base=settings.EMBEDDING_API_BASE,
+        embedding_api_key=settings.EMBEDDING_API_KEY,
+        embed_backend=settings.EMBED_BACKEND,
+        embed_precision=settings.EMBED_PRECISION,
+        embed_threads=settings.EMBED_THREADS,
+        embed_weights_dir=settings.EMBED_WEIGHTS_DIR,
+        limits=ParseLimits(
+            upload_bytes=settings.MAX_UPLOAD_BYTES,
+            pages=settings.MAX_PAGES,
+            memory_bytes=settings.PARSER_MEMORY_BYTES,
+            cpu_seconds=settings.PARSER_CPU_SECONDS,
+        ),
+    )
+
+
+_lock = threading.RLock()
+_built: dict[tuple[int, str], Any] = {}
+
+
+def once(name: str, build: Callable[[], Any]) -> Any:
+    """Return this process's part of that name, built on first use."""
+    key = (os.getpid(), name)
+    if key not in _built:
+        with _lock:
+            if key not in _built:
+                _built[key] = build()
+    return _built[key]
+
+
+def reset() -> None:
+    """Close and forget every plug-in of this process (tests, and a store that was replaced)."""
+    with _lock:
+        for (pid, _name), part in list(_built.items()):
+            if pid == os.getpid() and hasattr(part, "close"):
+                part.close()
+        _built.clear()
+
+
+def store() -> Store:
+    """Return the vector store the settings choose."""
+    return once("store", _build_store)  # type: ignore[no-any-return]
+
+
+def _build_store() -> Store:
+    config = knowledge_settings()
+    if config.store == "weaviate":
+        from knowledge.stores.weaviate import WeaviateStore
+
+        return WeaviateStore(
+            url=config.weaviate_url, grpc_port=config.weaviate_grpc_port, api_key=config.weaviate_api_key or None
+        )
+    from knowledge.stores.lance import LanceStore
+
+    return LanceStore(config.data_dir / "lance")
+
+
+def embedder() -> Embedder:
+    """Return the embedder the settings choose: the local model, or a hosted one through LiteLLM."""
+    return once("embedder", _build_embedder)  # type: ignore[no-any-return]
+
+
+def _build_embedder() -> Embedder:
+    config = knowledge_settings()
+    if config.embedding_model:
+        from knowledge.embedding.hosted import HostedEmbedder
+
+        return HostedEmbedder(
+            model=config.embedding_model,
+            api_base=config.embedding_api_base or None,
+            api_key=config.embedding_api_key or None,
+        )
+    from knowledge.embedding.local import LocalEmbedder
+
+    return LocalEmbedder(
+        weights_dir=Path(config.embed_weights_dir) if config.embed_weights_dir else None,
+        backend=config.embed_backend,
+        precision=config.embed_precision,
+        threads=config.embed_threads,
+    )
+
+
+def chunker() -> Chunker:
+    """Return the chunker of new index generations."""
+    from knowledge.chunking.structural import StructuralChunker
+
+    return StructuralChunker()
+
+
+def parser() -> ChildParser:
+    """Return this process's parser child."""
+    from knowledge.parsing.sandbox import ChildParser
+
+    return once("parser", ChildParser)  # type: ignore[no-any-return]

@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.test import RequestFactory
+from prometheus_client.parser import text_string_to_metric_families
+from redis.exceptions import ConnectionError as RedisConnectionError
+
+from chatapp.operations import health, parts
+from chatapp.operations.parts import Part
+
+
+@pytest.fixture(autouse=True)
+def _fresh(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parts, "_seen", (0.0, []))
+
+
+@pytest.fixture
+def checks(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    def install(*found: Callable[[], Part]) -> None:
+        monkeypatch.setattr(parts, "CHECKS", found)
+
+    return install
+
+
+def good() -> Part:
+    return Part(name="good", ok=True, version="1.2")
+
+
+def away() -> Part:
+    raise ConnectionError("secret-host:6379 refused")
+
+
+def test_alive_whatever_the_parts_say(rf: RequestFactory, checks: Callable[..., None]) -> None:
+    checks(away)
+    assert health.healthz(rf.get("/healthz")).status_code == 200
+
+
+def test_ready_when_every_part_works(rf: RequestFactory, checks: Callable[..., None]) -> None:
+    checks(good)
+    assert health.readyz(rf.get("/readyz")).status_code == 200
+
+
+def test_not_ready_names_the_part_in_words_without_leaking_addresses(
+    rf: RequestFactory, checks: Callable[..., None]
+) -> None:
+    checks(good, away)
+    response = health.readyz(rf.get("/readyz"))
+    assert response.status_code == 503
+    assert b"secret-host" not in response.content
+    assert b"It does not answer (ConnectionError)." in response.content
+
+
+def test_many_probes_look_once_a_second(rf: RequestFactory, checks: Callable[..., None]) -> None:
+    looked: list[int] = []
+
+    def counted() -> Part:
+        looked.append(1)
+        return good()
+
+    checks(counted)
+    for _ in range(50):
+        health.readyz(rf.get("/readyz"))
+    assert len(looked) == 1
+
+
+def test_reading_only(rf: RequestFactory) -> None:
+    assert health.readyz(rf.post("/readyz")).status_code == 405
+
+
+@pytest.mark.django_db
+def test_metrics_count_rows_and_parts(rf: RequestFactory, checks: Callable[..., None], tenant: Any) -> None:
+    from knowledge.documents.models import Document, KnowledgeBase
+
+    base = KnowledgeBase.objects.create(tenant=tenant, name="Base", slug="base")
+    for number in range(3):
+        Document.objects.create(tenant=tenant, knowledge_base=base, name=f"{number}.md", title="x", status="ready")
+    checks(good, away)
+    text = health.metrics(rf.get("/metrics")).content.decode()
+    samples = {(s.name, *s.labels.values()): s.value for f in text_string_to_metric_families(text) for s in f.samples}
+    assert samples["footnote_documents", "ready"] == 3
+    assert samples["footnote_part_up", "good"] == 1
+    assert samples["footnote_part_up", "away"] == 0
+    assert samples[("process_resident_memory_bytes",)] > 0
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("header", "status"), [("", 401), ("Bearer wrong", 401), ("Bearer right", 200)])
+def test_metrics_token_is_asked_for(
+    rf: RequestFactory, settings: Any, checks: Callable[..., None], header: str, status: int
+) -> None:
+    checks(good)
+    settings.METRICS_TOKEN = "right"
+    assert health.metrics(rf.get("/metrics", headers={"authorization": header})).status_code == status
+
+
+# --- the parts themselves
+
+
+@pytest.mark.django_db
+def test_database_and_migrations_of_a_current_database() -> None:
+    assert parts.database().version
+    assert parts.migrations() == Part(name="migrations", ok=True)
+
+
+@pytest.mark.django_db
+def test_pending_migrations_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    from django.db.migrations.recorder import MigrationRecorder
+
+    monkeypatch.setattr(parts, "_migrations_done", False)
+    MigrationRecorder.Migration.objects.filter(app="documents").delete()
+    part = parts.migrations()
+    assert not part.ok
+    assert "manage.py migrate" in part.detail
+
+
+def test_redis_that_is_away_is_noticed_quickly(settings: Any) -> None:
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+    began = time.monotonic()
+    with pytest.raises(RedisConnectionError):
+        parts.redis()
+    assert time.monotonic() - began < 1
+
+
+def test_redis_is_there(redis_server: Any) -> None:
+    part = parts.redis()
+    assert part.ok
+    assert part.detail == ""
+
+
+def test_worker_is_ready_only_after_its_sign_of_life(redis_server: Any) -> None:
+    from chatapp.operations import tasks
+
+    assert not parts.worker().ok
+    tasks._alive()
+    tasks._finished_a_task()
+    assert parts.worker() == Part(name="worker", ok=True)
+
+
+def test_worker_that_lives_but_finishes_nothing_says_so(redis_server: Any) -> None:
+    from chatapp.operations import tasks
+
+    tasks._alive()
+    with parts.quick_redis() as client:
+        client.set(parts.WORKER_LAST_TASK, time.time() - 900)
+    assert "The last task ended 900 seconds ago." in parts.worker().detail
+
+
+def test_sign_of_life_with_redis_away_does_not_end_the_worker(settings: Any, caplog: pytest.LogCaptureFixture) -> None:
+    from chatapp.operations import tasks
+
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+    tasks._alive()
+    assert "could not write its sign of life" in caplog.text

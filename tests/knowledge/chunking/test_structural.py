@@ -1,0 +1,233 @@
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from knowledge.chunking import StructuralChunker, search_text
+from knowledge.errors import DocumentError, DocumentTooLarge
+from knowledge.types import Block, BlockKind, ChunkRange, Page, ParsedDocument
+
+Counter = Callable[[Sequence[str]], list[int]]
+SENTENCE = "Employees may take leave after the first month of work here. "
+
+
+@pytest.fixture
+def chunk(count_tokens: Counter) -> Callable[..., list[ChunkRange]]:
+    def run(document: ParsedDocument, *, title: str = "", **options: int) -> list[ChunkRange]:
+        return StructuralChunker(**options).chunk(document, title=title, count_tokens=count_tokens)
+
+    return run
+
+
+@pytest.fixture
+def texts(chunk: Callable[..., list[ChunkRange]]) -> Callable[..., list[str]]:
+    def run(document: ParsedDocument, **options: Any) -> list[str]:
+        return [document.text[c.start : c.end] for c in chunk(document, **options)]
+
+    return run
+
+
+def document_of(*parts: tuple[BlockKind, str], pages: tuple[Page, ...] = ()) -> ParsedDocument:
+    """A document of blocks joined by blank lines."""
+    text, blocks = "", []
+    for ordinal, (kind, part) in enumerate(parts):
+        text += "\n\n" if text else ""
+        level = 1 if kind is BlockKind.HEADING else None
+        blocks.append(Block(ordinal=ordinal, kind=kind, start=len(text), end=len(text) + len(part), level=level))
+        text += part
+    return ParsedDocument(
+        text=text, blocks=tuple(blocks), parser="t", parser_version="1", media_type="text/plain", pages=pages
+    )
+
+
+def test_a_heading_opens_a_chunk_and_names_its_path(parse, chunk) -> None:
+    document = parse("# A\n\nIntro words.\n\n## B [link](x)\n\nMore words.\n")
+    found = [(document.text[c.start : c.end], c.heading_path) for c in chunk(document)]
+    assert found == [("# A\n\nIntro words.", ("A",)), ("## B [link](x)\n\nMore words.", ("A", "B link"))]
+    assert [c.ordinal for c in chunk(document)] == [0, 1]
+
+
+def test_a_heading_alone_is_joined_to_what_follows(parse, chunk) -> None:
+    document = parse("# A\n\n## B\n\n### C\n\nWords.\n")
+    found = chunk(document)
+    assert [(document.text[c.start : c.end], c.heading_path) for c in found] == [
+        ("# A\n\n## B\n\n### C\n\nWords.", ("A", "B", "C"))
+    ]
+
+
+def test_paragraphs_are_packed_whole_up_to_the_target(parse, texts) -> None:
+    paragraph = (SENTENCE * 5).strip()  # about 300 characters
+    found = texts(parse("\n\n".join([paragraph] * 7), "a.txt"))
+    assert [part.count("\n\n") + 1 for part in found] == [2, 2, 2, 1]
+    assert all(set(part.split("\n\n")) == {paragraph} for part in found)
+
+
+def test_a_long_paragraph_is_cut_at_sentences(parse, texts) -> None:
+    found = texts(parse("# Head\n\n" + SENTENCE * 60))
+    assert found[0].startswith("# Head\n\nEmployees")
+    assert all(part.endswith("here.") and len(part) <= 1125 for part in found)
+
+
+def test_a_small_piece_joins_its_neighbour_within_the_limit(parse, texts) -> None:
+    short = "A short lead-in."
+    found = texts(parse(f"{short}\n\n{(SENTENCE * 16).strip()}", "a.txt"), max_tokens=1000)
+    assert len(found) == 1
+    assert found[0].startswith(short)
+    trailing = texts(parse(f"{(SENTENCE * 16).strip()}\n\n{short}", "a.txt"), max_tokens=1000)
+    assert len(trailing) == 1
+
+
+def test_a_small_piece_does_not_cross_a_heading(parse, texts) -> None:
+    assert len(texts(parse("# A\n\nShort.\n\n# B\n\nShort too.\n"))) == 2
+
+
+def test_tables_and_lists_stay_whole_when_they_fit(parse, texts) -> None:
+    table = "| Name | Value |\n|---|---|\n" + "\n".join(f"| row {n} | {n * 7} |" for n in range(30))
+    found = texts(parse(f"{(SENTENCE * 9).strip()}\n\n{table}\n\n{(SENTENCE * 9).strip()}"))
+    assert table in found
+    items = "\n".join(f"- item {n} of the list with some words" for n in range(20))
+    assert items in texts(parse(f"{(SENTENCE * 9).strip()}\n\n{items}"))
+
+
+def test_a_large_table_is_cut_between_rows(parse, texts) -> None:
+    table = "| Name | Value |\n|---|---|\n" + "\n".join(f"| the row number {n} | {n * 7} |" for n in range(200))
+    for part in texts(parse(table)):
+        assert part.startswith("|")
+        assert part.endswith("|")
+
+
+def test_furniture_is_in_no_chunk(parse, texts) -> None:
+    kinds = (BlockKind.PARAGRAPH, BlockKind.FURNITURE, BlockKind.PARAGRAPH)
+    document = document_of(*zip(kinds, ("Before.", "Page 3", "After."), strict=True))
+    assert texts(document) == ["Before.", "After."]
+    assert texts(parse("---\ntitle: x\n---\n\nBody.\n")) == ["Body."]
+
+
+def test_a_heading_before_furniture_keeps_its_words(texts) -> None:
+    kinds = (BlockKind.HEADING, BlockKind.FURNITURE, BlockKind.PARAGRAPH)
+    document = document_of(*zip(kinds, ("Heading", "Page 3", "After."), strict=True))
+    assert texts(document) == ["Heading", "After."]
+
+
+def test_text_between_blocks_is_covered(texts) -> None:
+    text = "one [[two]] three"
+    blocks = tuple(
+        Block(ordinal=n, kind=BlockKind.PARAGRAPH, start=a, end=b) for n, (a, b) in enumerate([(0, 3), (12, 17)])
+    )
+    document = ParsedDocument(text=text, blocks=blocks, parser="t", parser_version="1", media_type="text/plain")
+    assert texts(document) == [text]
+
+
+def test_rules_alone_make_no_chunk(parse, texts) -> None:
+    assert texts(parse("# A\n\nwords\n\n---\n\n# B\n\nwords\n")) == ["# A\n\nwords\n\n---", "# B\n\nwords"]
+
+
+def test_the_token_limit_counts_title_and_headings(parse, chunk, count_tokens: Counter) -> None:
+    document = parse("# A heading of some words\n\n" + "xy" * 5 + " 1 2 3 4 5 6 7 8 9 0 " * 200)
+    found = chunk(document, title="A title that takes room", max_tokens=100)
+    counts = count_tokens(
+        [
+            search_text(
+                title="A title that takes room", heading_path=c.heading_path, text=document.text[c.start : c.end]
+            )
+            for c in found
+        ]
+    )
+    assert max(counts) <= 100
+    assert [c.tokens for c in found] == count_tokens([document.text[c.start : c.end] for c in found])
+
+
+def test_a_prefix_longer_than_the_limit_does_not_loop(parse, chunk) -> None:
+    found = chunk(parse(SENTENCE * 10, "a.txt"), title="word " * 500)
+    assert found
+    assert all(c.end > c.start for c in found)
+
+
+def test_cjk_without_spaces_is_cut(parse, chunk) -> None:
+    document = parse("漢" * 20_000, "a.txt")
+    found = chunk(document)
+    assert sum(c.end - c.start for c in found) == 20_000
+
+
+def test_pages_come_from_the_text_range(chunk) -> None:
+    body = (SENTENCE * 40).strip()
+    half = len(body) // 2
+    pages = tuple(Page(number=n, start=a, end=b, width=1, height=1) for n, a, b in ((1, 0, half), (2, half, len(body))))
+    found = chunk(document_of((BlockKind.PARAGRAPH, body), pages=pages))
+    assert found[0].page_first == found[0].page_last == 1
+    assert found[-1].page_first == found[-1].page_last == 2
+    assert all(c.page_first <= c.page_last for c in found)
+
+
+def test_too_many_chunks_are_refused_quickly(parse, chunk) -> None:
+    document = parse("a" * 20_000_000, "a.txt")
+    started = time.monotonic()
+    with pytest.raises(DocumentTooLarge, match="20,000 passages"):
+        chunk(document, max_chunks=20_000)
+    assert time.monotonic() - started < 20
+
+
+def test_the_same_document_gives_the_same_chunks(parse, chunk) -> None:
+    document = parse("# A\n\n" + SENTENCE * 100)
+    assert chunk(document, title="t") == chunk(document, title="t")
+
+
+PARTS = st.sampled_from(
+    ["# H\n\n", "## K\n\n", "#### L\n\n", SENTENCE, SENTENCE * 20, "\n\n", "- item\n", "- item\n  - sub\n", "***\n\n",
+     "| a | b |\n|---|---|\n| 1 | 2 |\n\n", "```\ncode\n\ncode\n```\n\n", "漢字" * 300, "x" * 1300, "> quote\n\n",
+     "[r]: /x\n\n"]
+)  # fmt: skip
+
+
+def check(document: ParsedDocument, chunks: list[ChunkRange]) -> None:
+    covered = bytearray(len(document.text))
+    end = 0
+    for ordinal, c in enumerate(chunks):
+        text = document.text[c.start : c.end]
+        assert c.ordinal == ordinal
+        assert text
+        assert text == text.strip()
+        assert len(text) <= 1125
+        assert c.start >= end
+        end = c.end
+        covered[c.start : c.end] = b"\1" * len(text)
+    for block in document.blocks:
+        inside = covered[block.start : block.end]
+        if block.kind is BlockKind.FURNITURE:
+            assert not any(inside)
+    furniture = [b for b in document.blocks if b.kind is BlockKind.FURNITURE]
+    lost = [
+        c
+        for n, (c, seen) in enumerate(zip(document.text, covered, strict=True))
+        if c.isalnum() and not seen and not any(b.start <= n < b.end for b in furniture)
+    ]
+    assert not lost
+
+
+@given(parts=st.lists(PARTS, min_size=1, max_size=25), front=st.booleans())
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_chunks_cover_every_word_of_markdown_once(parse, chunk, parts: list[str], front: bool) -> None:
+    source = ("---\ntitle: t\n---\n" if front else "") + "".join(parts)
+    for name in ("a.md", "a.txt"):
+        try:
+            document = parse(source, name)
+        except DocumentError:
+            continue
+        check(document, chunk(document, title="Title"))
+
+
+@given(
+    parts=st.lists(
+        st.tuples(st.sampled_from(list(BlockKind)), st.text("ab. \n漢\u0301", min_size=1, max_size=1500)),
+        min_size=1, max_size=12,
+    )
+)  # fmt: skip
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_chunks_cover_every_word_of_any_document_once(chunk, parts: list[tuple[BlockKind, str]]) -> None:
+    document = document_of(*parts)
+    check(document, chunk(document))

@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import pytest
+
+from knowledge.errors import DocumentTooLarge, DocumentWithoutText
+from knowledge.parsing.html_depth import depth
+
+PAGE = """<!DOCTYPE html><html><head><title> The
+ Title </title><style>p{color:red}</style></head><body>
+<nav><a href="/">Home</a></nav>
+<h1>Main <em>heading</em></h1>
+<p>First   paragraph<br>second line.</p>
+<div>Loose text <b>bold</b></div>
+<ul><li>one</li><li>two <p>inner</p></li></ul>
+<pre>  code
+    indented</pre>
+<p hidden>never</p><p style="display: none">never</p><div aria-hidden="true">never</div>
+<script>never()</script><!-- never --><noscript>never</noscript><template><p>never</p></template>
+<h2>Prices</h2>
+<table><caption>Fares</caption><tr><th>City</th><th>Price</th></tr><tr><td>Rome</td><td>10 €</td></tr></table>
+</body></html>"""
+
+
+def test_main_content_is_read_in_blocks(parse, shown) -> None:
+    document = parse(PAGE, "a.html")
+    assert document.title == "The Title"
+    assert shown(document) == [
+        ("heading", "Main heading"),
+        ("paragraph", "First paragraph\nsecond line."),
+        ("paragraph", "Loose text bold"),
+        ("list_item", "one"),
+        ("list_item", "two"),
+        ("list_item", "inner"),
+        ("code", "  code\n    indented"),
+        ("heading", "Prices"),
+        ("caption", "Fares"),
+        ("table_row", "City: Rome; Price: 10 €"),
+    ]
+    assert "never" not in document.text
+
+
+def test_blocks_are_joined_by_blank_lines_and_know_their_headings(parse) -> None:
+    document = parse(PAGE, "a.html")
+    assert document.text.startswith("Main heading\n\nFirst paragraph")
+    assert document.blocks[-1].heading_path == ("Main heading", "Prices")
+
+
+def test_cell_ranges_point_at_the_values(parse) -> None:
+    document = parse(PAGE, "a.html")
+    cells = document.blocks[-1].attrs["cells"]
+    assert [document.text[start:end] for start, end in cells] == ["Rome", "10 €"]
+
+
+def test_cells_that_span_rows_keep_the_columns_right(parse, shown) -> None:
+    table = (
+        "<table><tr><th>Year<th>Month<th>Cost</tr><tr><th rowspan=2>2025<td>May<td>1</tr><tr><td>June<td>2</tr></table>"
+    )
+    assert [text for _, text in shown(parse(table + "<p>x", "a.html"))][:2] == [
+        "Year: 2025; Month: May; Cost: 1",
+        "Year: 2025; Month: June; Cost: 2",
+    ]
+
+
+def test_the_main_element_is_preferred_when_it_holds_the_words(parse) -> None:
+    page = "<body><div>Side note</div><main><p>" + "Body words. " * 20 + "</p></main><footer>Imprint</footer></body>"
+    assert "Side note" not in parse(page, "a.html").text
+    assert "Side note" in parse("<body><div>Side note, long enough</div><main><p>x</p></main>", "a.html").text
+
+
+def test_a_declared_charset_is_used(parse) -> None:
+    page = '<html><meta charset="windows-1251"><p>Договор аренды</p></html>'
+    assert "Договор аренды" in parse(page.encode("cp1251"), "a.html").text
+
+
+def test_a_layout_table_is_read_as_paragraphs(parse, shown) -> None:
+    page = "<table><tr><td><h1>Head</h1><table><tr><th>A<th>B</tr><tr><td>1<td>2</tr></table></td></tr></table>"
+    assert shown(parse(page, "a.html")) == [("heading", "Head"), ("table_row", "A: 1; B: 2")]
+
+
+@pytest.mark.parametrize("html", ["<p>a<p>b" * 2000, "<li>x" * 2000, "<br>" * 5000, "<div></div>" * 5000, "<a/>" * 900])
+def test_unclosed_or_empty_elements_do_not_count_as_depth(html: str) -> None:
+    assert depth(html) <= 2
+
+
+def test_depth_ignores_comments_and_scripts() -> None:
+    assert depth("<div><!-- <div><div><div> --><script>'<div><div>'</script><b>x</b></div>") == 2
+
+
+def test_deep_nesting_is_refused_before_a_tree_is_built(parse) -> None:
+    with pytest.raises(DocumentTooLarge, match="512 deep"):
+        parse("<html>" + "<div>" * 100_000, "a.html")
+    assert parse("<html>" + "<div>" * 500 + "deep", "a.html").text == "deep"
+
+
+def test_unclosed_comments_take_linear_time(parse) -> None:
+    with pytest.raises(DocumentWithoutText):
+        parse("<html>" + "<!-- <" * 200_000, "a.html")
+
+
+def test_a_page_without_words_is_a_document_without_text(parse) -> None:
+    with pytest.raises(DocumentWithoutText):
+        parse("<html><body><nav>menu</nav><img src=x></body></html>", "a.html")

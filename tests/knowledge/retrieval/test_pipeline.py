@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from knowledge.errors import StoreUnavailable
+from knowledge.retrieval import DEFAULT, retrieve
+from knowledge.types import Query, Scope, Turn
+
+NO_FLOOR = replace(DEFAULT, floor=0.0)
+
+
+def titles(result: Any) -> list[str]:
+    return [passage.title for passage in result.passages]
+
+
+def test_best_passage_comes_first_with_its_scores(world: Any) -> None:
+    world.add("Herons", "The heron hunts fish in shallow rivers.")
+    world.add("Kestrels", "The kestrel hovers above fields.")
+    result = retrieve(
+        Query(text="Which bird hunts fish in rivers?"), scope=world.scope, parts=world.parts, profile=NO_FLOOR
+    )
+    assert titles(result)[0] == "Herons"
+    first, second = result.passages
+    assert 0 <= second.score < first.score <= 1
+    expected = (first.scores["vector"] + first.scores["keyword"]) / 2
+    assert first.score == pytest.approx(expected)
+    assert (first.start, first.end, first.page_first) == (0, 39, 1)
+    assert first.text == world.texts[first.version_id][first.start : first.end]
+    assert result.candidates == 2
+
+
+def test_timings_name_every_stage(world: Any) -> None:
+    world.add("Herons", "The heron hunts fish.")
+    timings = retrieve(Query(text="heron"), scope=world.scope, parts=world.parts).timings
+    assert list(timings) == ["embed", "statistics", "search", "live", "fuse", "assemble", "total"]
+    assert timings["total"] >= sum(value for name, value in timings.items() if name != "total") > 0
+
+
+def test_passage_that_is_not_live_is_not_returned(world: Any) -> None:
+    (stale,) = world.add("Old", "The heron hunts fish.")
+    world.add("New", "The heron hunts frogs.")
+    del world.rows[stale], world.terms[stale]
+    assert titles(retrieve(Query(text="heron"), scope=world.scope, parts=world.parts)) == ["New"]
+
+
+def test_record_of_a_replaced_version_is_not_returned(world: Any, identify: Any) -> None:
+    (key,) = world.add("Handbook", "The heron hunts fish.")
+    world.rows[key] = replace(world.rows[key], version_id=identify("newer"))
+    assert retrieve(Query(text="heron"), scope=world.scope, parts=world.parts).passages == ()
+
+
+def test_index_that_disagrees_with_the_database_is_not_quoted(world: Any) -> None:
+    (key,) = world.add("Handbook", "The heron hunts fish.")
+    world.rows[key] = replace(world.rows[key], end=world.rows[key].end + 5)
+    assert retrieve(Query(text="heron"), scope=world.scope, parts=world.parts).passages == ()
+
+
+def test_foreign_record_from_a_faulty_store_is_dropped(world: Any, identify: Any) -> None:
+    world.add("Herons", "The heron hunts fish.")
+    world.add("Secret", "The heron hunts fish at night.", base=identify("foreign base"))
+
+    class Leaking:
+        """Ignores the scope, as a store with a bug would."""
+
+        wide = Scope(tenant=world.tenant, knowledge_bases=frozenset({world.base, identify("foreign base")}))
+
+        def search_vector(self, *args: Any, **values: Any) -> Any:
+            return world.store.search_vector(*args, **{**values, "scope": self.wide})
+
+        def search_keyword(self, *args: Any, **values: Any) -> Any:
+            return world.store.search_keyword(*args, **{**values, "scope": self.wide})
+
+    parts = replace(world.parts, store=Leaking())
+    assert titles(retrieve(Query(text="heron"), scope=world.scope, parts=parts)) == ["Herons"]
+
+
+@pytest.mark.parametrize("narrowed", [{"knowledge_bases": frozenset()}, {"documents": frozenset()}, {"tenant": ""}])
+def test_empty_scope_asks_nobody(world: Any, narrowed: dict[str, Any]) -> None:
+    world.add("Herons", "The heron hunts fish.")
+    scope = replace(world.scope, **narrowed)
+    assert retrieve(Query(text="heron"), scope=scope, parts=world.parts).passages == ()
+    assert world.embedder.queries == []
+    assert world.asked == []
+
+
+@pytest.mark.parametrize("text", ["", "  \n "])
+def test_blank_question_finds_nothing(world: Any, text: str) -> None:
+    world.add("Herons", "The heron hunts fish.")
+    assert retrieve(Query(text=text), scope=world.scope, parts=world.parts).passages == ()
+
+
+def test_question_of_stop_words_is_searched_by_vector_alone(world: Any) -> None:
+    world.add("Herons", "The heron hunts fish.")
+    result = retrieve(Query(text="who is it"), scope=world.scope, parts=world.parts, profile=NO_FLOOR)
+    assert [passage.scores["keyword"] for passage in result.passages] == [0.0]
+
+
+def test_documents_of_the_scope_narrow_the_search(world: Any, identify: Any) -> None:
+    world.add("Herons", "The heron hunts fish.")
+    world.add("More herons", "Another heron hunts fish.")
+    scope = replace(world.scope, documents=frozenset({identify("document Herons")}))
+    assert titles(retrieve(Query(text="heron fish"), scope=scope, parts=world.parts)) == ["Herons"]
+
+
+def test_follow_up_is_searched_with_its_history(world: Any) -> None:
+    world.add("Parental leave", "Parental leave lasts sixteen weeks for employees.")
+    world.add("Managers", "Managers, managers, notice.")
+    world.add("Parental leave, managers", "Managers take parental leave of twenty weeks.")
+    history = (Turn(role="user", text="How long is parental leave?"), Turn(role="assistant", text="Sixteen weeks."))
+    query = Query(text="And for managers?", history=history)
+    result = retrieve(query, scope=world.scope, parts=world.parts)
+    assert titles(result)[0] == "Parental leave, managers"
+    assert result.query == "And for managers? (following: How long is parental leave?)"
+    alone = retrieve(replace(query, history=()), scope=world.scope, parts=world.parts)
+    assert titles(alone)[0] == "Managers"
+    assert alone.query == "And for managers?"
+
+
+def test_several_spaces_are_searched_together(world: Any) -> None:
+    world.add("Herons", "The heron hunts fish.")
+    space = world.embedder.spec.space
+    parts = replace(
+        world.parts, generations=lambda scope: [("older_64_abc", [world.generation]), (space, [world.generation])]
+    )
+    assert titles(retrieve(Query(text="heron"), scope=world.scope, parts=parts)) == ["Herons"]
+
+
+def test_floor_keeps_weak_passages_back(world: Any) -> None:
+    world.add("Herons", "The heron hunts fish.")
+    world.add("Taxes", "Declare income by the end of July.")
+    query = Query(text="heron hunts fish")
+    assert len(retrieve(query, scope=world.scope, parts=world.parts, profile=NO_FLOOR).passages) == 2
+    assert titles(retrieve(query, scope=world.scope, parts=world.parts, profile=replace(DEFAULT, floor=0.4))) == [
+        "Herons"
+    ]
+    assert retrieve(query, scope=world.scope, parts=world.parts, profile=replace(DEFAULT, floor=1.0)).passages == ()
+
+
+def test_store_that_is_down_is_said_so(world: Any) -> None:
+    class Down:
+        def search_vector(self, *args: Any, **values: Any) -> Any:
+            return []
+
+        def search_keyword(self, *args: Any, **values: Any) -> Any:
+            raise StoreUnavailable
+
+    with pytest.raises(StoreUnavailable):
+        retrieve(Query(text="heron"), scope=world.scope, parts=replace(world.parts, store=Down()))
+
+
+def test_same_question_gives_the_same_answer(world: Any) -> None:
+    for i in range(20):
+        world.add(f"Copy {i}", f"The heron hunts fish number{i}.")
+    runs = [retrieve(Query(text="heron fish"), scope=world.scope, parts=world.parts).passages for _ in range(3)]
+    assert runs[0] == runs[1] == runs[2]
+    assert len(runs[0]) == 10

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import numpy as np
+import pytest
+
+from knowledge.retrieval.search import search
+
+
+def run(world: Any, vector: Any, terms: list[str], store: Any = None, limit: int = 1) -> Any:
+    return search(
+        vector=vector, terms=terms, store=store or world.store, generations=world.parts.generations, limit=limit,
+        scope=world.scope,
+    )  # fmt: skip
+
+
+def test_union_of_both_searches_has_a_cosine_for_every_hit(world: Any) -> None:
+    (by_vector,) = world.add("One", "heron heron heron fish")
+    (by_keyword,) = world.add("Two", "kestrel hovers")
+    vector = world.embedder.embed_query("heron fish")
+    found = run(world, vector, ["kestrel"])
+    assert set(found.hits) == {by_vector, by_keyword}
+    expected = world.embedder.embed_passages(["heron heron heron fish", "kestrel hovers"]) @ vector
+    assert [found.cosines[by_vector], found.cosines[by_keyword]] == pytest.approx(expected.tolist(), abs=1e-5)
+
+
+def test_no_terms_means_no_keyword_search(world: Any) -> None:
+    world.add("One", "heron")
+
+    class NoKeyword:
+        search_vector = world.store.search_vector
+
+    assert len(run(world, world.embedder.embed_query("heron"), [], store=NoKeyword()).hits) == 1
+
+
+def test_both_searches_run_at_the_same_time(world: Any) -> None:
+    meeting = threading.Barrier(2, timeout=5)
+
+    class Meeting:
+        def search_vector(self, *args: Any, **values: Any) -> list[Any]:
+            meeting.wait()
+            return []
+
+        search_keyword = search_vector
+
+    assert run(world, np.ones(4, np.float32), ["heron"], store=Meeting()).hits == {}
