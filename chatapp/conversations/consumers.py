@@ -253,8 +253,10 @@ def _texts(message: dict[str, Any], name: str) -> list[str] | None:
     value = message.get(name)
     if value is None:
         return None
-    if not isinstance(value, list) or len(value) > 100 or not all(
-        isinstance(item, str) and item.isprintable() for item in value
+    if (
+        not isinstance(value, list)
+        or len(value) > 100
+        or not all(isinstance(item, str) and item.isprintable() for item in value)
     ):
         raise BadFrame(f"The field {name} is not a list of texts.")
     return value or None

@@ -21,6 +21,7 @@ from chatapp.conversations.database import in_thread
 from chatapp.conversations.engine import Engine
 from chatapp.conversations.models import AnswerRun
 from chatapp.conversations.services import Ask, StartedRun
+from knowledge import llm
 from knowledge.tenants.access import Actor
 
 logger = logging.getLogger(__name__)
@@ -99,6 +100,7 @@ class RunManager:
         if self._ticker is not None:
             self._ticker.cancel()
         await events.close()
+        await llm.close_clients()
 
     async def _tick(self) -> None:
         beat = 0.0

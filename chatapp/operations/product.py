@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import os
 import sys
 from collections.abc import Mapping
@@ -26,6 +27,7 @@ def child_environment() -> dict[str, str]:
         "PYTHONUNBUFFERED": "1",
         # One thread a process: several processes share the cores, and more threads only wait for each other.
         "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"),
+        "OPENBLAS_NUM_THREADS": os.environ.get("OPENBLAS_NUM_THREADS", "1"),
         "TOKENIZERS_PARALLELISM": "false",
         "LITELLM_MODE": "PRODUCTION",
         "LITELLM_LOCAL_MODEL_COST_MAP": "True",
@@ -81,16 +83,20 @@ def programs(environment: Mapping[str, str]) -> list[Program]:
     ]  # fmt: skip
 
 
-def is_ready() -> bool:
-    """Ask the web process once, over HTTP, whether every part works."""
+def not_ready_because() -> list[str]:
+    """Ask the web process over HTTP; return one sentence for each part that does not work yet, none when all do."""
     connection = http.client.HTTPConnection(probe_address(), settings.PORT, timeout=5)
     try:
         connection.request("GET", "/readyz", headers={"Host": _allowed_host()})
-        return connection.getresponse().status == 200
-    except (OSError, http.client.HTTPException):
-        return False
+        reply = connection.getresponse()
+        if reply.status == 200:
+            return []
+        parts = json.loads(reply.read())["parts"]
+    except (OSError, http.client.HTTPException, ValueError, KeyError):
+        return ["web: it does not answer yet."]
     finally:
         connection.close()
+    return [f"{name}: {part['detail']}" for name, part in parts.items() if not part["ok"]]
 
 
 def probe_address() -> str:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from asgiref.testing import ApplicationCommunicator
 from django.core.files.base import ContentFile
 from django.test import AsyncClient, Client
@@ -63,19 +64,29 @@ def ingest(*, tenant: Any, base: Any, filename: str, text: str) -> Any:
     return document
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="session")
 def _parts() -> Iterator[None]:
     from django.conf import settings
 
-    from knowledge import wiring
+    from knowledge import llm, wiring
 
     Path(settings.STATIC_ROOT).mkdir(exist_ok=True)  # made by bootstrap in the product
+    llm.warm_up()
     yield
     wiring.reset()
 
 
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def _clients(_parts: None) -> AsyncIterator[None]:
+    """The connections to models belong to the one event loop of these tests."""
+    yield
+    from knowledge import llm
+
+    await llm.close_clients()
+
+
 @pytest.fixture
-def make_library(redis_server: Any) -> Callable[..., Library]:
+def make_library(_parts: None, redis_server: Any) -> Callable[..., Library]:
     """Call with a tenant to give it a knowledge base with two documents."""
     from knowledge.documents.services import create_knowledge_base
 
@@ -114,8 +125,8 @@ def use_model(scripted_model: Any) -> Callable[..., Any]:
     return use
 
 
-@pytest.fixture
-async def _runs_end() -> AsyncIterator[None]:
+@pytest_asyncio.fixture(loop_scope="session")
+async def _runs_end(_clients: None, redis_server: Any) -> AsyncIterator[None]:
     """No run outlives its test."""
     yield
     from chatapp.conversations.runs import manager
@@ -198,7 +209,7 @@ class Socket:
         await self.socket.wait(timeout=5)
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def make_socket(_runs_end: None) -> AsyncIterator[Callable[..., Socket]]:
     """Call with cookie, origin and path to get a socket that is not open yet."""
     made: list[Socket] = []
@@ -213,10 +224,10 @@ async def make_socket(_runs_end: None) -> AsyncIterator[Callable[..., Socket]]:
             await one.close()
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def open_chat(
     make_socket: Callable[..., Socket], cookie: Callable[[Any], str]
-) -> Callable[..., Any]:
+) -> Callable[[Any], Coroutine[Any, Any, Socket]]:
     """Await with a user to get an open chat socket."""
 
     async def make(user: Any) -> Socket:
@@ -257,10 +268,3 @@ def eventually() -> Callable[..., Any]:
             return answer
 
     return wait
-
-
-@pytest.fixture
-def data_dir() -> Path:
-    from django.conf import settings
-
-    return Path(settings.DATA_DIR)

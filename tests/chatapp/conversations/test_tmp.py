@@ -1,16 +1,8 @@
-from __future__ import annotations
-import time
-import pytest
-
-pytestmark = pytest.mark.django_db(transaction=True)
-
-async def test_ask(library, use_model, owner, open_chat, rows, scripted_model):
-    t=time.time()
-    await rows(use_model, library.tenant, "scripted-cite")
-    chat = await open_chat(owner)
-    for e in await chat.ask("When must visitors register?", client_id="a1"):
-        print(e)
-    print("took", time.time()-t)
-    from chatapp.conversations.models import AnswerRun
-    from chatapp.conversations import selectors
-    print(await rows(lambda: selectors.run_detail(AnswerRun.objects.get())))
+import pytest, time, cProfile, pstats
+pytestmark=[pytest.mark.django_db(transaction=True), pytest.mark.asyncio(loop_scope="session")]
+async def test_x(library, make_library, tenant, api, rows, use_model):
+    r = await api.get("/api/v1/me"); print(r.status_code, r.content, r.headers)
+    def work():
+        p=cProfile.Profile(); p.enable(); t=time.time(); make_library(tenant, name="B"); print("lib", time.time()-t); p.disable()
+        pstats.Stats(p).sort_stats("cumtime").print_stats(45)
+    await rows(work)

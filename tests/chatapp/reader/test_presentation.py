@@ -12,7 +12,7 @@ from knowledge.types import Block, BlockKind
 
 def document(*parts: tuple[BlockKind, str], **fields: object) -> tuple[str, list[Block]]:
     """Join the parts with blank lines and describe them as blocks."""
-    text, blocks = "", []
+    text, blocks = "", list[Block]()
     for kind, words in parts:
         text += "\n\n" if text else ""
         start = len(text)

@@ -22,6 +22,7 @@ from chatapp.operations.supervisor import StartFailed, Supervisor
 from chatapp.operations.weaviate_binary import WeaviateMissing, find_server, install_server
 
 ENGINES = ("redis", "weaviate")
+PATIENCE_SECONDS = 15
 
 
 class Command(BaseCommand):
@@ -39,6 +40,7 @@ class Command(BaseCommand):
         self._timings, self._step_began, self._began = timings, time.monotonic(), time.monotonic()
         data_dir = Path(settings.DATA_DIR)
         bootstrap.prepare_data_dir()
+        self._said: list[str] = []
         if only:
             self._become(only)
         with self._only_one(data_dir / "serve.lock"):
@@ -46,7 +48,7 @@ class Command(BaseCommand):
             supervisor = Supervisor(logs=data_dir / "logs", say=self._say)
             try:
                 self._start(supervisor, data_dir)
-                supervisor.run(ready=product.is_ready, on_ready=self._on_ready)
+                supervisor.run(ready=self._is_ready, on_ready=self._on_ready)
                 self._say("Stopping ...")
             except (StartFailed, RedisMissing, WeaviateMissing) as error:
                 raise CommandError(str(error)) from error
@@ -118,6 +120,14 @@ class Command(BaseCommand):
                 self._say("Preparing the database ...")
                 call_command("migrate", interactive=False, verbosity=0, skip_checks=True)
         self._done("migrations")
+
+    def _is_ready(self) -> bool:
+        """Look, and say what a long start is waiting for: once, and again when that changes."""
+        reasons = product.not_ready_because()
+        if reasons and reasons != self._said and time.monotonic() - self._step_began > PATIENCE_SECONDS:
+            self._said = reasons
+            self._say("Not ready yet. " + " ".join(reasons))
+        return not reasons
 
     def _on_ready(self) -> None:
         self._done("processes ready")

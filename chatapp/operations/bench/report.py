@@ -1,0 +1,108 @@
+"""The figures of a bench as JSON and as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from chatapp.operations.bench.first_token import FirstToken
+from chatapp.operations.bench.ingest import IngestSpeed
+from chatapp.operations.bench.memory import ProcessMemory
+from chatapp.operations.bench.quality import Measured
+
+GOALS = {1: 12, 8: 50, 32: 150}
+"""Milliseconds that the first token may come later, by questions at once."""
+
+MIB = 1024 * 1024
+
+
+@dataclass(slots=True)
+class Report:
+    """What was measured so far. Seconds, milliseconds and bytes as the names of the fields say."""
+
+    machine: dict[str, Any] = field(default_factory=dict)
+    first_start_seconds: float = 0.0
+    second_start_seconds: float = 0.0
+    stop_seconds: float = 0.0
+    idle: list[ProcessMemory] = field(default_factory=list)
+    busy: list[ProcessMemory] = field(default_factory=list)
+    ingest: IngestSpeed | None = None
+    search_ms: float = 0.0
+    first_token: list[FirstToken] = field(default_factory=list)
+    first_token_parts: dict[str, float] = field(default_factory=dict)
+    quality: list[Measured] = field(default_factory=list)
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def lines(self) -> list[str]:
+        """Return the report for people."""
+        found = [
+            f"Machine: {', '.join(f'{name} {value}' for name, value in self.machine.items())}",
+            (
+                f"Start: {self.first_start_seconds:.1f} s the first time, {self.second_start_seconds:.1f} s the second; "
+                f"stop {self.stop_seconds:.1f} s"
+            ),
+        ]
+        found += [*_memory("Memory after the start", self.idle), *_memory("Memory after the work", self.busy)]
+        if self.ingest is not None:
+            found.append(
+                f"Ingestion: {self.ingest.chunks} passages of {self.ingest.documents} documents in "
+                f"{self.ingest.seconds:.1f} s = {self.ingest.chunks_per_second:.1f} a second; the embedding model "
+                f"alone in {self.ingest.processes} processes {self.ingest.embedder_chunks_per_second:.1f}; "
+                f"ratio {self.ingest.ratio:.2f}"
+            )
+            found.append(f"Search over {self.ingest.chunks} passages: median {self.search_ms:.1f} ms")
+        return [*found, *self._first_token(), *self._quality()]
+
+    def _first_token(self) -> list[str]:
+        rows = [
+            (
+                str(row.at_once), str(row.questions), f"{row.direct.p50:.1f}", f"{row.product.p50:.1f}",
+                f"{row.added_p50:.1f}", f"{row.added_p95:.1f}", str(GOALS.get(row.at_once, "")),
+            )
+            for row in self.first_token
+        ]  # fmt: skip
+        head = ("at once", "questions", "model p50", "product p50", "added p50", "added p95", "goal")
+        parts = ", ".join(f"{name} {value:.1f}" for name, value in self.first_token_parts.items())
+        found = ["First token (ms):", *table(head, rows)] if rows else []
+        return [*found, f"  one question at a time, median ms since it arrived: {parts}"] if parts else found
+
+    def _quality(self) -> list[str]:
+        rows = [
+            (
+                row.name, str(row.documents), str(row.failed), str(row.questions), f"{row.hit1:.3f}", f"{row.hit5:.3f}",
+                f"{row.hit10:.3f}", f"{row.mrr:.3f}",
+            )
+            for row in self.quality
+        ]  # fmt: skip
+        head = ("set", "documents", "failed", "questions", "hit@1", "hit@5", "hit@10", "MRR@10")
+        return ["Retrieval:", *table(head, rows)] if rows else []
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return aligned lines: the first column to the left, the others to the right."""
+    widths = [max(len(row[i]) for row in (head, *rows)) for i in range(len(head))]
+    return [
+        "  "
+        + "  ".join(
+            cell.rjust(width) if i else cell.ljust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in (head, *rows)
+    ]
+
+
+def _memory(title: str, processes: Sequence[ProcessMemory]) -> list[str]:
+    if not processes:
+        return []
+    by_role: Mapping[str, list[ProcessMemory]] = {
+        role: [p for p in processes if p.role == role] for role in sorted({p.role for p in processes})
+    }
+    rows = [
+        (role, str(len(group)), f"{sum(p.pss for p in group) / MIB:.0f}", f"{max(p.rss for p in group) / MIB:.0f}")
+        for role, group in by_role.items()
+    ]
+    rows.append(("together", str(len(processes)), f"{sum(p.pss for p in processes) / MIB:.0f}", ""))
+    return [f"{title} (MiB):", *table(("process", "count", "PSS", "largest RSS"), rows)]

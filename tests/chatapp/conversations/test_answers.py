@@ -1,0 +1,339 @@
+"""Answers over the socket: real documents, real store, real Redis, a scripted model over HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from typing import Any
+
+import pytest
+
+from chatapp.conversations import services
+from chatapp.conversations.models import AnswerRun, Citation, Conversation, Message
+from chatapp.conversations.runs import manager
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.asyncio(loop_scope="session")]
+
+QUESTION = "When must visitors register at the desk?"
+SENTENCE = "Visitors register at the front desk before 18:00 and wear a badge on all floors"
+
+
+@pytest.fixture
+def cite(library: Any, use_model: Any, scripted_model: Any) -> Any:
+    """The model copies one sentence of the visitor rules and cites it; call with a pause between its pieces."""
+
+    def script(*, delay_ms: float = 0, chunks: Any = (SENTENCE[:20], SENTENCE[20:], " [S", "1]", ".")) -> Any:
+        scripted_model.script(list(chunks), delay_ms=delay_ms)
+        use_model(library.tenant, "scripted-custom", bases=[library.base])
+        return library
+
+    return script
+
+
+def run_row() -> AnswerRun:
+    return AnswerRun.objects.select_related("answer", "question", "conversation").get()
+
+
+def kinds(events: list[dict[str, Any]]) -> list[str]:
+    return list(dict.fromkeys(event["type"] for event in events))
+
+
+def text_of(events: list[dict[str, Any]]) -> str:
+    return "".join(event["text"] for event in events if event["type"] == "answer.delta")
+
+
+async def test_a_question_is_told_as_numbered_events(cite: Any, owner: Any, open_chat: Any, rows: Any) -> None:
+    await rows(cite)
+    chat = await open_chat(owner)
+    events = await chat.ask(QUESTION, client_id="one")
+    assert kinds(events) == [
+        "run.started", "retrieval.done", "answer.delta", "answer.citation", "sentence.checked", "answer.done",
+    ]  # fmt: skip
+    assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
+    assert len({event["run"] for event in events}) == 1
+    assert events[0]["client_id"] == "one"
+    assert events[1]["query"] == QUESTION
+    assert all(set(passage) == {"key", "label", "title"} for passage in events[1]["passages"]), "ids, never texts"
+    assert text_of(events) == f"{SENTENCE}\ue0001\ue001."
+    checked = next(event for event in events if event["type"] == "sentence.checked")
+    assert checked["verdict"] == "supported"
+    assert events[-1]["usage"]["completion_tokens"] == 5
+    assert 0 < events[-1]["timings"]["first_token"] <= events[-1]["timings"]["total"]
+
+
+async def test_everything_is_stored_before_the_last_event(
+    cite: Any, owner: Any, open_chat: Any, rows: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = services.store_outcome
+
+    def slowly(**arguments: Any) -> None:
+        time.sleep(0.3)
+        store(**arguments)
+
+    monkeypatch.setattr(services, "store_outcome", slowly)
+    library = await rows(cite)
+    chat = await open_chat(owner)
+    events = await chat.ask(QUESTION)
+    run = await rows(run_row)
+    assert run.status == "done"
+    assert run.answer.text == text_of(events)
+    assert run.question.text == QUESTION
+    assert run.events == events
+    assert run.model == "openai/scripted-custom"
+    assert run.raw_output == f"{SENTENCE} [S1]."
+    citation = await rows(lambda: Citation.objects.select_related("passage").get())
+    assert citation.passage.used
+    assert citation.quote.startswith("Visitors register")
+    text = (await rows(library_text, library.documents[0])) if citation.passage.title == "visitors.md" else ""
+    assert text[citation.start : citation.end] == citation.quote
+
+
+def library_text(document: Any) -> str:
+    from knowledge.documents import selectors
+
+    version = document.current_version
+    version.document = document
+    return selectors.version_text(version)
+
+
+async def test_a_run_goes_on_when_its_socket_closes(
+    cite: Any, owner: Any, open_chat: Any, rows: Any, eventually: Any
+) -> None:
+    await rows(cite, delay_ms=60)
+    chat = await open_chat(owner)
+    await chat.send(type="ask", text=QUESTION)
+    await chat.until("answer.delta")
+    await chat.close()
+    await eventually(lambda: AnswerRun.objects.filter(status="done").exists())
+    assert (await rows(run_row)).answer.text == f"{SENTENCE}\ue0001\ue001."
+
+
+async def test_words_do_not_wait_for_the_next_ones(use_model: Any, library: Any, owner: Any, open_chat: Any, rows: Any) -> None:
+    await rows(use_model, library.tenant, "scripted-stall", bases=[library.base])
+    chat = await open_chat(owner)
+    await chat.send(type="ask", text=QUESTION)
+    began, shown = time.monotonic(), ""
+    while "scripted" not in shown and time.monotonic() - began < 5:
+        event = await chat.receive()
+        shown += event.get("text", "")
+    assert shown.split() == ["The", "scripted"]
+    await chat.send(type="stop", run=event["run"])
+    await chat.until("answer.done")
+
+
+async def test_resuming_in_the_same_process_gives_the_rest_once(
+    cite: Any, owner: Any, open_chat: Any, rows: Any
+) -> None:
+    await rows(cite, delay_ms=60)
+    first = await open_chat(owner)
+    await first.send(type="ask", text=QUESTION)
+    seen = await first.until("answer.delta")
+    await first.close()
+    second = await open_chat(owner)
+    await second.send(type="resume", run=seen[-1]["run"], seq=seen[-1]["seq"])
+    rest = await second.until("answer.done")
+    numbers = [event["seq"] for event in [*seen, *rest]]
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert text_of([*seen, *rest]) == (await rows(run_row)).answer.text
+
+
+async def test_resuming_twice_does_not_double_events(cite: Any, owner: Any, open_chat: Any, rows: Any) -> None:
+    await rows(cite, delay_ms=60)
+    chat = await open_chat(owner)
+    await chat.send(type="ask", text=QUESTION)
+    started = (await chat.until("run.started"))[0]
+    await chat.send(type="resume", run=started["run"], seq=1)
+    rest = await chat.until("answer.done")
+    assert [event["seq"] for event in rest] == sorted({event["seq"] for event in rest})
+    assert await chat.alive()
+
+
+@pytest.mark.parametrize(("model", "after"), [("scripted-hang", "retrieval.done"), ("scripted-endless", "answer.delta")])
+async def test_stopping_takes_less_than_a_second(
+    model: str, after: str, use_model: Any, library: Any, owner: Any, open_chat: Any, rows: Any, scripted_model: Any
+) -> None:
+    await rows(use_model, library.tenant, model, bases=[library.base])
+    chat = await open_chat(owner)
+    await chat.send(type="ask", text=QUESTION)
+    seen = await chat.until(after)
+    await asyncio.sleep(0.1)
+    began = time.monotonic()
+    await chat.send(type="stop", run=seen[0]["run"])
+    seen += await chat.until("answer.done")
+    assert time.monotonic() - began < 1
+    assert seen[-1]["status"] == "stopped"
+    run = await rows(run_row)
+    assert run.status == "stopped"
+    assert run.answer.text == text_of(seen)
+    assert bool(run.answer.text) == (model == "scripted-endless")
+    for _ in range(100):
+        if (await asyncio.to_thread(lambda: scripted_model.calls))["disconnects"]:
+            break
+        await asyncio.sleep(0.02)
+    else:
+        pytest.fail("the model's server still writes to a run that was stopped")
+
+
+async def test_a_stop_from_another_process_arrives(
+    use_model: Any, library: Any, owner: Any, open_chat: Any, rows: Any
+) -> None:
+    from chatapp.conversations.runs import RunManager
+
+    await rows(use_model, library.tenant, "scripted-endless", bases=[library.base])
+    chat = await open_chat(owner)
+    await chat.send(type="ask", text=QUESTION)
+    seen = await chat.until("answer.delta")
+    began = time.monotonic()
+    await RunManager().stop(run=seen[0]["run"])
+    assert (await chat.until("answer.done"))[-1]["status"] == "stopped"
+    assert time.monotonic() - began < 1.5
+
+
+async def test_the_same_client_id_asks_once(
+    cite: Any, owner: Any, open_chat: Any, rows: Any, scripted_model: Any
+) -> None:
+    await rows(cite)
+    one, two = await open_chat(owner), await open_chat(owner)
+    first, second = await asyncio.gather(
+        one.ask(QUESTION, client_id="same"), two.ask(QUESTION, client_id="same")
+    )
+    third = await two.ask(QUESTION, client_id="same")
+    assert first == second == third
+    assert await rows(Message.objects.filter(role="user").count) == 1
+    assert await rows(Conversation.objects.count) == 1
+    assert scripted_model.calls["paths"] == {"/chat/completions": 1}
+
+
+async def test_the_client_id_of_another_person_is_another_question(
+    cite: Any, owner: Any, member: Any, open_chat: Any, rows: Any
+) -> None:
+    await rows(cite)
+    mine = await (await open_chat(owner)).ask(QUESTION, client_id="same")
+    theirs = await (await open_chat(member)).ask(QUESTION, client_id="same")
+    assert mine[0]["run"] != theirs[0]["run"]
+
+
+async def test_a_follow_up_uses_the_conversation(
+    cite: Any, owner: Any, open_chat: Any, rows: Any, scripted_model: Any
+) -> None:
+    await rows(cite)
+    chat = await open_chat(owner)
+    first = await chat.ask(QUESTION)
+    second = await chat.ask("And where may they park?", conversation=first[0]["conversation"])
+    assert second[0]["conversation"] == first[0]["conversation"]
+    sent = scripted_model.calls["requests"][-1]["body"]["messages"]
+    assert [m["role"] for m in sent] == ["system", "user", "assistant", "user"]
+    assert sent[1]["content"] == QUESTION
+    assert "\ue000" not in json.dumps(sent, ensure_ascii=False)
+    assert "visitors" in second[1]["query"].lower(), "the query as searched holds what the question leaves out"
+    messages = await rows(lambda: list(Message.objects.order_by("created")))
+    assert [m.parent_id for m in messages] == [None, messages[0].pk, messages[1].pk, messages[2].pk]
+
+
+@pytest.mark.parametrize("model", ["scripted-invented", "scripted-malformed", "scripted-split-markers"])
+async def test_only_markers_of_sources_are_shown(
+    model: str, use_model: Any, library: Any, owner: Any, open_chat: Any, rows: Any, api: Any
+) -> None:
+    await rows(use_model, library.tenant, model, bases=[library.base])
+    events = await (await open_chat(owner)).ask(QUESTION)
+    told = [{k: v for k, v in e.items() if k not in ("passages",)} for e in events if e["type"] != "answer.delta"]
+    labels = {passage["label"] for passage in events[1]["passages"]}
+    assert all(event["label"] in labels for event in told if event["type"] == "answer.citation")
+    run = (await api.get(f"/api/v1/runs/{events[0]['run']}")).json()
+    shown = text_of(events).replace("\ue0001\ue001", "").replace("\ue0002\ue001", "")
+    assert not any(c in shown for c in "\ue000\ue001\ufffe\u202e"), ascii(shown)
+    for marker in ("[S99]", "[7]", "(S42)", "[S98]", "[S1]", "[S0]", "【S1】"):
+        assert marker not in shown
+        assert marker not in run["answer"]
+    numbers = {citation["number"] for citation in run["citations"]}
+    assert numbers == {event["number"] for event in told if event["type"] == "answer.citation"}
+    if model == "scripted-invented":
+        assert not numbers
+        assert {s["verdict"] for s in run["sentences"]} <= {"uncited"}
+        assert run["anomalies"]
+    if model == "scripted-split-markers":
+        assert numbers == {1, 2}
+
+
+@pytest.mark.parametrize(
+    ("model", "code", "retry"),
+    [
+        ("scripted-429-after-0", "model_busy", True),
+        ("scripted-500", "model_unavailable", True),
+        ("scripted-503-html", "model_unavailable", True),
+        ("scripted-401", "model_not_configured", False),
+        ("scripted-400", "model_refused", False),
+        ("scripted-hang", "model_timeout", True),
+        ("scripted-stall", "model_timeout", True),
+        ("scripted-reset", "model_interrupted", True),
+        ("scripted-garbage", "model_interrupted", True),
+        ("scripted-no-finish", "model_interrupted", True),
+    ],
+)
+async def test_a_failing_model_ends_the_run_in_words(
+    model: str, code: str, retry: bool, use_model: Any, library: Any, owner: Any, open_chat: Any, rows: Any, settings: Any
+) -> None:  # fmt: skip
+    settings.FIRST_TOKEN_SECONDS, settings.TOKEN_GAP_SECONDS = 1.2, 0.5
+    await rows(use_model, library.tenant, model, bases=[library.base])
+    chat = await open_chat(owner)
+    events = await chat.ask(QUESTION)
+    assert events[-1]["type"] == "run.error"
+    assert (events[-1]["code"], events[-1]["retry"]) == (code, retry)
+    assert events[-1]["message"].endswith(".")
+    assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
+    run = await rows(run_row)
+    assert (run.status, run.error_code, run.error_message) == ("failed", code, events[-1]["message"])
+    assert run.answer.text == text_of(events)
+    began = model in ("scripted-stall", "scripted-reset", "scripted-garbage", "scripted-no-finish")
+    assert bool(run.answer.text) == began
+    assert run.events == events
+    assert await chat.alive()
+
+
+async def test_nothing_found_is_said_without_asking_the_model(
+    use_model: Any, tenant: Any, owner: Any, open_chat: Any, rows: Any, scripted_model: Any, redis_server: Any
+) -> None:
+    from knowledge.documents.services import create_knowledge_base
+    from knowledge.tenants.access import system_actor
+
+    base = await rows(create_knowledge_base, actor=system_actor(tenant), name="Empty shelf")
+    await rows(use_model, tenant, "scripted-ok", bases=[base])
+    events = await (await open_chat(owner)).ask(QUESTION)
+    assert events[-1]["no_answer"]
+    assert "Empty shelf" in text_of(events)
+    assert "Nothing was found" in text_of(events)
+    assert scripted_model.calls["total"] == 0
+    run = await rows(run_row)
+    assert run.no_answer
+    assert run.usage["prompt_tokens"] == 0
+
+
+async def test_a_refusal_of_the_model_is_marked_as_no_answer(
+    use_model: Any, library: Any, owner: Any, open_chat: Any, rows: Any
+) -> None:
+    await rows(use_model, library.tenant, "scripted-noanswer", bases=[library.base])
+    events = await (await open_chat(owner)).ask(QUESTION)
+    assert events[-1]["no_answer"]
+    assert "NO_ANSWER" not in text_of(events)
+    assert (await rows(run_row)).no_answer
+
+
+async def test_a_knowledge_base_of_the_request_narrows_the_search(
+    cite: Any, make_library: Any, owner: Any, open_chat: Any, rows: Any
+) -> None:
+    library = await rows(cite)
+    other = await rows(make_library, library.tenant, name="Second")
+    events = await (await open_chat(owner)).ask(QUESTION, knowledge_bases=[other.base.slug])
+    run = await rows(run_row)
+    assert run.knowledge_bases == [str(other.base.pk)]
+    passages = await rows(lambda: {p.document_ref for p in run.passages.all()})
+    assert passages <= {document.pk for document in other.documents}
+    assert len(events[1]["passages"]) == len(passages) > 0
+
+
+async def test_the_manager_forgets_what_is_over(cite: Any, owner: Any, open_chat: Any, rows: Any) -> None:
+    await rows(cite)
+    await (await open_chat(owner)).ask(QUESTION)
+    await asyncio.sleep(0.1)
+    assert not manager()._tasks
