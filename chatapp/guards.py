@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.http.request import validate_host
 
+from chatapp.operations.processes import tie_to_parent
+
 logger = logging.getLogger(__name__)
 
 Scope: TypeAlias = MutableMapping[str, Any]
@@ -123,6 +125,7 @@ class Lifespan:
         while True:
             message = await receive()
             if message["type"] == "lifespan.startup":
+                tie_to_parent()
                 threading.Thread(target=warm_up, name="warm-up", daemon=True).start()
                 await send({"type": "lifespan.startup.complete"})
             else:

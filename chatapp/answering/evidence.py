@@ -32,13 +32,16 @@ class Evidence:
     verbatim: bool  # the passage holds the whole sentence, word for word
 
 
+_CLOSING = re.compile(r"[.!?…。！？\"”’)]+(?=\s|$)")
+
+
 def locate(sentence: str, passage_text: str, *, question: str = "") -> Evidence:
     """Return the best range for ``sentence``: its exact words, a quotation in it, or 1 to 3 sentences."""
     words = plain(sentence)
     folded = fold(passage_text)
     whole = folded.find(fold(words).text.strip(" .!?;:。"))
     if whole and sum(c.isalnum() for c in words) >= 3:
-        return Evidence(*whole, score=1.0, verbatim=True)
+        return Evidence(whole[0], _sentence_end(passage_text, whole[1]), score=1.0, verbatim=True)
     best = _best_window(words, passage_text, question)
     quotes = sorted(quotations(words), key=len, reverse=True)
     for quote in quotes:
@@ -46,6 +49,12 @@ def locate(sentence: str, passage_text: str, *, question: str = "") -> Evidence:
         if exact:
             return Evidence(*exact, score=best.score, verbatim=False)
     return best
+
+
+def _sentence_end(text: str, end: int) -> int:
+    """Take in the signs that close the sentence in its source; the point of a decimal is none."""
+    closing = _CLOSING.match(text, end)
+    return closing.end() if closing else end
 
 
 def quotations(text: str) -> list[str]:

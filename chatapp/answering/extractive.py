@@ -88,6 +88,10 @@ class ExtractiveModel:
         return [(each.label, each.text) for each in _select(candidates, scores)]
 
 
+_HEADING = re.compile(r"#{1,6}\s")
+"""A Markdown heading names a subject but says nothing of it, and shown in an answer it would be one there too."""
+
+
 def _candidates(number: int, source: SourceBlock) -> list[_Candidate]:
     texts = [" ".join(source.text[start:end].split()) for start, end in split_document(source.text)]
     found = [tuple(terms(text)) for text in texts]
@@ -103,7 +107,7 @@ def _candidates(number: int, source: SourceBlock) -> list[_Candidate]:
             context=context,
         )
         for order, text in enumerate(texts)
-        if len(found[order]) >= _SHORTEST and len(text) <= _LONGEST
+        if len(found[order]) >= _SHORTEST and len(text) <= _LONGEST and not _HEADING.match(text)
     ]
 
 

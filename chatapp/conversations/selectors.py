@@ -94,7 +94,6 @@ def citation_detail(citation: Citation) -> dict[str, Any]:
     """Return a citation with its excerpt already split: browsers count in other units than we do."""
     passage = citation.passage
     start, end = citation.start - passage.start, citation.end - passage.start
-    before, after = passage.text[:start], passage.text[end:]
     return {
         "number": citation.number,
         "passage": str(passage.key),
@@ -110,8 +109,20 @@ def citation_detail(citation: Citation) -> dict[str, Any]:
         "sentence": citation.sentence,
         "score": citation.score,
         "excerpt": {
-            "before": ("…" if len(before) > EXCERPT else "") + before[-EXCERPT:],
+            "before": _before(passage.text[:start]),
             "match": citation.quote,
-            "after": after[:EXCERPT] + ("…" if len(after) > EXCERPT else ""),
+            "after": _after(passage.text[end:]),
         },
     }
+
+
+def _before(text: str) -> str:
+    """The end of the text: from its last paragraph at most, begun at a word."""
+    paragraph = text.rsplit("\n\n", 1)[-1].lstrip()
+    return paragraph if len(paragraph) <= EXCERPT else "… " + paragraph[-EXCERPT:].split(" ", 1)[-1]
+
+
+def _after(text: str) -> str:
+    """The beginning of the text: to the end of its first paragraph at most, ended at a word."""
+    paragraph = text.split("\n\n", 1)[0].rstrip()
+    return paragraph if len(paragraph) <= EXCERPT else paragraph[:EXCERPT].rsplit(" ", 1)[0] + " …"

@@ -105,16 +105,13 @@ def start_run(*, actor: Actor, ask: Ask) -> StartedRun:
     :raises NotFound: the conversation, assistant or a knowledge base is not there for this actor.
     """
     question = clean_question(ask.text)
-    if ask.client_id:  # one at a time for a person, so that a message sent twice at once is found the second time
-        User.objects.select_for_update(no_key=True).get(pk=actor.user_id)
     assistant = access.access_assistant(actor=actor, slug=ask.assistant)
     if assistant.language_model is None:
         raise ModelNotConfigured
     bases = _bases(actor, assistant, ask.knowledge_bases)
     conversation = access.access_conversation(actor=actor, pk=ask.conversation) if ask.conversation else None
     earlier = list(conversation.messages.order_by("-created")[:HISTORY_TURNS]) if conversation else []
-    known = _known_run(actor, ask.client_id)
-    run = known or _store_question(actor, conversation, question, ask.client_id, earlier, assistant, bases)
+    run, resumed = _store_question(actor, conversation, question, ask.client_id, earlier, assistant, bases)
     return StartedRun(
         run=run,
         scope=scope_of(actor=actor, bases=bases),
@@ -125,7 +122,7 @@ def start_run(*, actor: Actor, ask: Ask) -> StartedRun:
         system_prompt=assistant.system_prompt,
         citation_mode=assistant.citation_mode,
         client_id=ask.client_id,
-        resumed=known is not None,
+        resumed=resumed,
     )
 
 
@@ -153,9 +150,13 @@ def _history(newest_first: Sequence[Message]) -> tuple[Turn, ...]:
 
 
 def _known_run(actor: Actor, client_id: str | None) -> AnswerRun | None:
-    """The run of a message the client has sent before: a repeated frame asks nothing twice."""
+    """The run of a message the client has sent before: a repeated frame asks nothing twice.
+
+    Called inside the transaction that stores the question, or a frame sent twice at once would find nothing twice.
+    """
     if not client_id:
         return None
+    User.objects.select_for_update(no_key=True).get(pk=actor.user_id)  # SQLite's transaction is alone anyway
     return AnswerRun.objects.filter(
         tenant_id=actor.tenant_id, conversation__user_id=actor.user_id, question__client_id=client_id
     ).first()
@@ -169,7 +170,7 @@ def _store_question(
     earlier: Sequence[Message],
     assistant: Assistant,
     bases: Sequence[KnowledgeBase],
-) -> AnswerRun:
+) -> tuple[AnswerRun, bool]:
     new = Conversation(tenant_id=actor.tenant_id, user_id=actor.user_id, title=_title(question))
     target, now = conversation or new, timezone.now()
     asked = Message(
@@ -191,6 +192,9 @@ def _store_question(
         heartbeat=now,
     )
     with transaction.atomic():
+        known = _known_run(actor, client_id)
+        if known is not None:
+            return known, True
         if conversation is None:
             new.save(force_insert=True)
         else:
@@ -198,7 +202,7 @@ def _store_question(
         asked.save(force_insert=True)
         answer.save(force_insert=True)
         run.save(force_insert=True)
-    return run
+    return run, False
 
 
 def store_passages(*, run: AnswerRun, query: str, labelled: Sequence[Any]) -> None:

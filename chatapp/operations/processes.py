@@ -21,6 +21,7 @@ import psutil
 LOG_BYTES = 10 * 1024 * 1024
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
+SUPERVISED = "FOOTNOTE_SUPERVISED"
 LEVEL = re.compile(r"\b(DEBUG|INFO|WARNING|ERROR|CRITICAL)\b")
 
 _libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
@@ -28,8 +29,8 @@ if _libc is not None:
     _libc.prctl  # noqa: B018  resolved here: a forked child must not load anything
 
 
-def die_with_parent(*, niceness: int = 0) -> Callable[[], None]:
-    """Return a ``preexec_fn`` after which the kernel sends SIGTERM to the child when its starter dies (Linux)."""
+def die_with_parent(*, number: int = signal.SIGTERM, niceness: int = 0) -> Callable[[], None]:
+    """Return a ``preexec_fn`` after which the kernel sends a signal to the child when its starter dies (Linux)."""
     parent = os.getpid()
 
     def prepare() -> None:
@@ -37,11 +38,20 @@ def die_with_parent(*, niceness: int = 0) -> Callable[[], None]:
             os.nice(niceness)
         if _libc is None:
             return
-        _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+        _libc.prctl(PR_SET_PDEATHSIG, number, 0, 0, 0)
         if os.getppid() != parent:  # it died before the call above
             os._exit(1)
 
     return prepare
+
+
+def tie_to_parent() -> None:
+    """End this process with its parent: for those that a supervised program forks itself. Does nothing elsewhere.
+
+    The kernel forgets the wish at each fork, so a program's own workers must repeat it.
+    """
+    if _libc is not None and os.environ.get(SUPERVISED):
+        _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
 def adopt_orphans() -> None:
@@ -71,6 +81,9 @@ class Program:
     environment: Mapping[str, str]
     directory: Path
     grace: float = 7.0
+    # What it gets when the supervisor itself is killed. Its engines are gone then too, and a program that waits for
+    # them would wait for ever; an engine may save what it holds.
+    on_orphaned: int = signal.SIGKILL
     niceness: int = 0
 
 
@@ -86,10 +99,11 @@ class Child:
     _reader: threading.Thread = field(init=False)
 
     def __post_init__(self) -> None:
+        prepare = die_with_parent(number=self.program.on_orphaned, niceness=self.program.niceness)
         self.process = subprocess.Popen(  # noqa: S603 - our own programs, no shell
             self.program.command, env=dict(self.program.environment), cwd=self.program.directory,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
-            start_new_session=True, preexec_fn=die_with_parent(niceness=self.program.niceness),  # noqa: PLW1509 - one prctl call, no lock taken
+            start_new_session=True, preexec_fn=prepare,  # noqa: PLW1509 - one prctl call, no lock taken
         )  # fmt: skip
         self._reader = threading.Thread(target=self._read, name=f"log-{self.program.name}", daemon=True)
         self._reader.start()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from django.conf import settings
 
-from chatapp.operations.processes import Program
+from chatapp.operations.processes import SUPERVISED, Program
 
 ROLES = ("web", "worker", "beat")
 
@@ -25,6 +25,7 @@ def child_environment() -> dict[str, str]:
         "HOST": settings.HOST,
         "PORT": str(settings.PORT),
         "PYTHONUNBUFFERED": "1",
+        SUPERVISED: "1",
         # One thread a process: several processes share the cores, and more threads only wait for each other.
         "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"),
         "OPENBLAS_NUM_THREADS": os.environ.get("OPENBLAS_NUM_THREADS", "1"),

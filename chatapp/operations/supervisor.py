@@ -96,6 +96,7 @@ class Supervisor:
 
     def stop(self, *, last: Iterable[str] = ()) -> None:
         """End all programs, those named in ``last`` after the others, then whatever is left of them."""
+        self._stop.set()
         self._running = True  # from here a signal asks for haste instead of interrupting the clean-up
         last = set(last)
         self._end([slot for name, slot in self._slots.items() if name not in last])
@@ -117,9 +118,13 @@ class Supervisor:
         self._impatient = self._stop.is_set()
         self._stop.set()
 
+    def _echo(self, line: str) -> None:
+        if not self._stop.is_set():  # what programs warn of while they end is in their logs
+            self._say(line)
+
     def _launch(self, slot: _Slot) -> None:
         log = child_log(self._logs, slot.program.name)
-        slot.child = Child(slot.program, log, self._say)
+        slot.child = Child(slot.program, log, self._echo)
         slot.started = time.monotonic()
 
     def _watch(self) -> None:

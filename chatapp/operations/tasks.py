@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import time
 
-from celery.signals import heartbeat_sent, task_postrun, worker_ready
+from celery.signals import heartbeat_sent, task_postrun, worker_process_init, worker_ready
 
 from chatapp.operations.parts import WORKER_ALIVE, WORKER_LAST_TASK, quick_redis
+from chatapp.operations.processes import tie_to_parent
 
 logger = logging.getLogger(__name__)
 
@@ -20,6 +21,12 @@ def _write(key: str, seconds: int | None) -> None:
             client.set(key, time.time(), ex=seconds)
     except Exception:  # boundary: a Redis that is away must not end the worker's heartbeat
         logger.warning("The worker could not write its sign of life")
+
+
+@worker_process_init.connect
+def _pool_process(**_: object) -> None:
+    """End with the worker, also when that is killed."""
+    tie_to_parent()
 
 
 @worker_ready.connect

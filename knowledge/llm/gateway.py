@@ -62,6 +62,7 @@ async def stream(
     :raises ModelTimeout: a deadline of the settings passed.
     :raises ModelInterrupted: the answer broke off, or ended without a finish reason.
     """
+    await litellm_async()  # the seconds of a first import are ours, not the model's
     clock = _Clock(settings)
     attempt = 0
     while True:

@@ -239,10 +239,32 @@ async def open_chat(
     return make
 
 
+class Api:
+    """An HTTP client with a key, whose calls run in the test's own event loop."""
+
+    def __init__(self, key: str) -> None:
+        self.client = AsyncClient()
+        self.headers = {"Authorization": f"Bearer {key}"}
+
+    async def get(self, path: str) -> Any:
+        return await self.client.get(f"/api/v1{path}", headers=self.headers)
+
+    async def post(self, path: str, body: Any) -> Any:
+        data = body if isinstance(body, str) else json.dumps(body)
+        return await self.client.post(
+            f"/api/v1{path}", data, content_type="application/json", headers=self.headers
+        )
+
+
 @pytest.fixture
-def api(api_key: str, _runs_end: None) -> AsyncClient:
-    """An HTTP client with the owner's key, for calls that run in the test's own event loop."""
-    return AsyncClient(headers={"Authorization": f"Bearer {api_key}"})
+def make_api(_runs_end: None) -> Callable[[str], Api]:
+    return Api
+
+
+@pytest.fixture
+def api(api_key: str, make_api: Callable[[str], Api]) -> Api:
+    """The API with the owner's key."""
+    return make_api(api_key)
 
 
 async def in_thread(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:

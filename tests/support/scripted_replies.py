@@ -14,6 +14,7 @@ from typing import Any
 OK_ANSWER = "The scripted model answers. It does so in two short sentences."
 MARKER = re.compile(r"\[S(\d+)\]")
 OPTION = re.compile(r"-(ms|after|times|dim|size)-(\d+)")
+NO_SENTENCE = re.compile(r"<<<|\S+>>>$|#+ ")  # the fence around a source, and headings in it
 MALFORMED = (
     "Half a marker [S1 stays open. Wide brackets 【S1】 and double [[S1]] and spaced [ S1 ] and lower [s1]. "
     "A link [1](http://evil.test) and an image ![S1](http://evil.test/x.png). Code `x[0]` and x[S0]. "
@@ -64,7 +65,8 @@ def cited_sentences(prompt: str, limit: int = 3) -> list[tuple[str, str]]:
     sources, _, rest = prompt.rstrip().rpartition("\n")  # the last line is the question, when there are several
     for order, (label, text) in enumerate(source_blocks(sources if MARKER.search(sources) else rest)):
         lines = text.splitlines()
-        body = " ".join(lines[1:] if len(lines) > 1 else lines)
+        kept = [line for line in lines[1:] if not NO_SENTENCE.match(line)]
+        body = " ".join(kept or lines)
         sentences = [s.strip() for s in re.findall(r"[^.!?]{15,400}[.!?]", body)] or [body[:200].strip()]
         best = max(sentences, key=lambda s: len(words & set(re.findall(r"\w{3,}", s.lower()))))
         overlap = len(words & set(re.findall(r"\w{3,}", best.lower())))

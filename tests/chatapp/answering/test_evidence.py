@@ -24,7 +24,7 @@ def words(sentence: str, passage: str = PASSAGE, **options: str) -> str:
 
 def test_whole_sentence_is_found_word_for_word() -> None:
     found = locate(f"- Members return books at the desk.{sentinel(1)}", PASSAGE)
-    assert PASSAGE[found.start : found.end] == "Members return books at the desk"
+    assert PASSAGE[found.start : found.end] == "Members return books at the desk."
     assert found.verbatim
     assert found.score == 1.0
 
@@ -32,11 +32,11 @@ def test_whole_sentence_is_found_word_for_word() -> None:
 @pytest.mark.parametrize(
     ("passage", "sentence", "expected"),
     [
-        ("He said “it’s  ﬁne” – twice.", 'He said "it\'s fine" - twice.', "He said “it’s  ﬁne” – twice"),
+        ("He said “it’s  ﬁne” – twice.", 'He said "it\'s fine" - twice.', "He said “it’s  ﬁne” – twice."),
         ("a soft\u00adware\nproject", "A project is software project", None),
-        ("The soft\u00adware\nproject ended.", "The software project ended.", "The soft\u00adware\nproject ended"),
-        ("It rose.[12] Then fell.", "It rose. Then fell.", "It rose.[12] Then fell"),
-        ("Use **bold** words here.", "Use bold words here.", "Use **bold** words here"),
+        ("The soft\u00adware\nproject ended.", "The software project ended.", "The soft\u00adware\nproject ended."),
+        ("It rose.[12] Then fell.", "It rose. Then fell.", "It rose.[12] Then fell."),
+        ("Use **bold** words here.", "Use bold words here.", "Use **bold** words here."),
         ("full width １２ kg here", "full width 12 kg here", "full width １２ kg here"),
     ],
 )

@@ -98,7 +98,7 @@ def test_every_citation_quotes_the_document_exactly(passages: list[Passage]) -> 
     ]
     for each in done.citations:
         assert document[each.start : each.end] == each.quote != ""
-    assert done.citations[0].quote == "Late books cost 0.50 euro a day"
+    assert done.citations[0].quote == "Late books cost 0.50 euro a day."
     assert done.citations[1].quote == "Members borrow twelve books."
 
 
@@ -116,7 +116,7 @@ def test_passage_is_announced_once_before_its_first_mark(passages: list[Passage]
     events = run(Scripted("Members borrow twelve books [S1]. Again [S1]."), passages)
     used = [event for event in events if isinstance(event, CitationUsed)]
     assert [(each.number, each.passage) for each in used] == [(1, passages[0])]
-    assert passages[0].text[used[0].evidence.start : used[0].evidence.end] == "Members borrow twelve books"
+    assert passages[0].text[used[0].evidence.start : used[0].evidence.end] == "Members borrow twelve books."
     before = events[: events.index(used[0])]
     assert sentinel(1) not in shown(before)
     assert shown(before) == "Members borrow twelve books"

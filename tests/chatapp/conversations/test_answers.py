@@ -190,7 +190,9 @@ async def test_a_stop_from_another_process_arrives(
     assert time.monotonic() - began < 1.5
 
 
+@pytest.mark.parametrize("n", range(8))
 async def test_the_same_client_id_asks_once(
+    n: int,
     cite: Any, owner: Any, open_chat: Any, rows: Any, scripted_model: Any
 ) -> None:
     await rows(cite)
@@ -240,17 +242,17 @@ async def test_only_markers_of_sources_are_shown(
     told = [{k: v for k, v in e.items() if k not in ("passages",)} for e in events if e["type"] != "answer.delta"]
     labels = {passage["label"] for passage in events[1]["passages"]}
     assert all(event["label"] in labels for event in told if event["type"] == "answer.citation")
-    run = (await api.get(f"/api/v1/runs/{events[0]['run']}")).json()
+    run = (await api.get(f"/runs/{events[0]['run']}")).json()
     shown = text_of(events).replace("\ue0001\ue001", "").replace("\ue0002\ue001", "")
-    assert not any(c in shown for c in "\ue000\ue001\ufffe\u202e"), ascii(shown)
+    assert not any("\ue000" <= c <= "\uf8ff" for c in shown), ascii(shown)
     for marker in ("[S99]", "[7]", "(S42)", "[S98]", "[S1]", "[S0]", "【S1】"):
         assert marker not in shown
         assert marker not in run["answer"]
     numbers = {citation["number"] for citation in run["citations"]}
     assert numbers == {event["number"] for event in told if event["type"] == "answer.citation"}
     if model == "scripted-invented":
-        assert not numbers
-        assert {s["verdict"] for s in run["sentences"]} <= {"uncited"}
+        assert numbers == {1}, "of [S99] [7] (S42) [S1][S98] one is the label of a source"
+        assert [s["verdict"] for s in run["sentences"]][:3] == ["uncited"] * 3
         assert run["anomalies"]
     if model == "scripted-split-markers":
         assert numbers == {1, 2}

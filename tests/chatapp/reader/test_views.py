@@ -3,6 +3,7 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -39,6 +40,12 @@ def add_version(document: Document, number: int, text: str) -> DocumentVersion:
     document.current_version = version
     document.save()
     return version
+
+
+@pytest.fixture(autouse=True)
+def static_root(settings: Any, tmp_path: Path) -> None:
+    """WhiteNoise warns about a folder that is missing, and a warning is an error here."""
+    settings.STATIC_ROOT = tmp_path
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import logging
 import os
+import signal
 import socket
 import time
 from argparse import ArgumentParser
@@ -85,7 +86,14 @@ class Command(BaseCommand):
         redis = EmbeddedRedis(data_dir)
         redis.prepare()
         supervisor.start(
-            Program(name="redis", command=redis.command(), environment=environment, directory=redis.folder, grace=5.0)
+            Program(
+                name="redis",
+                command=redis.command(),
+                environment=environment,
+                directory=redis.folder,
+                grace=5.0,
+                on_orphaned=signal.SIGTERM,
+            )
         )
         supervisor.wait_for(redis.answers, name="redis", timeout=30)
         # A sign of life that was written before a quick restart would make us ready too early.
@@ -105,7 +113,7 @@ class Command(BaseCommand):
         supervisor.start(
             Program(
                 name="weaviate", command=server.command(), environment=server.environment(),
-                directory=data_dir / "weaviate", grace=5.0,
+                directory=data_dir / "weaviate", grace=5.0, on_orphaned=signal.SIGTERM,
             )
         )  # fmt: skip
         supervisor.wait_for(lambda: _answers(server.url), name="weaviate", timeout=90)

@@ -1,0 +1,176 @@
+"""Database and index are compared key by key, and made to agree."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from knowledge import wiring
+from knowledge.documents import files, ingest, reconcile, services
+from knowledge.documents.models import Document, DocumentVersion
+from knowledge.types import IndexRecord
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def compare(world: Any, *, repair: bool = False) -> reconcile.Report:
+    return reconcile.reconcile(tenant=world.base.tenant, repair=repair)
+
+
+def plant(world: Any) -> str:
+    """Write a record that no row knows."""
+    key = str(uuid4())
+    record = IndexRecord(
+        key=key, knowledge_base=str(world.base.pk), generation=str(uuid4()), document=str(uuid4()),
+        version=str(uuid4()), ordinal=0, text="ghost", terms="ghost",
+        vector=wiring.embedder().embed_passages(["ghost"])[0],
+    )  # fmt: skip
+    wiring.store().upsert([record], space=world.space, scope=world.scope)
+    return key
+
+
+def test_agreement_is_told_with_its_counts(world: Any, sections: Callable[..., str]) -> None:
+    world.add(sections("otter", 3))
+    report = compare(world)
+    assert report.agrees
+    assert (report.tenant, report.rows, report.records, report.repaired) == ("acme", 3, 3, 0)
+
+
+def test_empty_tenant_agrees(world: Any) -> None:
+    assert compare(world, repair=True).agrees
+
+
+def test_orphans_are_found_and_removed(world: Any) -> None:
+    world.add("Words.")
+    key = plant(world)
+    report = compare(world)
+    assert (report.orphans, report.missing, report.repaired) == ([key], [], 0)
+    assert world.keys() >= {key}
+    assert compare(world, repair=True).repaired == 1
+    assert compare(world).agrees
+
+
+def test_missing_records_are_found_and_written_again(world: Any, sections: Callable[..., str]) -> None:
+    world.add(sections("otter", 3), "a.md")
+    world.add(sections("heron", 2), "b.md")
+    gone = sorted(world.keys())[:2]
+    stated = world.stated()
+    wiring.store().delete(space=world.space, scope=world.scope, keys=gone)
+    report = compare(world)
+    assert (sorted(report.missing), report.orphans) == (gone, [])
+    assert compare(world, repair=True).repaired >= 2
+    assert compare(world).agrees
+    assert world.keys() == world.rows()
+    assert world.stated() == stated == world.counted()
+
+
+def test_records_of_a_document_that_is_being_deleted_are_orphans(world: Any) -> None:
+    document = world.add("Words.")
+    services.delete_document(document=document)
+    assert len(compare(world, repair=True).orphans) == 1
+    world.work()
+    assert not Document.objects.exists()
+
+
+def test_version_in_work_is_left_alone(world: Any, after_batch: Callable[..., None]) -> None:
+    document = world.upload("The otter sleeps.")
+    reports: list[reconcile.Report] = []
+    after_batch(lambda: reports.append(compare(world, repair=True)))
+    world.work()
+    document.refresh_from_db()
+    assert document.status == "ready"
+    assert (reports[0].records, reports[0].orphans, reports[0].missing) == (1, [], [])
+
+
+def test_version_that_goes_live_meanwhile_is_left_alone(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.add("The heron stands.", "first.md")
+    world.upload("The otter sleeps.", "late.md")
+    real = wiring.store().keys
+
+    def keys(**named: Any) -> Any:
+        found = list(real(**named))
+        world.work()
+        return iter(found)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(wiring.store(), "keys", keys)
+        report = compare(world, repair=True)
+    assert (report.orphans, report.missing, report.repaired) == ([], [], 0)
+    assert len(world.keys()) == 2
+
+
+def test_tenants_are_compared_apart(world: Any, other_world: Any) -> None:
+    world.add("Words.")
+    other_world.add("Words.")
+    plant(other_world)
+    assert compare(world).agrees
+    assert not compare(other_world).agrees
+
+
+def test_rebuild_makes_index_rows_and_statistics_from_stored_text(world: Any, sections: Callable[..., str]) -> None:
+    world.add(sections("otter", 3), "a.md")
+    world.add(sections("heron", 2), "b.md")
+    world.add("   ", "failed.md")
+    keys, stated = world.keys(), world.stated()
+    wiring.store().delete(space=world.space, scope=world.scope)
+    plant(world)
+    generation = world.base.live_generation
+    type(generation).objects.filter(pk=generation.pk).update(chunks=99, terms=99)
+    assert reconcile.rebuild(base=world.base) == (2, 5)
+    assert world.keys() == world.rows() == keys
+    assert world.stated() == stated == world.counted()
+    assert "otter" in world.search("otter rule")[0].text
+
+
+def test_rebuild_of_a_base_without_documents_does_nothing(world: Any) -> None:
+    assert reconcile.rebuild(base=world.base) == (0, 0)
+
+
+def test_rebuild_does_not_parse_again(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.add("Words.")
+    monkeypatch.setattr(wiring, "parser", lambda: pytest.fail("parsed"))
+    world.base.refresh_from_db()
+    assert reconcile.rebuild(base=world.base) == (1, 1)
+
+
+@pytest.mark.parametrize("moment", ["before", "reading", "writing"])
+def test_document_deleted_while_its_base_is_rebuilt_leaves_nothing(
+    world: Any, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    document = world.add("The otter sleeps.", "a.md")
+    world.add("The heron stands.", "b.md")
+
+    def delete() -> None:
+        if Document.objects.filter(pk=document.pk).exists():
+            services.delete_document(document=document)
+            world.work()
+
+    name, owner = {
+        "before": ("rewrite", reconcile),
+        "reading": ("terms_of", ingest.stages),
+        "writing": ("write", ingest.stages),
+    }[moment]
+    real = getattr(owner, name)
+
+    def act(*args: Any, **kwargs: Any) -> Any:
+        delete()
+        return real(*args, **kwargs)
+
+    monkeypatch.setattr(owner, name, act)
+    world.base.refresh_from_db()
+    reconcile.rebuild(base=world.base)
+    assert not Document.objects.filter(pk=document.pk).exists()
+    assert len(world.keys()) == 1
+    assert world.keys() == world.rows()
+    assert world.stated() == world.counted()
+
+
+def test_missing_text_of_a_live_version_is_told(world: Any) -> None:
+    document = world.add("The otter sleeps.")
+    version = DocumentVersion.objects.select_related("document__knowledge_base").get(pk=document.current_version_id)
+    files.remove(version, files.TEXT)
+    with pytest.raises(FileNotFoundError):
+        reconcile.rewrite(version)

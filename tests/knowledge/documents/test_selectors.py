@@ -1,0 +1,146 @@
+"""What retrieval joins against: live rows of the scope and nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from knowledge.documents import files, ingest, searching, selectors, services
+from knowledge.documents.models import Chunk, DocumentVersion
+from knowledge.types import Query, Scope
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+live = selectors.LiveRows()
+
+
+def found(keys: Any, scope: Scope) -> set[str]:
+    return set(live.passages(list(keys), scope=scope))
+
+
+def test_row_says_where_a_passage_lies(world: Any) -> None:
+    document = world.add("# Leave\n\n## Illness\n\nCall before nine.\n", "leave.md", title="House rules")
+    [key] = world.keys()
+    row = live.passages([key], scope=world.scope)[key]
+    assert (row.document, row.version_id, row.version) == (str(document.pk), str(document.current_version_id), 1)
+    assert (row.title, row.knowledge_base) == ("House rules", str(world.base.pk))
+    assert row.heading_path == ("Leave", "Illness")
+    assert "Call before nine." in selectors.version_text(document.current_version)[row.start : row.end]
+
+
+def test_unknown_keys_and_empty_scopes_give_nothing(world: Any) -> None:
+    world.add("Words.")
+    keys = world.keys()
+    assert found(keys, world.scope) == keys
+    assert found([], world.scope) == set()
+    assert found([str(world.base.pk)], world.scope) == set()
+    assert found(keys, replace(world.scope, knowledge_bases=frozenset())) == set()
+    assert found(keys, replace(world.scope, documents=frozenset())) == set()
+
+
+def test_foreign_rows_are_dropped_whatever_the_scope_claims(world: Any, other_world: Any) -> None:
+    world.add("Words.")
+    keys = world.keys()
+    assert found(keys, other_world.scope) == set()
+    assert found(keys, replace(other_world.scope, knowledge_bases=world.scope.knowledge_bases)) == set()
+    assert found(keys, replace(world.scope, knowledge_bases=other_world.scope.knowledge_bases)) == set()
+
+
+def test_scope_of_documents_drops_the_others(world: Any) -> None:
+    first = world.add("The otter.", "a.md")
+    world.add("The heron.", "b.md")
+    only = replace(world.scope, documents=frozenset({str(first.pk)}))
+    assert len(found(world.keys(), only)) == 1
+    assert {p.document for p in searching.search(Query(text="heron"), scope=only).passages} <= {str(first.pk)}
+
+
+def test_archived_versions_are_dropped_though_their_rows_are_there(world: Any) -> None:
+    world.add("The first wording.")
+    old = world.keys()
+    document = world.add("The second wording.")
+    version = document.versions.get(number=1)
+    generation = world.base.__class__.objects.get(pk=world.base.pk).live_generation
+    parsed = selectors.version_parsed(version)
+    ranges = ingest.stages.chunk(parsed, title="t", chunker=ingest.wiring.chunker(), embedder=ingest.wiring.embedder())
+    Chunk.objects.bulk_create(ingest.chunk_rows(version, generation, ranges))
+    assert old <= world.rows()
+    assert found(old, world.scope) == set()
+
+
+def test_rows_that_are_being_deleted_are_dropped(world: Any) -> None:
+    document = world.add("The otter.", "a.md")
+    world.add("The heron.", "b.md")
+    keys = world.keys()
+    services.delete_document(document=document)
+    assert len(found(keys, world.scope)) == 1
+    services.delete_knowledge_base(base=world.base)
+    assert found(keys, world.scope) == set()
+
+
+def test_rows_of_another_generation_are_dropped(world: Any) -> None:
+    world.add("Words.")
+    keys = world.keys()
+    world.base.refresh_from_db()
+    other = world.base.live_generation
+    other.pk = None
+    other._state.adding = True
+    other.save(force_insert=True)
+    world.base.live_generation = other
+    world.base.save()
+    assert found(keys, world.scope) == set()
+
+
+def test_generations_are_the_live_ones_of_the_scope(world: Any, other_world: Any) -> None:
+    assert selectors.live_generations(world.scope) == []
+    world.add("Words.")
+    other_world.add("Words.")
+    world.base.refresh_from_db()
+    assert selectors.live_generations(world.scope) == [(world.space, [str(world.base.live_generation_id)])]
+    stolen = replace(world.scope, knowledge_bases=other_world.scope.knowledge_bases)
+    assert selectors.live_generations(stolen) == []
+    assert selectors.live_generations(replace(world.scope, knowledge_bases=frozenset())) == []
+
+
+def test_search_never_crosses_the_tenants(world: Any, other_world: Any) -> None:
+    world.add("The otter sleeps at noon.")
+    other_world.add("The otter swims at night.")
+    assert {p.text for p in world.search("otter")} == {"The otter sleeps at noon."}
+    assert {p.text for p in other_world.search("otter")} == {"The otter swims at night."}
+
+
+def test_parsed_document_comes_back_as_it_was_stored(world: Any) -> None:
+    document = world.add("# Leave\n\nThirty days.\n\n- one\n- two\n")
+    version = document.current_version
+    parsed, layout = selectors.version_parsed(version), selectors.version_layout(version)
+    assert parsed.text == selectors.version_text(version)
+    assert (parsed.parser, parsed.media_type) == (version.parser, "text/markdown")
+    assert layout.blocks == parsed.blocks
+    assert [parsed.text[b.start : b.end] for b in parsed.blocks if b.kind == "list_item"] == ["- one", "- two"]
+    assert selectors.version_boxes(version) is None
+
+
+def test_texts_are_kept_within_their_budget(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    versions = [world.add(f"{word} " * 10, f"{word}.txt").current_version for word in ("otter", "heron", "wren")]
+    cache = selectors.TextCache(budget=110)
+    texts = [cache(str(version.pk)) for version in versions]
+    assert [text.split()[0] for text in texts] == ["otter", "heron", "wren"]
+    reads: list[object] = []
+    real = files.read
+    monkeypatch.setattr(files, "read", lambda *a: reads.append(a) or real(*a))
+    cache(str(versions[2].pk))
+    assert reads == []
+    cache(str(versions[0].pk))
+    assert len(reads) == 1
+
+
+def test_text_of_a_version_that_was_just_deleted_is_empty(world: Any) -> None:
+    document = world.add("The otter.")
+    version: DocumentVersion = document.current_version
+    cache = selectors.TextCache()
+    files.remove(version, files.TEXT)
+    assert cache(str(version.pk)) == ""
+    services.delete_document(document=document)
+    world.work()
+    assert cache(str(version.pk)) == ""

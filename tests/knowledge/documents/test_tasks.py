@@ -1,0 +1,136 @@
+"""The doorbells: what is sent, sent again, and what happens while the broker is away."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from knowledge import wiring
+from knowledge.documents import jobs, services, tasks
+from knowledge.documents.models import Document, IngestionJob
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+State = IngestionJob.State
+real_publish = tasks.publish  # before the fixture of this folder replaces it
+
+
+def rung(world: Any) -> list[object]:
+    """Return the jobs that were sent since the last call."""
+    found = [arguments["job_id"] for name, arguments in world.sent if name in ("ingest_document", "delete_document")]
+    world.sent.clear()
+    return found
+
+
+@pytest.fixture
+def job(world: Any) -> IngestionJob:
+    waiting: IngestionJob = world.job(world.upload("Words."))
+    world.sent.clear()
+    return waiting
+
+
+def ago(seconds: float) -> Any:
+    return timezone.now() - timedelta(seconds=seconds)
+
+
+def test_job_that_was_just_sent_is_not_sent_again(world: Any, job: IngestionJob) -> None:
+    tasks.sweep_jobs()
+    assert rung(world) == []
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"published": None},
+        {"published": ago(61)},
+        {"state": State.RUNNING, "lease_until": ago(1), "published": ago(5)},
+    ],
+    ids=["never sent", "sent long ago", "holder is gone"],
+)
+def test_due_job_that_nobody_works_on_is_sent_again(world: Any, job: IngestionJob, changes: dict[str, Any]) -> None:
+    IngestionJob.objects.update(**changes)
+    tasks.sweep_jobs()
+    assert rung(world) == [str(job.pk)]
+    job.refresh_from_db()
+    assert job.published > ago(5)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"published": None, "not_before": ago(-30)},
+        {"state": State.RUNNING, "lease_until": ago(-30), "published": None},
+        {"state": State.DONE, "published": None},
+        {"state": State.FAILED, "published": None},
+        {"state": State.CANCELLED, "published": None},
+    ],
+    ids=["waits", "is held", "done", "failed", "cancelled"],
+)
+def test_job_that_is_not_due_is_not_sent(world: Any, job: IngestionJob, changes: dict[str, Any]) -> None:
+    IngestionJob.objects.update(**changes)
+    tasks.sweep_jobs()
+    assert rung(world) == []
+
+
+def test_deletions_are_sent_to_their_own_task(world: Any) -> None:
+    document = world.add("Words.")
+    world.sent.clear()
+    services.delete_document(document=document)
+    assert world.sent == [("delete_document", {"job_id": str(world.job(document).pk)})]
+    assert tasks.ingest_document.queue == "ingest"
+    assert tasks.delete_document.queue == "maintenance"
+
+
+def test_nothing_is_sent_when_the_transaction_is_undone(world: Any) -> None:
+    from django.db import transaction
+
+    with pytest.raises(ZeroDivisionError), transaction.atomic():
+        world.upload("Words.")
+        raise ZeroDivisionError
+    assert world.sent == []
+    assert not Document.objects.exists()
+
+
+def test_tasks_run_the_jobs_they_name_and_take_later_arguments(world: Any) -> None:
+    document = world.upload("Words.")
+    tasks.ingest_document(job_id=str(world.job(document).pk), added_later=True)
+    document.refresh_from_db()
+    assert document.status == "ready"
+    services.delete_document(document=document)
+    tasks.delete_document(job_id=str(world.job(document).pk), added_later=True)
+    assert not Document.objects.exists()
+
+
+def test_tables_of_every_tenant_are_compacted(world: Any, other_world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.add("Words.")
+    other_world.add("Words.")
+    asked: list[tuple[str, str]] = []
+    monkeypatch.setattr(wiring.store(), "optimize", lambda *, space, tenant: asked.append((space, tenant)))
+    tasks.optimize_stores()
+    tenants = (world.actor.tenant_id, other_world.actor.tenant_id)
+    assert sorted(asked) == sorted((world.space, str(tenant)) for tenant in tenants)
+
+
+def test_worker_that_starts_rings_for_what_it_freed(world: Any, job: IngestionJob) -> None:
+    tasks._take_over(sender=None)
+    assert world.sent == []
+    IngestionJob.objects.update(state=State.RUNNING, owner=f"{jobs.PLACE}#0123456789ab", lease_until=ago(-50))
+    tasks._take_over(sender=None)
+    assert world.sent == [("sweep_jobs", {})]
+    tasks.sweep_jobs()
+    assert str(job.pk) in rung(world)
+
+
+def test_upload_is_stored_while_the_broker_is_away(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tasks, "publish", real_publish)
+    document = world.upload("Words.")
+    assert world.job(document).state == State.QUEUED
+    assert world.work() == 1
+
+
+def test_publish_says_that_nothing_was_sent(caplog: pytest.LogCaptureFixture) -> None:
+    assert real_publish(tasks.sweep_jobs) is False
+    assert "was not sent" in caplog.text
