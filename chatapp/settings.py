@@ -164,7 +164,9 @@ CACHES = {
 
 # --- work ---------------------------------------------------------------------------------------
 _VISIBILITY = {"visibility_timeout": 900, "unacked_restore_interval": 5, "unacked_restore_throttle": 1}
-CELERY_BROKER_TRANSPORT_OPTIONS = {**_VISIBILITY, "socket_timeout": 30, "socket_connect_timeout": 5}
+# A request that publishes waits milliseconds for a broker that is away (kombu's own tries take 6 s); the rows wait.
+_TRIES = {"max_retries": 1, "interval_start": 0, "interval_step": 0.1}
+CELERY_BROKER_TRANSPORT_OPTIONS = {**_VISIBILITY, **_TRIES, "socket_timeout": 30, "socket_connect_timeout": 5}
 CELERY_VISIBILITY_TIMEOUT = 900
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None

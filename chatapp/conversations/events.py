@@ -111,8 +111,11 @@ class RunLog:
 
 
 async def read_stream(run: str, after: int) -> AsyncIterator[dict[str, Any]]:
-    """Yield a run's events from Redis until it is over; ends early after a few seconds without any."""
-    last, key = f"{after}-0", stream_key(run)
+    """Yield a run's events from Redis until it is over.
+
+    Ends early after a few seconds without any, and where events are missing: the database will hold them all.
+    """
+    last, expected, key = f"{after}-0", after + 1, stream_key(run)
     while True:
         rows: Any = await client().xread({key: last}, count=200, block=3000)
         if not rows:
@@ -120,6 +123,10 @@ async def read_stream(run: str, after: int) -> AsyncIterator[dict[str, Any]]:
         for entry_id, fields in rows[0][1]:
             last = entry_id.decode()
             event = json.loads(fields[b"e"])
+            if event["seq"] != expected:
+                await asyncio.sleep(1)
+                return
+            expected += 1
             yield event
             if event["type"] in TERMINAL:
                 return

@@ -36,6 +36,7 @@ class RunManager:
     def __init__(self) -> None:
         self._engines: dict[str, Engine] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._starting: set[asyncio.Task[StartedRun]] = set()
         self._ticker: asyncio.Task[None] | None = None
 
     async def start(self, *, actor: Actor, ask: Ask) -> StartedRun:
@@ -43,7 +44,13 @@ class RunManager:
 
         :raises KnowledgeError: the question was refused or something it names is not there.
         """
-        arrived = time.perf_counter()
+        # A caller that goes away while the question is being stored must not leave a run nobody executes.
+        task = asyncio.create_task(self._start(actor, ask, time.perf_counter()))
+        self._starting.add(task)
+        task.add_done_callback(self._starting.discard)
+        return await asyncio.shield(task)
+
+    async def _start(self, actor: Actor, ask: Ask, arrived: float) -> StartedRun:
         started = await in_thread(services.start_run, actor=actor, ask=ask)
         run = str(started.run.pk)
         if not started.resumed:

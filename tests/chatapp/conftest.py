@@ -76,15 +76,6 @@ def _parts() -> Iterator[None]:
     wiring.reset()
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def _clients(_parts: None) -> AsyncIterator[None]:
-    """The connections to models belong to the one event loop of these tests."""
-    yield
-    from knowledge import llm
-
-    await llm.close_clients()
-
-
 @pytest.fixture
 def make_library(_parts: None, redis_server: Any) -> Callable[..., Library]:
     """Call with a tenant to give it a knowledge base with two documents."""
@@ -126,7 +117,7 @@ def use_model(scripted_model: Any) -> Callable[..., Any]:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def _runs_end(_clients: None, redis_server: Any) -> AsyncIterator[None]:
+async def _runs_end(_parts: None, redis_server: Any) -> AsyncIterator[None]:
     """No run outlives its test."""
     yield
     from chatapp.conversations.runs import manager

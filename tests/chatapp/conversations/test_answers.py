@@ -190,9 +190,7 @@ async def test_a_stop_from_another_process_arrives(
     assert time.monotonic() - began < 1.5
 
 
-@pytest.mark.parametrize("n", range(8))
 async def test_the_same_client_id_asks_once(
-    n: int,
     cite: Any, owner: Any, open_chat: Any, rows: Any, scripted_model: Any
 ) -> None:
     await rows(cite)

@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _parts() -> Iterator[None]:
+    """The folder the pages' middleware asks for; and no parser child outlives the tests."""
+    from django.conf import settings
+
+    from knowledge import wiring
+
+    Path(settings.STATIC_ROOT).mkdir(parents=True, exist_ok=True)
+    yield
+    wiring.reset()
 
 
 @pytest.fixture(autouse=True)
@@ -23,6 +36,11 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, object]]]
     monkeypatch.setattr(tasks, "publish", record)
     monkeypatch.setattr(document_changed, "receivers", [])
     return found
+
+
+@pytest.fixture(autouse=True)
+def _quick_passwords(settings: Any) -> None:
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ def operator(make_user: Any) -> Client:
     user.is_staff = user.is_superuser = True
     user.save()
     client = Client()
-    client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+    client.force_login(user)
     return client
 
 

@@ -54,9 +54,9 @@ class Command(BaseCommand):
                             actor=actor, base=base, upload=File(handle), filename=path.name, source_uri=source
                         )
                     )
-            except KnowledgeError as error:
+            except (KnowledgeError, OSError) as error:
                 refused += 1
-                self.stderr.write(f"{name}: {error.message}")
+                self.stderr.write(f"{name}: {error.strerror if isinstance(error, OSError) else error.message}")
         self.stdout.write(f"{len(sent)} files stored in {base.name}, {refused} refused.")
         if options["wait"]:
             self._wait([document.pk for document in sent])

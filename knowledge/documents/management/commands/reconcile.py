@@ -20,6 +20,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         tenants = Tenant.objects.filter(slug=options["tenant"]) if options["tenant"] else Tenant.objects.all()
+        if options["tenant"] and not tenants.exists():
+            raise CommandError(f"There is no tenant {options['tenant']!r}.")
         differences = 0
         for tenant in tenants:
             report = reconcile(tenant=tenant, repair=options["repair"])

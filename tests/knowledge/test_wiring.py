@@ -1,0 +1,138 @@
+"""Settings become parts: built once a process, on first use, and none of them at start."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from knowledge import wiring
+from knowledge.chunking.structural import StructuralChunker
+from knowledge.embedding.hosted import HostedEmbedder
+from knowledge.embedding.local import LocalEmbedder
+from knowledge.stores.lance import LanceStore
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """An empty register of parts; the process's own comes back afterwards."""
+    with monkeypatch.context() as patch:
+        patch.setattr(wiring, "_built", {})
+        yield
+        wiring.reset()
+
+
+def test_settings_are_read_into_a_frozen_record(settings: Any) -> None:
+    settings.MAX_PAGES = 7
+    settings.MAX_UPLOAD_BYTES = 1000
+    settings.PARSER_CPU_SECONDS = 3
+    config = wiring.knowledge_settings()
+    assert (config.limits.pages, config.limits.upload_bytes, config.limits.cpu_seconds) == (7, 1000, 3)
+    assert config.data_dir == settings.DATA_DIR
+    with pytest.raises(AttributeError):
+        config.store = "other"  # type: ignore[misc]
+
+
+@pytest.mark.usefixtures("fresh")
+def test_defaults_are_the_embedded_parts(settings: Any) -> None:
+    assert isinstance(wiring.store(), LanceStore)
+    assert isinstance(wiring.embedder(), LocalEmbedder)
+    assert isinstance(wiring.chunker(), StructuralChunker)
+    assert wiring.store()._path == Path(settings.DATA_DIR) / "lance"
+
+
+@pytest.mark.usefixtures("fresh")
+def test_settings_choose_the_parts(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: dict[str, Any] = {}
+
+    class Weaviate:
+        def __init__(self, **named: Any) -> None:
+            made.update(named)
+
+    monkeypatch.setattr("knowledge.stores.weaviate.WeaviateStore", Weaviate)
+    settings.STORE, settings.WEAVIATE_URL, settings.WEAVIATE_GRPC_PORT = "weaviate", "http://127.0.0.1:9", 10
+    settings.EMBEDDING_MODEL = "openai/some-model"
+    assert isinstance(wiring.store(), Weaviate)
+    assert made == {"url": "http://127.0.0.1:9", "grpc_port": 10, "api_key": None}
+    assert isinstance(wiring.embedder(), HostedEmbedder)
+
+
+@pytest.mark.usefixtures("fresh")
+def test_part_is_built_once_for_all_threads() -> None:
+    built: list[object] = []
+    gate = threading.Barrier(8)
+    found: list[object] = []
+
+    def build() -> object:
+        built.append(object())
+        return built[-1]
+
+    def ask() -> None:
+        gate.wait()
+        found.append(wiring.once("thing", build))
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(built) == 1
+    assert found == built * 8
+
+
+@pytest.mark.usefixtures("fresh")
+def test_part_that_cannot_be_built_is_tried_again() -> None:
+    def fail() -> object:
+        raise OSError("not yet")
+
+    with pytest.raises(OSError, match="not yet"):
+        wiring.once("thing", fail)
+    assert wiring.once("thing", lambda: 7) == 7
+
+
+@pytest.mark.usefixtures("fresh")
+def test_child_process_builds_its_own_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    wiring.once("thing", lambda: "parent's")
+    monkeypatch.setattr(os, "getpid", lambda: -1)
+    assert wiring.once("thing", lambda: "child's") == "child's"
+
+
+@pytest.mark.usefixtures("fresh")
+def test_reset_closes_what_was_built() -> None:
+    closed: list[int] = []
+
+    class Part:
+        def close(self) -> None:
+            closed.append(1)
+
+    wiring.once("thing", Part)
+    wiring.once("plain", object)
+    wiring.reset()
+    assert closed == [1]
+    wiring.once("thing", Part)
+    assert closed == [1]
+
+
+def test_start_loads_no_heavy_library(tmp_path: Path) -> None:
+    heavy = ("litellm", "lancedb", "weaviate", "onnxruntime", "openvino", "tokenizers", "pypdfium2", "docx")
+    code = (
+        "import sys, django; django.setup()\n"
+        "from django.core.management import call_command\n"
+        "import chatapp.urls\n"
+        "call_command('check', verbosity=0)\n"
+        f"print([name for name in {heavy!r} if name in sys.modules])"
+    )
+    environment = {**os.environ, "DATA_DIR": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "[]"
