@@ -7,9 +7,12 @@ import logging
 from http import HTTPStatus
 from typing import Any
 
+from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.http import Http404, HttpRequest, HttpResponse
+from django.http.multipartparser import MultiPartParserError
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
+from ninja.parser import Parser
 
 from chatapp.accounts.api import router as me
 from chatapp.accounts.auth import KeyAuth, PageAuth
@@ -21,7 +24,19 @@ from knowledge.errors import KnowledgeError
 
 logger = logging.getLogger(__name__)
 
+
+class Utf8Parser(Parser):
+    """JSON whose texts can be stored: half a surrogate pair, which JSON can write, becomes a question mark."""
+
+    def parse_body(self, request: HttpRequest) -> Any:
+        data = super().parse_body(request)
+        if b"\\ud" not in request.body.lower():
+            return data
+        return json.loads(json.dumps(data, ensure_ascii=False).encode("utf-8", "replace"))
+
+
 api = NinjaAPI(
+    parser=Utf8Parser(),
     title="Footnote",
     version="1",
     description="Documents in, answers out; every citation reproduces its words.",
@@ -73,9 +88,20 @@ def on_http_error(request: HttpRequest, error: HttpError) -> HttpResponse:
     return problem(error.status_code, code=code, detail=str(error))
 
 
+@api.exception_handler(RequestDataTooBig)
+def on_too_large(request: HttpRequest, error: RequestDataTooBig) -> HttpResponse:
+    return problem(413, code="request_too_large", detail="The request is larger than the interface accepts.")
+
+
 @api.exception_handler(Http404)
 def on_missing(request: HttpRequest, error: Http404) -> HttpResponse:
     return problem(404, code="not_found", detail="Not found.")
+
+
+@api.exception_handler(MultiPartParserError)
+@api.exception_handler(SuspiciousOperation)
+def on_malformed(request: HttpRequest, error: Exception) -> HttpResponse:
+    return problem(400, code="bad_request", detail="The body of the request could not be read.")
 
 
 @api.exception_handler(Exception)

@@ -66,8 +66,6 @@ class PageAuth(APIKeyCookie):
 class AsyncAuth:
     """Runs the same checks for an asynchronous operation."""
 
-    openapi_type = "apiKey"
-
     def __init__(self) -> None:
         self._checks: list[Any] = [KeyAuth(), PageAuth()]
 

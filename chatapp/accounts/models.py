@@ -40,6 +40,10 @@ class User(AbstractBaseUser, PermissionsMixin):
     EMAIL_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = []
 
+    def clean(self) -> None:
+        super().clean()
+        self.email = self.email.lower()  # as it is typed in at sign-in; forms of the admin come through here
+
     def __str__(self) -> str:
         return self.email
 

@@ -21,7 +21,10 @@ def sentinel(number: int) -> str:
 
 
 def strip_sentinels(text: str, style: str = "[n]") -> str:
-    """Replace the marks by ``style``, in which ``n`` stands for the number; an empty style removes them."""
+    """Replace the marks by ``style``, in which ``n`` stands for the number; an empty style removes them.
+
+    ``[n]`` is as long as the mark, so offsets into the canonical text hold for the result as well.
+    """
     return PATTERN.sub(lambda match: style.replace("n", match.group(1)), text)
 
 

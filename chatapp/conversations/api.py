@@ -6,6 +6,7 @@ from typing import Any
 
 from django.http import HttpRequest
 from ninja import Router, Schema
+from ninja.responses import Status
 from pydantic import Field
 
 from chatapp.conversations import access, selectors, services
@@ -51,7 +52,7 @@ def rename(request: HttpRequest, conversation_id: str, data: Rename) -> dict[str
 def delete(request: HttpRequest, conversation_id: str) -> Any:
     found = access.access_conversation(actor=request.actor, pk=conversation_id)  # type: ignore[attr-defined]
     services.delete_conversation(conversation=found)
-    return 204, None
+    return Status(204, None)
 
 
 @runs.get("/{run_id}", response=dict[str, Any])

@@ -64,7 +64,7 @@ def _ask(data: ChatIn) -> Ask:
     )
 
 
-@router.post("", response=dict[str, Any])
+@router.post("", response=dict[str, Any], openapi_extra={"security": [{"KeyAuth": []}, {"PageAuth": []}]})
 async def complete(request: HttpRequest, data: ChatIn) -> Any:
     actor: Actor = request.actor  # type: ignore[attr-defined]
     started = await manager().start(actor=actor, ask=_ask(data))

@@ -208,8 +208,8 @@ class ChatConsumer(SignedInConsumer):
         try:
             async for event in manager().follow(run=run, after=after):
                 await self.send_json(event)
-        except AnswerRun.DoesNotExist:
-            return  # the conversation was deleted meanwhile
+        except (AnswerRun.DoesNotExist, OSError):
+            return  # the conversation was deleted, or the socket went away while it was written to
         except Exception:  # boundary of a task that nobody awaits
             logger.exception("Run %s could not be followed", run.pk)
             await self.send_json({"v": 1, "type": "error", "code": "unexpected", "message": UNEXPECTED})

@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from ninja import File, Form, Router
 from ninja.errors import HttpError
 from ninja.files import UploadedFile
+from ninja.responses import Status
 from pydantic import Json
 
 from knowledge.documents import access, paging, searching, selectors, services
@@ -24,6 +25,7 @@ from knowledge.documents.schemas import (
     KnowledgeBaseOut,
     KnowledgeBasePage,
     KnowledgeBasePatch,
+    Metadata,
     SearchIn,
     SearchOut,
     VersionOut,
@@ -68,7 +70,7 @@ def list_bases(request: HttpRequest, cursor: str | None = None, limit: PageSize 
 
 @bases.post("", response={201: KnowledgeBaseOut})
 def create_base(request: HttpRequest, data: KnowledgeBaseIn) -> Any:
-    return 201, _base_out(services.create_knowledge_base(actor=_editor(request), **data.dict()))
+    return Status(201, _base_out(services.create_knowledge_base(actor=_editor(request), **data.dict())))
 
 
 @bases.get("/{base_id}", response=KnowledgeBaseOut)
@@ -85,7 +87,7 @@ def patch_base(request: HttpRequest, base_id: str, data: KnowledgeBasePatch) -> 
 @bases.delete("/{base_id}", response={202: None})
 def delete_base(request: HttpRequest, base_id: str) -> Any:
     services.delete_knowledge_base(base=access.access_knowledge_base(actor=_editor(request), pk=base_id))
-    return 202, None
+    return Status(202, None)
 
 
 @bases.get("/{base_id}/documents", response=DocumentPage)
@@ -103,7 +105,7 @@ def upload(
     file: File[UploadedFile],
     title: Form[str] = "",
     source_uri: Form[str] = "",
-    metadata: Form[Json[dict[str, Any]] | None] = None,
+    metadata: Form[Json[Metadata] | None] = None,
 ) -> Any:
     actor = _editor(request)
     base = access.access_knowledge_base(actor=actor, pk=base_id)
@@ -116,7 +118,7 @@ def upload(
         source_uri=source_uri,
         metadata=metadata,
     )
-    return 202, DocumentOut.of(document)
+    return Status(202, DocumentOut.of(document))
 
 
 @documents.get("/{document_id}", response=DocumentOut)
@@ -129,13 +131,13 @@ def delete_document(request: HttpRequest, document_id: str) -> Any:
     document = access.access_document(actor=_editor(request), pk=document_id)
     services.delete_document(document=document)
     document.status = Document.Status.DELETING
-    return 202, DocumentOut.of(document)
+    return Status(202, DocumentOut.of(document))
 
 
 @documents.post("/{document_id}/retry", response={202: DocumentOut})
 def retry_document(request: HttpRequest, document_id: str) -> Any:
     document = access.access_document(actor=_editor(request), pk=document_id)
-    return 202, DocumentOut.of(services.retry_document(document=document))
+    return Status(202, DocumentOut.of(services.retry_document(document=document)))
 
 
 @documents.get("/{document_id}/versions", response=list[VersionOut])
@@ -161,7 +163,7 @@ def list_versions(request: HttpRequest, document_id: str) -> Any:
 def add_version(request: HttpRequest, document_id: str, file: File[UploadedFile]) -> Any:
     document = access.access_document(actor=_editor(request), pk=document_id)
     services.add_version(document=document, upload=file, filename=file.name or "")
-    return 202, DocumentOut.of(document)
+    return Status(202, DocumentOut.of(document))
 
 
 @documents.get("/{document_id}/versions/{number}/text", response={200: None})

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 from ninja import Schema
-from pydantic import ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field
 
 from knowledge.documents.models import Document, DocumentVersion, KnowledgeBase
 from knowledge.types import Passage, RetrievalResult
@@ -46,6 +47,15 @@ class KnowledgeBaseOut(Schema):
 class KnowledgeBasePage(Schema):
     items: list[KnowledgeBaseOut]
     next_cursor: str | None = None
+
+
+def _storable(value: dict[str, Any]) -> dict[str, Any]:
+    """Refuse NaN and infinities, which Python reads and no database keeps."""
+    json.dumps(value, allow_nan=False)
+    return value
+
+
+Metadata = Annotated[dict[str, Any], AfterValidator(_storable)]
 
 
 class DocumentOut(Schema):

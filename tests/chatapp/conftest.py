@@ -242,9 +242,7 @@ class Api:
 
     async def post(self, path: str, body: Any) -> Any:
         data = body if isinstance(body, str) else json.dumps(body)
-        return await self.client.post(
-            f"/api/v1{path}", data, content_type="application/json", headers=self.headers
-        )
+        return await self.client.post(f"/api/v1{path}", data, content_type="application/json", headers=self.headers)
 
 
 @pytest.fixture

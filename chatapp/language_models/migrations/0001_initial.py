@@ -5,31 +5,43 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('tenants', '0001_initial'),
+        ("tenants", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='LanguageModel',
+            name="LanguageModel",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('slug', models.SlugField(max_length=80)),
-                ('name', models.CharField(max_length=200)),
-                ('model', models.CharField(help_text='A LiteLLM model string, such as openai/gpt-4o-mini.', max_length=300)),
-                ('api_base', models.CharField(blank=True, default='', max_length=500)),
-                ('source', models.CharField(choices=[('built_in', 'Built in'), ('environment', 'Environment')], max_length=20)),
-                ('context_window', models.PositiveIntegerField(default=8192, help_text='Tokens.')),
-                ('max_output_tokens', models.PositiveIntegerField(default=1024)),
-                ('created', models.DateTimeField(auto_now_add=True)),
-                ('updated', models.DateTimeField(auto_now=True)),
-                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='language_models', to='tenants.tenant')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("slug", models.SlugField(max_length=80)),
+                ("name", models.CharField(max_length=200)),
+                (
+                    "model",
+                    models.CharField(help_text="A LiteLLM model string, such as openai/gpt-4o-mini.", max_length=300),
+                ),
+                ("api_base", models.CharField(blank=True, default="", max_length=500)),
+                (
+                    "source",
+                    models.CharField(choices=[("built_in", "Built in"), ("environment", "Environment")], max_length=20),
+                ),
+                ("context_window", models.PositiveIntegerField(default=8192, help_text="Tokens.")),
+                ("max_output_tokens", models.PositiveIntegerField(default=1024)),
+                ("created", models.DateTimeField(auto_now_add=True)),
+                ("updated", models.DateTimeField(auto_now=True)),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="language_models", to="tenants.tenant"
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('tenant', 'slug'), name='language_model_slug_per_tenant')],
+                "constraints": [
+                    models.UniqueConstraint(fields=("tenant", "slug"), name="language_model_slug_per_tenant")
+                ],
             },
         ),
     ]

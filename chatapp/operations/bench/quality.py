@@ -44,12 +44,12 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class QuestionSet:
-    """Some questions of a folder. ``separate``: each question is asked of its own document only."""
+    """Some questions of a folder. ``scoped``: each is asked of its own document only, in a base of its own."""
 
     name: str
     folder: str
     wanted: Callable[[Row], bool]
-    separate: bool = False
+    scoped: bool = False
 
 
 SETS = (
@@ -57,7 +57,7 @@ SETS = (
     QuestionSet("wiki, known_item", "wiki", lambda q: q.get("split") == "known_item"),
     QuestionSet("squad, split eval", "squad", lambda q: q.get("split") == "eval"),
     QuestionSet("papers, standalone", "papers", lambda q: bool(q.get("standalone"))),
-    QuestionSet("papers, scoped", "papers", lambda q: bool(q.get("scope_doc_id")), separate=True),
+    QuestionSet("papers, scoped", "papers", lambda q: bool(q.get("scope_doc_id")), scoped=True),
     QuestionSet("longdoc", "longdoc", lambda q: True),
     QuestionSet("multiturn, with history", "multiturn", lambda q: True),
     QuestionSet("longanswer", "longanswer", lambda q: True),
@@ -112,12 +112,15 @@ class Library:
         self._client, self._data = client, data
         self._bases: dict[str, tuple[dict[str, str], dict[str, str], int]] = {}
 
-    def bases(self, folder: str, *, separate: bool) -> tuple[dict[str, str], dict[str, str], int]:
-        """Return the base of each document of the set, the set's id of each document here, and how many failed."""
-        key = f"{folder}/{separate}"
-        if key not in self._bases:
+    def bases(self, folder: str) -> tuple[dict[str, str], dict[str, str], int]:
+        """Return the base of each document of the set, the set's id of each document here, and how many failed.
+
+        Where some questions are scoped, every document has a base of its own; a search over all of them is the same.
+        """
+        if folder not in self._bases:
             corpus = read(self._data / folder / "corpus.jsonl")
-            groups = [[row] for row in corpus] if separate else [corpus]
+            scoped = any(chosen.folder == folder and chosen.scoped for chosen in SETS)
+            groups = [[row] for row in corpus] if scoped else [corpus]
             base_of: dict[str, str] = {}
             names: dict[str, str] = {}
             failed = 0
@@ -126,12 +129,12 @@ class Library:
                 for row, document in zip(rows, self._client.ingest(base, _files(folder, rows)), strict=True):
                     base_of[row["doc_id"]], names[document["id"]] = base, row["doc_id"]
                     failed += document["status"] != "ready"
-            self._bases[key] = base_of, names, failed
-        return self._bases[key]
+            self._bases[folder] = base_of, names, failed
+        return self._bases[folder]
 
     def measure(self, chosen: QuestionSet, *, most: int | None = None) -> Measured:
         """Ask every answerable question of the set (or ``most``, evenly spread) and rate what came back."""
-        base_of, names, failed = self.bases(chosen.folder, separate=chosen.separate)
+        base_of, names, failed = self.bases(chosen.folder)
         gold = gold_spans(self._data / chosen.folder)
         rows = read(self._data / chosen.folder / "queries.jsonl")
         asked = [q for q in rows if q.get("answerable", True) and q["query_id"] in gold and chosen.wanted(q)]
@@ -139,7 +142,7 @@ class Library:
         everything = sorted(set(base_of.values()))
 
         def rank(query: Row) -> int:
-            bases = [base_of[query["scope_doc_id"]]] if chosen.separate else everything
+            bases = [base_of[query["scope_doc_id"]]] if chosen.scoped else everything
             history = [{"role": _role(turn["role"]), "text": turn["text"]} for turn in query.get("history") or ()]
             answer = self._client.search(query["text"], bases, limit=DEPTH, history=history)
             return first_hit(answer["passages"], gold[query["query_id"]], names)

@@ -41,7 +41,7 @@ class Report:
         found = [
             f"Machine: {', '.join(f'{name} {value}' for name, value in self.machine.items())}",
             (
-                f"Start: {self.first_start_seconds:.1f} s the first time, {self.second_start_seconds:.1f} s the second; "
+                f"Start: {self.first_start_seconds:.1f} s first, {self.second_start_seconds:.1f} s again; "
                 f"stop {self.stop_seconds:.1f} s"
             ),
         ]

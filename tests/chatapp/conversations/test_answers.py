@@ -109,7 +109,9 @@ async def test_a_run_goes_on_when_its_socket_closes(
     assert (await rows(run_row)).answer.text == f"{SENTENCE}\ue0001\ue001."
 
 
-async def test_words_do_not_wait_for_the_next_ones(use_model: Any, library: Any, owner: Any, open_chat: Any, rows: Any) -> None:
+async def test_words_do_not_wait_for_the_next_ones(
+    use_model: Any, library: Any, owner: Any, open_chat: Any, rows: Any
+) -> None:
     await rows(use_model, library.tenant, "scripted-stall", bases=[library.base])
     chat = await open_chat(owner)
     await chat.send(type="ask", text=QUESTION)
@@ -149,7 +151,9 @@ async def test_resuming_twice_does_not_double_events(cite: Any, owner: Any, open
     assert await chat.alive()
 
 
-@pytest.mark.parametrize(("model", "after"), [("scripted-hang", "retrieval.done"), ("scripted-endless", "answer.delta")])
+@pytest.mark.parametrize(
+    ("model", "after"), [("scripted-hang", "retrieval.done"), ("scripted-endless", "answer.delta")]
+)
 async def test_stopping_takes_less_than_a_second(
     model: str, after: str, use_model: Any, library: Any, owner: Any, open_chat: Any, rows: Any, scripted_model: Any
 ) -> None:
@@ -195,9 +199,7 @@ async def test_the_same_client_id_asks_once(
 ) -> None:
     await rows(cite)
     one, two = await open_chat(owner), await open_chat(owner)
-    first, second = await asyncio.gather(
-        one.ask(QUESTION, client_id="same"), two.ask(QUESTION, client_id="same")
-    )
+    first, second = await asyncio.gather(one.ask(QUESTION, client_id="same"), two.ask(QUESTION, client_id="same"))
     third = await two.ask(QUESTION, client_id="same")
     assert first == second == third
     assert await rows(Message.objects.filter(role="user").count) == 1

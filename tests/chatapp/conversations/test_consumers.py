@@ -207,8 +207,9 @@ async def test_the_eleventh_socket_of_a_person_is_closed(
     assert await (await open_chat(member)).alive()
 
 
+@pytest.mark.usefixtures("_runs_end")
 async def test_slots_of_a_process_that_died_come_free(
-    member: Any, redis_server: Any, settings: Any, monkeypatch: pytest.MonkeyPatch, _runs_end: None
+    member: Any, redis_server: Any, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.SOCKETS_PER_USER = 1
     monkeypatch.setattr(presence, "SLOT_SECONDS", 1)

@@ -110,8 +110,9 @@ async def test_stopping_the_process_ends_runs_in_words(ask: Any, rows: Any) -> N
     assert row.answer.text == text_of(await reader)
 
 
+@pytest.mark.usefixtures("_runs_end")
 async def test_a_caller_that_goes_away_early_leaves_a_run_that_is_executed(
-    library: Any, use_model: Any, owner: Any, rows: Any, eventually: Any, _runs_end: None
+    library: Any, use_model: Any, owner: Any, rows: Any, eventually: Any
 ) -> None:
     await rows(use_model, library.tenant, "scripted-ok", bases=[library.base])
     actor = await rows(actor_for, user_id=owner.pk)

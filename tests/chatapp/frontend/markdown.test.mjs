@@ -122,6 +122,16 @@ test("only http, https and mailto become links", () => {
   }
 });
 
+test("a link that looks like a citation is none", () => {
+  for (const text of ["1", "[2]", "S3", "**4**", "12"]) {
+    const box = html(`Claim [${text}](https://a.test/).`);
+    assert.equal(box.querySelector("a"), null, text);
+  }
+  for (const text of ["page 4", "RFC 9457", "a"]) {
+    assert.notEqual(html(`[${text}](https://a.test/)`).querySelector("a"), null, text);
+  }
+});
+
 test("a link address cannot break out of its attribute", () => {
   const link = html('[x](https://a.test/"onmouseover="alert(1))').querySelector("a");
   assert.equal(link?.getAttribute("onmouseover") ?? null, null);

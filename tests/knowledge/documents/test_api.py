@@ -242,14 +242,19 @@ def test_upload_without_a_file_is_refused(api: Api, documents: str) -> None:
     assert api("POST", documents, {"file": "x"})[0] == 422
 
 
+BROKEN_BASE64 = (
+    b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.md"\r\n'
+    b"Content-Transfer-Encoding: base64\r\n\r\n!!!\r\n--x--\r\n"
+)
+
+
 @pytest.mark.parametrize(
     ("body", "content_type"),
     [
         (b"--x\r\nno headers at all", "multipart/form-data; boundary=x"),
         (b"anything", "multipart/form-data"),
         (b"anything", "multipart/form-data; boundary=" + "\u00e9" * 3),
-        (b"--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.md\"\r\n"
-         b"Content-Transfer-Encoding: base64\r\n\r\n!!!\r\n--x--\r\n", "multipart/form-data; boundary=x"),
+        (BROKEN_BASE64, "multipart/form-data; boundary=x"),
         (b"", "multipart/form-data; boundary=x"),
     ],
 )  # fmt: skip
@@ -259,7 +264,7 @@ def test_malformed_form_is_the_callers_mistake(api: Api, documents: str, body: b
     assert not Document.objects.exists()
 
 
-@pytest.mark.parametrize("body", [b"{", b"\xff\xfe", b"", b"[" * 100_000, b'{"query": "\\ud800"}'])
+@pytest.mark.parametrize("body", [b"{", b"\xff\xfe", b"", b"[" * 100_000])
 def test_body_that_is_no_json_is_the_callers_mistake(api: Api, body: bytes) -> None:
     status, _ = api("POST", "/search", data=body, content_type="application/json")
     assert status in (400, 422)
@@ -407,12 +412,12 @@ def test_follow_up_question_uses_its_history(api: Api, world: Any) -> None:
 @pytest.mark.parametrize("size", [8193, 1_000_000])
 def test_query_that_is_too_long_is_refused(api: Api, world: Any, size: int) -> None:
     status, problem = api("POST", "/search", {"query": "x" * size})
-    assert (status, problem["title"]) == (413, problem["title"])
+    assert status == 413
     assert "8 kB" in problem["detail"]
 
 
 def test_body_beyond_every_limit_is_refused(api: Api, world: Any) -> None:
-    assert api("POST", "/search", {"query": "x" * 3_000_000})[0] in (400, 413)
+    assert api("POST", "/search", {"query": "x" * 3_000_000})[0] == 413
 
 
 @pytest.mark.parametrize(
@@ -428,7 +433,7 @@ def test_search_that_is_not_described_right_is_refused(api: Api, world: Any, mor
 
 
 @pytest.mark.parametrize(
-    "query", ["%", "' OR 1=1 --", "\\", "\x00", "a\x00b", "*:*", "🦦", "東京", "\u202e", "AND OR NOT (", "]]"]
+    "query", ["%", "' OR 1=1 --", "\\", "\x00", "a\x00b", "*:*", "🦦", "東京", "\u202e", "AND OR NOT (", "]]", "\ud800"]
 )
 def test_any_text_may_be_searched(api: Api, world: Any, query: str) -> None:
     world.add("The otter sleeps.")

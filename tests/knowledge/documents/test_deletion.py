@@ -173,7 +173,9 @@ def test_document_deleted_while_its_reading_fails_leaves_nothing(world: Any, aft
     assert IngestionJob.objects.get(kind="ingest").state == State.CANCELLED
 
 
-def test_text_kept_after_the_deletion_is_taken_back(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_text_kept_after_the_deletion_is_taken_back(
+    world: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     document = world.upload("The otter sleeps.")
     real = ingest.keep
 
@@ -186,6 +188,7 @@ def test_text_kept_after_the_deletion_is_taken_back(world: Any, monkeypatch: pyt
     ingest.run_ingest(job_id=world.job(document).pk)
     assert stored(document) == []
     assert DocumentVersion.objects.count() == 0
+    assert "Traceback" not in caplog.text  # an ordinary end, no defect
 
 
 # --- what goes wrong --------------------------------------------------------------------------------

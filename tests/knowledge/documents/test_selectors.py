@@ -75,7 +75,7 @@ def test_rows_that_are_being_deleted_are_dropped(world: Any) -> None:
     keys = world.keys()
     services.delete_document(document=document)
     assert len(found(keys, world.scope)) == 1
-    services.delete_knowledge_base(base=world.base)
+    world.base.__class__.objects.update(deleting=True)
     assert found(keys, world.scope) == set()
 
 

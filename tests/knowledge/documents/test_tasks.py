@@ -63,8 +63,8 @@ def test_due_job_that_nobody_works_on_is_sent_again(world: Any, job: IngestionJo
 @pytest.mark.parametrize(
     "changes",
     [
-        {"published": None, "not_before": ago(-30)},
-        {"state": State.RUNNING, "lease_until": ago(-30), "published": None},
+        {"published": None, "not_before": ago(-3600)},
+        {"state": State.RUNNING, "lease_until": ago(-3600), "published": None},
         {"state": State.DONE, "published": None},
         {"state": State.FAILED, "published": None},
         {"state": State.CANCELLED, "published": None},

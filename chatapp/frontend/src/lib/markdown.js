@@ -13,6 +13,7 @@ const CLOSE = "\ue001";
 const CHIP = /^\ue000(\d{1,4})\ue001/;
 const HALF_CHIP = /\ue000\d{0,4}$/;
 const SENTINELS = /\ue000(?:\d{1,4}\ue001)?|\ue001/g;
+const NUMBER = /^[^\p{L}\p{N}]*s?\s*\p{N}+[^\p{L}\p{N}]*$/iu;
 const DEFINITION = /^ {0,3}\[[^\]\n]+\]:/m;
 
 const PURIFY = {
@@ -79,9 +80,10 @@ markdown.use({
     checkbox: ({ checked }) => (checked ? "\u2611 " : "\u2610 "),
     code: ({ text }) => `<pre><code>${escapeHtml(plain(text))}\n</code></pre>\n`,
     codespan: ({ text }) => `<code>${escapeHtml(plain(text))}</code>`,
-    link({ href, title, tokens }) {
+    link({ href, title, text, tokens }) {
       const inner = this.parser.parseInline(tokens);
-      if (!safeLink(plain(href))) return inner;
+      // A bare number that leads elsewhere would pass for one of our citations.
+      if (!safeLink(plain(href)) || NUMBER.test(plain(text))) return inner;
       const hint = title ? ` title="${escapeHtml(plain(title))}"` : "";
       return `<a href="${escapeHtml(plain(href))}"${hint} rel="noopener noreferrer nofollow" target="_blank">${inner}</a>`;
     },

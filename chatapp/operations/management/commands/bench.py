@@ -116,7 +116,9 @@ class Command(BaseCommand):
         for chosen in quality.SETS:
             if (data / chosen.folder / "queries.jsonl").is_file():
                 self._say(f"Asking the questions of {chosen.name} ...")
-                report.quality.append(library.measure(chosen, most=QUICK_QUESTIONS if quick else None))
+                found = library.measure(chosen, most=QUICK_QUESTIONS if quick else None)
+                report.quality.append(found)
+                self._say(f"  hit@1/5/10 {found.hit1}/{found.hit5}/{found.hit10}, MRR {found.mrr}")
 
     def _say(self, words: str) -> None:
         self.stderr.write(words)
