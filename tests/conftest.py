@@ -38,7 +38,8 @@ PRODUCT_VARIABLES = (
 
 for _name in (*PRODUCT_VARIABLES, "DATABASE_URL", "PORT", "HOST", "PRODUCTION", "SECRET_KEY", "PUBLIC_URL"):
     os.environ.pop(_name, None)
-(DATA_DIR / "tmp").mkdir()
+for _folder in ("tmp", "static"):
+    (DATA_DIR / _folder).mkdir()
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # several test processes share the cores
 os.environ.update(DATA_DIR=str(DATA_DIR), FOOTNOTE_TESTING="1", DJANGO_SETTINGS_MODULE="chatapp.settings")
 

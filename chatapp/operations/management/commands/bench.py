@@ -46,6 +46,8 @@ class Command(BaseCommand):
             )
         except (product.StartFailed, Unexpected) as error:
             raise CommandError(str(error)) from error
+        except KeyboardInterrupt:
+            self._say("Interrupted; this was measured so far:")
         for line in report.lines():
             self.stdout.write(line)
         text = json.dumps(report.as_json(), indent=2)
