@@ -227,4 +227,4 @@ class RetrievalResult:
     query: str  # as searched, for people
     passages: tuple[Passage, ...]
     timings: Mapping[str, float]  # stage -> milliseconds
-    candidates: int = 0  # distinct live candidates before the cut
+    candidates: int = 0  # distinct records both searches returned, before the join and the cut

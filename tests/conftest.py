@@ -25,7 +25,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 # A folder for each process: the workers of xdist share nothing. Short, because a unix socket lies in it.
-DATA_DIR = Path(tempfile.mkdtemp(prefix="footnote-test-"))
+DATA_DIR = Path(os.environ.get("FOOTNOTE_TEST_DATA") or tempfile.mkdtemp(prefix="footnote-test-"))
 PRODUCT_VARIABLES = (
     "LLM_MODEL",
     "LLM_API_BASE",
@@ -39,9 +39,18 @@ PRODUCT_VARIABLES = (
 for _name in (*PRODUCT_VARIABLES, "DATABASE_URL", "PORT", "HOST", "PRODUCTION", "SECRET_KEY", "PUBLIC_URL"):
     os.environ.pop(_name, None)
 for _folder in ("tmp", "static"):
-    (DATA_DIR / _folder).mkdir()
+    (DATA_DIR / _folder).mkdir(exist_ok=True)
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # several test processes share the cores
 os.environ.update(DATA_DIR=str(DATA_DIR), FOOTNOTE_TESTING="1", DJANGO_SETTINGS_MODULE="chatapp.settings")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Give an xdist worker its folder before it starts: there pytest-django loads the settings first of all,
+    with the environment it inherits."""
+    own = tempfile.mkdtemp(prefix="footnote-test-")
+    set_folder = f"import os; os.environ.update(DATA_DIR={own!r}, FOOTNOTE_TEST_DATA={own!r})"
+    node.gateway.remote_exec(set_folder).waitclose()
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -6,8 +6,9 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from typing import Any
 
 from django.utils import timezone
@@ -44,6 +45,7 @@ class Engine:
         self._timings: dict[str, float] = {}
         self._pending: list[str] = []
         self._flushed = 0.0
+        self._unstored: Callable[[], None] | None = None
         self._storing: asyncio.Task[None] | None = None
         self._partial: Answer | None = None
         self._ended_by = ""  # "stopped" or "interrupted"
@@ -139,10 +141,8 @@ class Engine:
         return passages
 
     async def _show_passages(self, result: RetrievalResult, labelled: Sequence[LabelledPassage]) -> None:
-        """Announce the passages; they are stored while the model already reads them."""
-        self._storing = asyncio.create_task(
-            in_thread(services.store_passages, run=self.started.run, query=result.query, labelled=labelled)
-        )
+        """Announce the passages. They are stored once the first words are out: nothing stands before those."""
+        self._unstored = partial(services.store_passages, run=self.started.run, query=result.query, labelled=labelled)
         await self.log.emit(
             "retrieval.done",
             query=result.query,
@@ -190,14 +190,20 @@ class Engine:
             # The first words leave at once; after that a few are sent together.
             if time.monotonic() - self._flushed >= FLUSH_SECONDS:
                 await self._flush()
+                self._store_passages()
             return
         await self._flush()
+        self._store_passages()
         if isinstance(event, CitationUsed):
             await self.log.emit("answer.citation", number=event.number, passage=event.passage.key, label=event.label)
         elif isinstance(event, SentenceChecked):
             await self.log.emit(
                 "sentence.checked", index=event.index, verdict=event.verdict, reasons=list(event.reasons)
             )
+
+    def _store_passages(self) -> None:
+        if self._unstored is not None:
+            self._storing, self._unstored = asyncio.create_task(in_thread(self._unstored)), None
 
     async def _flush(self) -> None:
         if self._pending:
@@ -249,6 +255,7 @@ class Engine:
 
     async def _store(self, last: dict[str, Any], outcome: Outcome) -> None:
         """Persist everything before the final event is sent."""
+        self._store_passages()
         if self._storing is not None:
             await self._storing
         events = [*self.log.events, last]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from knowledge.retrieval.assemble import assemble, to_passages
@@ -11,10 +11,13 @@ from knowledge.retrieval.base import DEFAULT, RetrievalParts, RetrievalProfile
 from knowledge.retrieval.fuse import fuse
 from knowledge.retrieval.keyword import keyword_scores
 from knowledge.retrieval.query import embed_query, select_turns, weigh_terms
-from knowledge.retrieval.search import live_only, search
-from knowledge.types import Query, RetrievalResult, Scope
+from knowledge.retrieval.search import Candidates, live_only, search
+from knowledge.types import Passage, Query, RetrievalResult, Scope
 
 __all__ = ["retrieve"]
+
+FIRST_JOIN = 4
+"""How many candidates for each wanted passage are joined against live rows at first."""
 
 
 def retrieve(
@@ -39,19 +42,34 @@ def retrieve(
             vector=vector, terms=list(weights), store=parts.store, generations=parts.generations,
             limit=max(profile.candidates, query.limit), scope=scope,
         )  # fmt: skip
-    with clock.stage("live"):
-        rows = live_only(candidates, live=parts.live, scope=scope)
     with clock.stage("fuse"):
-        hits = {key: candidates.hits[key] for key in rows}
-        cosine = {key: candidates.cosines[key] for key in rows}
-        keyword = keyword_scores(hits, weights=weights, statistics=statistics, profile=profile)
-        fused = fuse(keyword, cosine, keyword_weight=profile.keyword_weight)
-    with clock.stage("assemble"):
-        ranked = to_passages(rows, hits=hits, fused=fused, keyword=keyword, cosine=cosine)
-        passages = assemble(ranked, query=query, profile=profile, texts=parts.texts)
+        keyword = keyword_scores(candidates.hits, weights=weights, statistics=statistics, profile=profile)
+        fused = fuse(keyword, candidates.cosines, keyword_weight=profile.keyword_weight)
+    ranked: list[Passage] = []
+    passages: tuple[Passage, ...] = ()
+    for batch in _batches(candidates, fused, first=FIRST_JOIN * query.limit):
+        with clock.stage("live"):
+            rows = live_only(batch, live=parts.live, scope=scope)
+        with clock.stage("assemble"):
+            ranked += to_passages(rows, hits=batch.hits, fused=fused, keyword=keyword, cosine=batch.cosines)
+            passages = assemble(ranked, query=query, profile=profile, texts=parts.texts)
+        if len(ranked) >= 2 * query.limit and (query.merge_neighbours or len(passages) >= query.limit):
+            break
     return RetrievalResult(
-        query=turns.as_searched, passages=passages, timings=clock.milliseconds(), candidates=len(ranked)
+        query=turns.as_searched, passages=passages, timings=clock.milliseconds(), candidates=len(candidates.hits)
     )
+
+
+def _batches(candidates: Candidates, fused: Mapping[str, float], *, first: int) -> Iterator[Candidates]:
+    """Yield the candidates best first: joining the rows of all would cost more than the search itself,
+    and the rest is needed only where much of the best is repeated or no longer live."""
+    keys = sorted(candidates.hits, key=lambda key: (-fused[key], key))
+    for part in (keys[:first], keys[first:]):
+        if part:
+            yield Candidates(
+                hits={key: candidates.hits[key] for key in part},
+                cosines={key: candidates.cosines[key] for key in part},
+            )
 
 
 class _Clock:
@@ -67,7 +85,7 @@ class _Clock:
         try:
             yield
         finally:
-            self._stages[name] = (time.perf_counter() - started) * 1_000
+            self._stages[name] = self._stages.get(name, 0.0) + (time.perf_counter() - started) * 1_000
 
     def milliseconds(self) -> dict[str, float]:
         return {**self._stages, "total": (time.perf_counter() - self._started) * 1_000}
