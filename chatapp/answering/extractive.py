@@ -88,6 +88,9 @@ class ExtractiveModel:
         return [(each.label, each.text) for each in _select(candidates, scores)]
 
 
+_TABLE_ROW = 0.6
+"""A Markdown table row repeats the words of its table and reads badly alone: a sentence as good goes first."""
+
 _HEADING = re.compile(r"#{1,6}\s")
 """A Markdown heading names a subject but says nothing of it, and shown in an answer it would be one there too."""
 
@@ -133,7 +136,8 @@ def _overlap(each: _Candidate, weights: Mapping[str, float], question: str) -> f
     score += _BIGRAM * _shared_pairs(terms(question), each.terms, weights)
     if own or near:
         score += _HINT * expected_words(question, each.text)
-    return score + _RANK / (1 + each.source)
+    score += _RANK / (1 + each.source)
+    return _TABLE_ROW * score if each.text.startswith("|") else score
 
 
 def _shared_pairs(asked: Sequence[str], said: Sequence[str], weights: Mapping[str, float]) -> float:

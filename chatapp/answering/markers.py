@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection
 from chatapp.answering.grammar import HOLD_LIMIT, Marker, could_be_marker, parse_marker, unclosed_label
 from chatapp.answering.lines import LINE_STARTS, Line, SourceList, read_line
 from chatapp.answering.regions import SQUARE_OPENERS, Fence, InlineCode, Math, Region, Step, Tag, Url
-from chatapp.answering.sentinels import is_private_use
+from chatapp.answering.sentinels import is_deceptive
 from chatapp.answering.writer import Anomaly, CanonicalWriter, Cite, Event, NoAnswer, SentenceEnd, Text
 
 __all__ = ["Anomaly", "Cite", "Event", "MarkerParser", "NoAnswer", "SentenceEnd", "Text"]
@@ -79,7 +79,7 @@ class MarkerParser:
     def _take(self, c: str) -> None:
         if self._leak is not None:
             self._take_leak(c)
-        elif is_private_use(c):
+        elif is_deceptive(c):
             self._private(c)
         elif c >= " " or c in "\n\t":
             self._in_private_run = False

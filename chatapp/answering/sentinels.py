@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["is_private_use", "sentinel", "strip_sentinels"]
+__all__ = ["is_deceptive", "is_private_use", "sentinel", "strip_sentinels"]
 
 OPEN = "\ue000"
 CLOSE = "\ue001"
@@ -31,3 +31,9 @@ def strip_sentinels(text: str, style: str = "[n]") -> str:
 def is_private_use(c: str) -> bool:
     """Tell whether a character is in one of Unicode's three private-use areas."""
     return "\ue000" <= c <= "\uf8ff" or c >= "\U000f0000"
+
+
+def is_deceptive(c: str) -> bool:
+    """Tell whether a character could forge a mark or turn what follows it around: private use,
+    embeddings, overrides and isolates of text direction, and Unicode's non-characters."""
+    return is_private_use(c) or "\u202a" <= c <= "\u202e" or "\u2066" <= c <= "\u2069" or c in "\ufffe\uffff"

@@ -19,6 +19,8 @@ export class DocumentsPage extends HTMLElement {
   constructor() {
     super();
     const find = (/** @type {string} */ name) => /** @type {any} */ (this.querySelector(name));
+    /** @type {File[]} */
+    this.waiting = [];
     this.canEdit = pageData("documents-page")?.can_edit === true;
     this.select = /** @type {HTMLSelectElement} */ (find("[data-bases]"));
     this.message = /** @type {HTMLElement} */ (find("[data-message]"));
@@ -56,12 +58,15 @@ export class DocumentsPage extends HTMLElement {
     const input = /** @type {HTMLInputElement} */ (this.querySelector("input[type=file]"));
     this.queue = new UploadQueue(list, (document, base) => this.#uploaded(document, base));
     const add = (/** @type {FileList | null | undefined} */ files) => {
-      if (files?.length && this.base) this.queue?.add(files, this.base);
+      this.waiting.push(...(files ?? []));
+      this.#uploadWaiting();
     };
-    input.addEventListener("change", () => {
+    const take = () => {
       add(input.files);
       input.value = "";
-    });
+    };
+    input.addEventListener("change", take);
+    take(); // files chosen before this script was there
     // Anywhere on the page, so that a file dropped beside the zone does not replace the page.
     document.addEventListener("dragover", (event) => {
       event.preventDefault();
@@ -79,6 +84,11 @@ export class DocumentsPage extends HTMLElement {
       if (this.queue?.isBusy) event.preventDefault();
     });
     this.#prepareCreation();
+  }
+
+  /** Files that were chosen before the knowledge bases were known wait for them. */
+  #uploadWaiting() {
+    if (this.base && this.waiting.length) this.queue?.add(this.waiting.splice(0), this.base);
   }
 
   #prepareCreation() {
@@ -124,6 +134,7 @@ export class DocumentsPage extends HTMLElement {
       return;
     }
     history.replaceState(null, "", `?base=${id}`);
+    this.#uploadWaiting();
     await this.#attempt(() => this.#loadPage());
   }
 
