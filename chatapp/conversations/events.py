@@ -62,6 +62,8 @@ class RunLog:
         self.events: list[dict[str, Any]] = []
         self._changed = asyncio.Condition()
         self._lost = False  # Redis went away: sockets of this process still get everything
+        self._outbox: list[dict[str, Any]] = []
+        self._writer: asyncio.Task[None] | None = None
 
     @property
     def over(self) -> bool:
@@ -76,11 +78,20 @@ class RunLog:
         await self.send(self.event(kind, **fields))
 
     async def send(self, event: dict[str, Any]) -> None:
-        """Hand the event to the readers here and append it to the stream."""
+        """Hand the event to the readers here. The stream gets it beside, in order; the last one before this returns."""
         async with self._changed:
             self.events.append(event)
             self._changed.notify_all()
-        await self._append(event)
+        self._outbox.append(event)
+        if self._writer is None or self._writer.done():
+            self._writer = asyncio.create_task(self._write(), name=f"events of run {self.run}")
+        if event["type"] in TERMINAL:
+            await self.written()
+
+    async def written(self) -> None:
+        """Wait until Redis has every event so far, or is known to be away."""
+        if self._writer is not None:
+            await self._writer
 
     async def read(self, after: int) -> AsyncIterator[dict[str, Any]]:
         """Yield the events with a number above ``after`` until the run is over."""
@@ -95,15 +106,22 @@ class RunLog:
             if self.over and at >= len(self.events):
                 return
 
-    async def _append(self, event: dict[str, Any]) -> None:
+    async def _write(self) -> None:
+        """Append what waits, several events in one round trip when they come faster than Redis answers."""
+        while self._outbox:
+            batch, self._outbox = self._outbox, []
+            await self._append(batch)
+
+    async def _append(self, batch: list[dict[str, Any]]) -> None:
         if self._lost:
             return
         try:
             key = stream_key(self.run)
             pipe = client().pipeline(transaction=False)
-            pipe.xadd(key, {"e": json.dumps(event, ensure_ascii=False)}, id=f"{event['seq']}-0")
-            if event["seq"] == 1 or event["type"] in TERMINAL:
-                pipe.expire(key, KEEP_SECONDS if event["type"] in TERMINAL else LIVE_SECONDS)
+            for event in batch:
+                pipe.xadd(key, {"e": json.dumps(event, ensure_ascii=False)}, id=f"{event['seq']}-0")
+                if event["seq"] == 1 or event["type"] in TERMINAL:
+                    pipe.expire(key, KEEP_SECONDS if event["type"] in TERMINAL else LIVE_SECONDS)
             await pipe.execute()
         except (RedisError, OSError):
             self._lost = True

@@ -61,6 +61,7 @@ def _web_options() -> list[str]:
         "workers": str(settings.WEB_WORKERS),
         "ws": "websockets",
         "ws-max-size": str(2 * 1024 * 1024),
+        "ws-per-message-deflate": "false",  # frames are small; packing each would only take time
         "timeout-graceful-shutdown": "5",
         "loop": "uvloop",
         "http": "httptools",

@@ -186,6 +186,7 @@ def abandoned(tenant: Any, owner: Any, redis_server: Any) -> Callable[..., Answe
         await log.emit("run.started")
         await log.emit("answer.delta", text="Guests may ")
         await log.emit("answer.delta", text="park ")
+        await log.written()
         await events.close()
 
     return make
