@@ -61,6 +61,11 @@ def problem(status: int, *, code: str, detail: str, **more: Any) -> HttpResponse
     return HttpResponse(json.dumps({**body, **more}), status=status, content_type="application/problem+json")
 
 
+def missing(request: HttpRequest) -> HttpResponse:
+    """Answer an address below ``/api/`` that does not exist as the interface answers everything."""
+    return problem(404, code="not_found", detail="There is no such address in this interface.")
+
+
 @api.exception_handler(KnowledgeError)
 def on_knowledge_error(request: HttpRequest, error: KnowledgeError) -> HttpResponse:
     response = problem(error.status, code=error.code, detail=error.message)

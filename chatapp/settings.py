@@ -177,6 +177,10 @@ CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_SOFT_TIME_LIMIT = 780
 CELERY_TASK_TIME_LIMIT = 840  # below the visibility timeout, or a long task would run twice
+CELERY_TASK_ANNOTATIONS = {
+    # A document of 50,000 passages takes hours. A message that comes again meanwhile finds the lease held.
+    "knowledge.documents.tasks.ingest_document": {"soft_time_limit": 6 * 3600, "time_limit": 6 * 3600 + 60},
+}
 CELERY_TASK_PUBLISH_RETRY = False  # the row is the truth; the sweeper sends what was not sent
 CELERY_TASK_DEFAULT_QUEUE = "maintenance"
 CELERY_TASK_ROUTES = {"knowledge.documents.tasks.ingest_document": {"queue": "ingest"}}
@@ -189,8 +193,17 @@ CELERY_WORKER_SEND_TASK_EVENTS = False
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "celerybeat-schedule")
 CELERY_BEAT_SCHEDULE = {
-    "sweep-jobs": {"task": "knowledge.documents.tasks.sweep_jobs", "schedule": timedelta(seconds=15)},
-    "purge-deleted": {"task": "knowledge.documents.tasks.purge_deleted", "schedule": timedelta(seconds=10)},
+    # A message that waited longer than its period is dropped: the next one does the same.
+    "sweep-jobs": {
+        "task": "knowledge.documents.tasks.sweep_jobs",
+        "schedule": timedelta(seconds=15),
+        "options": {"expires": 15},
+    },
+    "purge-deleted": {
+        "task": "knowledge.documents.tasks.purge_deleted",
+        "schedule": timedelta(seconds=10),
+        "options": {"expires": 10},
+    },
     "optimize-stores": {"task": "knowledge.documents.tasks.optimize_stores", "schedule": timedelta(minutes=10)},
     "sweep-runs": {"task": "chatapp.conversations.tasks.sweep_runs", "schedule": timedelta(seconds=30)},
 }

@@ -91,12 +91,15 @@ class ExtractiveModel:
 _TABLE_ROW = 0.6
 """A Markdown table row repeats the words of its table and reads badly alone: a sentence as good goes first."""
 
-_HEADING = re.compile(r"#{1,6}\s")
-"""A Markdown heading names a subject but says nothing of it, and shown in an answer it would be one there too."""
+_NO_SENTENCE = re.compile(r"#{1,6}\s|`{3}|~{3}")
+"""A Markdown heading names a subject but says nothing of it, and shown in an answer it would be one there too;
+a code block torn out of its lines is no sentence."""
+
+_LIST_MARK = re.compile(r"^(?:[-*+]|\d{1,3}[.)])\s+")
 
 
 def _candidates(number: int, source: SourceBlock) -> list[_Candidate]:
-    texts = [" ".join(source.text[start:end].split()) for start, end in split_document(source.text)]
+    texts = [_LIST_MARK.sub("", " ".join(source.text[a:b].split())) for a, b in split_document(source.text)]
     found = [tuple(terms(text)) for text in texts]
     context = frozenset(terms(source.title))
     return [
@@ -110,7 +113,7 @@ def _candidates(number: int, source: SourceBlock) -> list[_Candidate]:
             context=context,
         )
         for order, text in enumerate(texts)
-        if len(found[order]) >= _SHORTEST and len(text) <= _LONGEST and not _HEADING.match(text)
+        if len(found[order]) >= _SHORTEST and len(text) <= _LONGEST and not _NO_SENTENCE.match(text)
     ]
 
 

@@ -202,7 +202,12 @@ class ChatConsumer(SignedInConsumer):
         job = asyncio.create_task(self._forward(run, after))
         self.following[str(run.pk)] = job
         self.jobs.add(job)
-        job.add_done_callback(self.jobs.discard)
+        job.add_done_callback(lambda done: self._followed(str(run.pk), done))
+
+    def _followed(self, run: str, job: asyncio.Task[None]) -> None:
+        self.jobs.discard(job)
+        if self.following.get(run) is job:
+            del self.following[run]
 
     async def _forward(self, run: AnswerRun, after: int) -> None:
         try:

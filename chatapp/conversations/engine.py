@@ -11,6 +11,7 @@ from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
 
+from django.db import DatabaseError
 from django.utils import timezone
 
 from chatapp import answering
@@ -35,6 +36,10 @@ INTERRUPTED = "The answer was interrupted because the server stopped. Ask again 
 UNEXPECTED = "Something went wrong while this was answered."
 
 
+def _nothing() -> None:
+    """There are no passages to store yet."""
+
+
 class Engine:
     """Executes one run. ``stop`` ends it as asked for, ``interrupt`` because the process ends."""
 
@@ -46,6 +51,7 @@ class Engine:
         self._pending: list[str] = []
         self._flushed = 0.0
         self._unstored: Callable[[], None] | None = None
+        self._keep_passages: Callable[[], None] = _nothing
         self._storing: asyncio.Task[None] | None = None
         self._partial: Answer | None = None
         self._ended_by = ""  # "stopped" or "interrupted"
@@ -203,7 +209,8 @@ class Engine:
 
     def _store_passages(self) -> None:
         if self._unstored is not None:
-            self._storing, self._unstored = asyncio.create_task(in_thread(self._unstored)), None
+            self._keep_passages, self._unstored = self._unstored, None
+            self._storing = asyncio.create_task(in_thread(self._keep_passages))
 
     async def _flush(self) -> None:
         if self._pending:
@@ -256,8 +263,13 @@ class Engine:
     async def _store(self, last: dict[str, Any], outcome: Outcome) -> None:
         """Persist everything before the final event is sent."""
         self._store_passages()
-        if self._storing is not None:
-            await self._storing
+        storing, self._storing = self._storing, None
+        if storing is not None:
+            try:
+                await storing
+            except DatabaseError:  # once more, so that a busy moment does not cost the answer its citations
+                logger.warning("The passages of run %s are stored again", self.log.run)
+                await in_thread(self._keep_passages)
         events = [*self.log.events, last]
         await in_thread(services.store_outcome, run=self.started.run, outcome=outcome, events=events)
 

@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 TENANT = "demo"
 KNOWLEDGE_BASE = "demo"
 OWNER_EMAIL = "owner@example.com"
-DOCUMENTATION = ("README.md", "CHANGELOG.md", "docs/**/*.md")
+DOCUMENTATION = ("README.md", "docs/**/*.md")
 HEADING = re.compile(r"^#\s+(.+?)\s*#*\s*$", re.MULTILINE)
 
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import os
+import tempfile
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from django.core.files.base import ContentFile, File
@@ -22,9 +25,34 @@ BOXES = "boxes.npz"
 def write(version: DocumentVersion, name: str, data: bytes) -> None:
     """Replace one file of the version."""
     path = f"{version.folder}/{name}"
+    if _is_local():
+        _replace(Path(default_storage.path(path)), data)
+        return
     if default_storage.exists(path):
         default_storage.delete(path)
     default_storage.save(path, ContentFile(data))
+
+
+def _is_local() -> bool:
+    """Whether the storage keeps files on a disk of this machine: S3 replaces an object in one piece anyway."""
+    try:
+        default_storage.path("x")
+    except NotImplementedError:
+        return False
+    return True
+
+
+def _replace(path: Path, data: bytes) -> None:
+    """Put the whole file in place at once: a reader, or a crash, never meets half of it."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".new-")  # made with mode 0600
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
 
 
 def read(version: DocumentVersion, name: str) -> bytes:

@@ -11,9 +11,9 @@ from django.conf import settings
 from django.db import transaction
 
 from knowledge import wiring
-from knowledge.documents import files, jobs, notices, statistics
+from knowledge.documents import files, jobs, notices, selectors, statistics
 from knowledge.documents.models import Chunk, Document, DocumentVersion, IndexGeneration, IngestionJob, KnowledgeBase
-from knowledge.errors import EmbeddingFailed, KnowledgeError
+from knowledge.errors import EmbeddingFailed, KnowledgeError, StoreBusy
 from knowledge.ingestion import stages
 from knowledge.ingestion.stages import Target, TermCounts
 from knowledge.parsing.serial import to_json
@@ -22,6 +22,7 @@ from knowledge.types import ChunkRange, ParsedDocument, Scope
 logger = logging.getLogger(__name__)
 
 UNEXPECTED = "Something went wrong while this file was processed."
+BUSY_SECONDS = 15
 STOPPED = "The worker was stopped each time it processed this file."
 
 
@@ -53,6 +54,9 @@ def _attempt(job: IngestionJob, version: DocumentVersion) -> None:
             _ingest(job, version, heartbeat)
     except jobs.LeaseLost:
         raise
+    except StoreBusy:
+        logger.info("Document %s waits: the index is busy", job.document_ref)
+        jobs.postpone(job, seconds=BUSY_SECONDS)
     except KnowledgeError as error:
         logger.warning("Document %s: %s: %s", job.document_ref, error.code, error.message)
         _record_failure(job, version, message=error.message, permanent=error.permanent)
@@ -63,16 +67,23 @@ def _attempt(job: IngestionJob, version: DocumentVersion) -> None:
 
 def _ingest(job: IngestionJob, version: DocumentVersion, heartbeat: jobs.Heartbeat) -> None:
     show(job, version, Document.Status.PARSING, 0.0)
-    limits = wiring.knowledge_settings().limits
-    data = files.read(version, files.ORIGINAL)
-    parsed = wiring.parser().parse(data, filename=version.filename, limits=limits)
-    heartbeat.check()
+    if version.text_sha256:  # read before: the text of a version never changes, citations count on it
+        parsed = selectors.version_parsed(version)
+    else:
+        parsed = _parse(version)
+        heartbeat.check()
+        keep(version, parsed)
     show(job, version, Document.Status.EMBEDDING, 0.0)
-    keep(version, parsed)
     generation = generation_for(version.document.knowledge_base)
     target, ranges, counts = index(job, version, generation, parsed, heartbeat)
     switch(job, version, generation, ranges, counts)
     jobs.finish(job, report={"chunks": len(ranges), "withdrawn": withdraw_others(version, target)})
+
+
+def _parse(version: DocumentVersion) -> ParsedDocument:
+    limits = wiring.knowledge_settings().limits
+    data = files.read(version, files.ORIGINAL)
+    return wiring.parser().parse(data, filename=version.filename, limits=limits)
 
 
 def keep(version: DocumentVersion, parsed: ParsedDocument) -> None:

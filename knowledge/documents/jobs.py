@@ -81,6 +81,17 @@ def finish(job: IngestionJob, *, report: dict[str, int] | None = None) -> None:
     )
 
 
+def postpone(job: IngestionJob, *, seconds: int) -> None:
+    """Put the job back without counting the attempt: it was not the document's fault."""
+    IngestionJob.objects.filter(pk=job.pk, fence=job.fence, state=IngestionJob.State.RUNNING).update(
+        state=IngestionJob.State.QUEUED,
+        attempts=F("attempts") - 1,
+        not_before=timezone.now() + timedelta(seconds=seconds),
+        lease_until=None,
+        published=None,
+    )
+
+
 def fail(job: IngestionJob, *, message: str, permanent: bool) -> bool:
     """Record the error; wait and try again, or give up. Return whether the job is over.
 

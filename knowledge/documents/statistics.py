@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import logging
+
 from django.db import connection
 from django.db.models import F
 
 from knowledge.documents import files
 from knowledge.documents.models import DocumentVersion, IndexGeneration, TermStatistic
 from knowledge.ingestion.stages import TermCounts
+
+logger = logging.getLogger(__name__)
 
 
 def _name(generation: IndexGeneration) -> str:
@@ -24,10 +28,15 @@ def remember(version: DocumentVersion, generation: IndexGeneration, counts: Term
 
 
 def recall(version: DocumentVersion, generation: IndexGeneration) -> TermCounts | None:
+    """Return the stored counts, or None when there are none or they cannot be read: deletion must not fail on them."""
     if not files.exists(version, _name(generation)):
         return None
-    data = files.read_json(version, _name(generation))
-    return TermCounts(chunks=data["chunks"], terms=data["terms"], document_frequency=data["frequency"])
+    try:
+        data = files.read_json(version, _name(generation))
+        return TermCounts(chunks=data["chunks"], terms=data["terms"], document_frequency=data["frequency"])
+    except (OSError, EOFError, ValueError, KeyError):
+        logger.exception("Term counts of version %s cannot be read: `manage.py rebuild` counts anew", version.pk)
+        return None
 
 
 def forget(version: DocumentVersion, generation: IndexGeneration) -> None:

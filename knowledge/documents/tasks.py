@@ -49,7 +49,8 @@ def sweep_jobs(**_: object) -> None:
     due = IngestionJob.objects.due(now=now).filter(
         Q(published__isnull=True) | Q(published__lt=stale) | Q(state=IngestionJob.State.RUNNING)
     )
-    for job in due.order_by("created")[:500]:
+    # Few at a time: jobs that only wait their turn are due as well, and their messages would pile up.
+    for job in due.order_by("created")[:50]:
         IngestionJob.objects.filter(pk=job.pk).update(published=now)
         ring(job)
     resume_deletions(now=now)
