@@ -13,7 +13,7 @@ from django.utils import timezone
 from knowledge import wiring
 from knowledge.documents import files, ingest, selectors, services
 from knowledge.documents.models import Document, DocumentVersion, IngestionJob
-from knowledge.errors import StoreBusy
+from knowledge.errors import StoreBusy, StoreUnavailable
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -118,7 +118,7 @@ def test_unreadable_document_fails_in_words_at_the_first_attempt(
 
 def test_retry_of_a_failed_document_works(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(wiring, "parser", lambda: (_ for _ in ()).throw(StoreBusy()))
+        patch.setattr(wiring, "parser", lambda: (_ for _ in ()).throw(StoreUnavailable()))
         patch.setattr("django.conf.settings.JOB_ATTEMPTS", 1)
         document = world.add("Words that can be read.")
     assert document.status == Status.FAILED
@@ -155,7 +155,7 @@ def test_temporary_failure_waits_longer_each_time_and_ends_after_the_third(
     world: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def busy(*_: object, **__: object) -> None:
-        raise StoreBusy
+        raise StoreUnavailable
 
     monkeypatch.setattr(ingest.stages, "write", busy)
     document = world.upload("Words.")
@@ -174,7 +174,7 @@ def test_temporary_failure_waits_longer_each_time_and_ends_after_the_third(
             assert world.work() == 0  # not before its time
             forward(job)
     assert (job.state, document.status) == (State.FAILED, Status.FAILED)
-    assert document.error.startswith("The search index is busy.")
+    assert document.error.startswith("Search is unavailable at the moment.")
 
 
 def test_defect_is_named_without_its_details(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -232,9 +232,34 @@ def test_live_version_stays_findable_while_it_is_processed_again(
     assert seen == [3]
 
 
+def test_busy_index_costs_no_attempt(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(ingest.stages, "write", lambda *_, **__: (_ for _ in ()).throw(StoreBusy()))
+        document = world.upload("The heron stands still.")
+        for _ in range(5):
+            world.work()
+            job = world.job(document)
+            assert (job.state, job.attempts, job.lease_until, job.published) == (State.QUEUED, 0, None, None)
+            assert job.not_before > timezone.now()
+            forward(job)
+    assert world.work() == 1
+    document.refresh_from_db()
+    assert document.status == Status.READY
+
+
+def test_second_run_keeps_the_text_of_the_version(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    document = world.add("The heron stands still.")
+    before = document.current_version.text_sha256
+    monkeypatch.setattr(wiring, "parser", lambda: pytest.fail("the text of a version never changes"))
+    services.retry_document(document=document)
+    world.work()
+    document.refresh_from_db()
+    assert (document.status, document.current_version.text_sha256) == (Status.READY, before)
+
+
 def test_live_version_survives_a_failed_second_run(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     document = world.add("The heron stands still.")
-    monkeypatch.setattr(wiring, "parser", lambda: (_ for _ in ()).throw(StoreBusy()))
+    monkeypatch.setattr(ingest.stages, "write", lambda *_, **__: (_ for _ in ()).throw(StoreUnavailable()))
     monkeypatch.setattr("django.conf.settings.JOB_ATTEMPTS", 1)
     services.retry_document(document=document)
     world.work()
