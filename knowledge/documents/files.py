@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from django.core.files.base import ContentFile, File
-from django.core.files.storage import default_storage
+from django.core.files.storage import FileSystemStorage, default_storage, storages
 
 from knowledge.documents.models import DocumentVersion
 
@@ -35,11 +35,7 @@ def write(version: DocumentVersion, name: str, data: bytes) -> None:
 
 def _is_local() -> bool:
     """Whether the storage keeps files on a disk of this machine: S3 replaces an object in one piece anyway."""
-    try:
-        default_storage.path("x")
-    except NotImplementedError:
-        return False
-    return True
+    return isinstance(storages["default"], FileSystemStorage)
 
 
 def _replace(path: Path, data: bytes) -> None:
