@@ -53,7 +53,8 @@ def retrieve(
         with clock.stage("assemble"):
             ranked += to_passages(rows, hits=batch.hits, fused=fused, keyword=keyword, cosine=batch.cosines)
             passages = assemble(ranked, query=query, profile=profile, texts=parts.texts)
-        if len(ranked) >= 2 * query.limit and (query.merge_neighbours or len(passages) >= query.limit):
+        enough = len(ranked) >= 2 * query.limit and (query.merge_neighbours or len(passages) >= query.limit)
+        if enough or (ranked and ranked[-1].score < profile.floor):  # what follows is weaker still
             break
     return RetrievalResult(
         query=turns.as_searched, passages=passages, timings=clock.milliseconds(), candidates=len(candidates.hits)
