@@ -31,11 +31,17 @@ class TooManyRequests(KnowledgeError):
 
 
 def _client() -> redis.Redis:
-    if os.getpid() not in _clients:
-        _clients[os.getpid()] = redis.Redis.from_url(
+    """Return this process's client.
+
+    Never one that another thread may replace: a client that is forgotten closes its pool, also under a request.
+    """
+    known = _clients.get(os.getpid())
+    return known or _clients.setdefault(
+        os.getpid(),
+        redis.Redis.from_url(
             settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1, retry=Retry(NoBackoff(), 1)
-        )
-    return _clients[os.getpid()]
+        ),
+    )
 
 
 def spend(name: str, *, limit: int) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -76,3 +77,18 @@ def test_without_redis_nobody_is_turned_away_or_made_to_wait(
     for _ in range(3):
         ratelimit.spend("key:1", limit=0)
     assert time.monotonic() - began < 1
+
+
+def test_requests_that_come_together_share_one_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second one would replace the first, whose end closes its connections under whoever uses them."""
+    made = ratelimit.redis.Redis.from_url
+
+    def slowly(*args: Any, **kwargs: Any) -> Any:
+        time.sleep(0.05)
+        return made(*args, **kwargs)
+
+    monkeypatch.setattr(ratelimit, "_clients", {})
+    monkeypatch.setattr(ratelimit.redis.Redis, "from_url", slowly)
+    with ThreadPoolExecutor(8) as threads:
+        clients = list(threads.map(lambda _: ratelimit._client(), range(8)))
+    assert len({id(client) for client in clients}) == 1
