@@ -18,7 +18,7 @@ from chatapp import answering
 from chatapp.answering import Answer, CitationUsed, Delta, LabelledPassage, Partial, SentenceChecked
 from chatapp.conversations import services
 from chatapp.conversations.citations import citation_row
-from chatapp.conversations.database import in_thread
+from chatapp.conversations.database import PATIENT_SECONDS, in_thread, in_thread_by
 from chatapp.conversations.events import RunLog
 from chatapp.conversations.models import AnswerRun
 from chatapp.conversations.services import Outcome, StartedRun
@@ -97,7 +97,7 @@ class Engine:
         )
 
     async def _answer(self) -> Answer:
-        result = await in_thread(self._retrieve)
+        result = await in_thread_by(self._arrived, self._retrieve)
         self._mark("retrieval")
         passages = self._fitting(result)
         await self._show_passages(result, answering.label_passages(passages))
@@ -210,7 +210,7 @@ class Engine:
     def _store_passages(self) -> None:
         if self._unstored is not None:
             self._keep_passages, self._unstored = self._unstored, None
-            self._storing = asyncio.create_task(in_thread(self._keep_passages))
+            self._storing = asyncio.create_task(self._patiently(self._keep_passages))
 
     async def _flush(self) -> None:
         if self._pending:
@@ -271,7 +271,11 @@ class Engine:
                 logger.warning("The passages of run %s are stored again", self.log.run)
                 await in_thread(self._keep_passages)
         events = [*self.log.events, last]
-        await in_thread(services.store_outcome, run=self.started.run, outcome=outcome, events=events)
+        await self._patiently(partial(services.store_outcome, run=self.started.run, outcome=outcome, events=events))
+
+    @staticmethod
+    async def _patiently(call: Callable[[], None]) -> None:
+        await in_thread_by(time.perf_counter() + PATIENT_SECONDS, call)
 
     def _mark(self, name: str) -> None:
         self._timings[name] = round(1000 * (time.perf_counter() - self._arrived), 2)

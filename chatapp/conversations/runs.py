@@ -10,6 +10,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
 from django.db import DatabaseError
@@ -17,7 +18,7 @@ from django.utils import timezone
 from redis.exceptions import RedisError
 
 from chatapp.conversations import events, services
-from chatapp.conversations.database import in_thread
+from chatapp.conversations.database import in_thread, in_thread_by
 from chatapp.conversations.engine import Engine
 from chatapp.conversations.models import AnswerRun
 from chatapp.conversations.services import Ask, StartedRun
@@ -51,7 +52,7 @@ class RunManager:
         return await asyncio.shield(task)
 
     async def _start(self, actor: Actor, ask: Ask, arrived: float) -> StartedRun:
-        started = await in_thread(services.start_run, actor=actor, ask=ask)
+        started = await in_thread_by(arrived, partial(services.start_run, actor=actor, ask=ask))
         run = str(started.run.pk)
         if not started.resumed:
             engine = Engine(started, arrived=arrived)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
 from chatapp.accounts.models import User
@@ -156,7 +156,8 @@ def _known_run(actor: Actor, client_id: str | None) -> AnswerRun | None:
     """
     if not client_id:
         return None
-    User.objects.select_for_update(no_key=True).get(pk=actor.user_id)  # SQLite's transaction is alone anyway
+    if connection.features.has_select_for_update:  # a transaction of SQLite is alone anyway
+        User.objects.select_for_update(no_key=True).get(pk=actor.user_id)
     return AnswerRun.objects.filter(
         tenant_id=actor.tenant_id, conversation__user_id=actor.user_id, question__client_id=client_id
     ).first()

@@ -59,7 +59,7 @@ def _web_options() -> list[str]:
         "host": settings.HOST,
         "port": str(settings.PORT),
         "workers": str(settings.WEB_WORKERS),
-        "ws": "websockets",
+        "ws": "websockets-sansio",
         "ws-max-size": str(2 * 1024 * 1024),
         "ws-per-message-deflate": "false",  # frames are small; packing each would only take time
         "timeout-graceful-shutdown": "5",

@@ -86,6 +86,8 @@ def _import() -> None:
     module.disable_hf_tokenizer_download = True
     module.turn_off_message_logging = True
     module.disable_streaming_logging = True
+    # It prices every stream before the first token, a millisecond each time. Usage and prices are our own rows.
+    module.response_cost_calculator = lambda **_: 0.0
     module.DEFAULT_MAX_RETRIES = 0  # its embedding call reads a given 0 as "not given"
     # Its loggers may print request bodies; ours say what happened without them.
     for name in ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy"):

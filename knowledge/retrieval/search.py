@@ -6,7 +6,7 @@ import os
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 
@@ -63,15 +63,15 @@ def _side_by_side(
     *, vector: Vector, terms: Sequence[str], store: Store, space: str, generations: Collection[str], limit: int,
     scope: Scope,
 ) -> tuple[list[Hit], list[Hit]]:  # fmt: skip
+    by_vector = partial(store.search_vector, vector, space=space, generations=generations, limit=limit, scope=scope)
     if not terms:
-        return store.search_vector(vector, space=space, generations=generations, limit=limit, scope=scope), []
-    keyword = _executor(os.getpid()).submit(
-        store.search_keyword, terms, space=space, generations=generations, limit=limit, scope=scope
-    )
+        return by_vector(), []
+    by_keyword = partial(store.search_keyword, terms, space=space, generations=generations, limit=limit, scope=scope)
+    if store.in_memory(space=space, scope=scope):
+        return by_vector(), by_keyword()
+    keyword = _executor(os.getpid()).submit(by_keyword)
     try:
-        return store.search_vector(
-            vector, space=space, generations=generations, limit=limit, scope=scope
-        ), keyword.result()
+        return by_vector(), keyword.result()
     finally:
         keyword.cancel()
 

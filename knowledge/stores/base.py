@@ -38,6 +38,10 @@ class Store(Protocol):
         """The best records by the engine's BM25 over ``IndexRecord.terms``; any term may match."""
         ...
 
+    def in_memory(self, *, space: str, scope: Scope) -> bool:
+        """Whether a search takes well under a millisecond here, so that a second thread for it would cost more."""
+        ...
+
     def fetch(self, keys: Collection[str], *, space: str, scope: Scope) -> list[Hit]:
         """Records by key, unordered, score 0; unknown keys are left out."""
         ...

@@ -17,7 +17,7 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
 from datetime import timedelta
 from functools import partial
 from importlib.metadata import version
@@ -200,6 +200,10 @@ class LanceStore:
 
         return self._reading(scope.tenant, space, search, missing=[])
 
+    def in_memory(self, *, space: str, scope: Scope) -> bool:
+        table = None if scope.is_empty else self._open(scope.tenant, space)
+        return table is not None and table.rows_held > 0
+
     def fetch(self, keys: Collection[str], *, space: str, scope: Scope) -> list[Hit]:
         if scope.is_empty or not keys:
             return []
@@ -273,7 +277,8 @@ class LanceStore:
         with self._guard:
             table = self._tables.pop(key, None)
             if table is None or table.born != born:
-                table = _Table(self._connect(tenant).open_table(space), born)
+                manifests = self._file(tenant, space, "lance") / "_versions"
+                table = _Table(self._connect(tenant).open_table(space), born, manifests)
             self._tables[key] = table  # last: most recently used
             return table
 
@@ -331,11 +336,12 @@ class LanceStore:
 class _Table:
     """An open handle and, while it is of the newest version, the rows in memory."""
 
-    def __init__(self, handle: Any, born: str) -> None:
+    def __init__(self, handle: Any, born: str, manifests: Path) -> None:
         self.handle = handle
         self.born = born
+        self._manifests = manifests
         self._snapshot: Snapshot | None = None
-        self._seen = (-1, 0.0)  # newest version and when a reader first met it
+        self._seen: tuple[Hashable, float] = (None, 0.0)  # newest version and when a reader first met it
         self._lock = threading.Lock()
 
     @property
@@ -346,11 +352,21 @@ class _Table:
     def drop(self) -> None:
         self._snapshot = None
 
+    def _newest(self) -> Hashable:
+        """Return what every commit changes: the names of the manifests.
+
+        Asking LanceDB for its version takes two changes of thread, which a busy process waits milliseconds for.
+        """
+        try:
+            return frozenset(os.listdir(self._manifests))  # noqa: PTH208 - names alone, for speed
+        except OSError:
+            return int(self.handle.version)
+
     def snapshot(self, room: int) -> Snapshot | None:
         """Return the rows of the newest version; None when they do not fit or change meanwhile."""
         if room < 1:
             return None
-        version = self.handle.version
+        version = self._newest()
         snapshot = self._snapshot
         if snapshot is not None and snapshot.version == version:
             return snapshot
@@ -365,7 +381,7 @@ class _Table:
             if not 0 < rows <= room or (rows > QUICK_ROWS and time.monotonic() - self._seen[1] < QUIET_SECONDS):
                 return None
             loaded = self.handle.search().select(SNAPSHOT_COLUMNS).limit(rows).to_arrow()
-            if self.handle.version == version and loaded.num_rows == rows:
+            if self._newest() == version and loaded.num_rows == rows:
                 self._snapshot = Snapshot(loaded, version=version)
             return self._snapshot
 

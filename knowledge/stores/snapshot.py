@@ -8,7 +8,7 @@ same records; the store uses a snapshot only while it is of the table's newest v
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,7 +35,7 @@ class _Postings:
 class Snapshot:
     """The rows of one version of one table. Immutable; safe to share between threads."""
 
-    def __init__(self, table: Any, *, version: int) -> None:
+    def __init__(self, table: Any, *, version: Hashable) -> None:
         """Take an Arrow table with the store's columns."""
         table = table.combine_chunks()
         self.version = version

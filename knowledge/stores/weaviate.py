@@ -148,6 +148,9 @@ class WeaviateStore:
 
         return self._with_tenant(space, scope.tenant, search, missing=[])
 
+    def in_memory(self, *, space: str, scope: Scope) -> bool:
+        return False  # the server's two searches run beside each other
+
     def fetch(self, keys: Collection[str], *, space: str, scope: Scope) -> list[Hit]:
         if scope.is_empty or not keys:
             return []

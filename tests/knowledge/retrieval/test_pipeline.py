@@ -73,6 +73,9 @@ def test_foreign_record_from_a_faulty_store_is_dropped(world: Any, identify: Any
         def search_keyword(self, *args: Any, **values: Any) -> Any:
             return world.store.search_keyword(*args, **{**values, "scope": self.wide})
 
+        def in_memory(self, **values: Any) -> bool:
+            return False
+
     parts = replace(world.parts, store=Leaking())
     assert titles(retrieve(Query(text="heron"), scope=world.scope, parts=parts)) == ["Herons"]
 
@@ -146,6 +149,9 @@ def test_store_that_is_down_is_said_so(world: Any) -> None:
 
         def search_keyword(self, *args: Any, **values: Any) -> Any:
             raise StoreUnavailable
+
+        def in_memory(self, **values: Any) -> bool:
+            return False
 
     with pytest.raises(StoreUnavailable):
         retrieve(Query(text="heron"), scope=world.scope, parts=replace(world.parts, store=Down()))

@@ -9,6 +9,13 @@ import pytest
 from knowledge.retrieval.search import search
 
 
+class Engine:
+    """A store that asks a server or a disk."""
+
+    def in_memory(self, **_: Any) -> bool:
+        return False
+
+
 def run(world: Any, vector: Any, terms: list[str], store: Any = None, limit: int = 1) -> Any:
     return search(
         vector=vector, terms=terms, store=store or world.store, generations=world.parts.generations, limit=limit,
@@ -29,8 +36,9 @@ def test_union_of_both_searches_has_a_cosine_for_every_hit(world: Any) -> None:
 def test_no_terms_means_no_keyword_search(world: Any) -> None:
     world.add("One", "heron")
 
-    class NoKeyword:
-        search_vector = world.store.search_vector
+    class NoKeyword(Engine):
+        def search_vector(self, *args: Any, **values: Any) -> list[Any]:
+            return list(world.store.search_vector(*args, **values))
 
     assert len(run(world, world.embedder.embed_query("heron"), [], store=NoKeyword()).hits) == 1
 
@@ -38,7 +46,7 @@ def test_no_terms_means_no_keyword_search(world: Any) -> None:
 def test_both_searches_run_at_the_same_time(world: Any) -> None:
     meeting = threading.Barrier(2, timeout=5)
 
-    class Meeting:
+    class Meeting(Engine):
         def search_vector(self, *args: Any, **values: Any) -> list[Any]:
             meeting.wait()
             return []
