@@ -22,7 +22,7 @@ from django.db import InterfaceError, OperationalError, connection
 P = ParamSpec("P")
 T = TypeVar("T")
 
-THREADS = 6
+THREADS = 4
 PATIENT_SECONDS = 1.0
 """What nobody waits for (an answer is being stored) lets questions pass that came up to a second later."""
 

@@ -33,13 +33,12 @@ def search(
         by_vector, by_keyword = _side_by_side(
             vector=vector, terms=terms, store=store, space=space, generations=ids, limit=limit, scope=scope
         )
-        for hit in by_keyword:
-            hits[hit.key] = hit
-            if hit.vector is not None:
-                cosines[hit.key] = _cosine(vector, hit.vector)
-        for hit in by_vector:  # last: the engine's own cosine where both know it
-            hits[hit.key] = hit
-            cosines[hit.key] = hit.score
+        near = {hit.key: hit for hit in by_vector}
+        only_keyword = [hit for hit in by_keyword if hit.key not in near]
+        hits.update((hit.key, hit) for hit in only_keyword)
+        hits.update(near)
+        cosines.update(_cosines(vector, only_keyword))
+        cosines.update((key, hit.score) for key, hit in near.items())  # the engine's own where it knows it
     return Candidates(hits=hits, cosines={key: cosines.get(key, 0.0) for key in hits})
 
 
@@ -82,9 +81,15 @@ def _executor(pid: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(max_workers=16, thread_name_prefix=f"keyword-{pid}")
 
 
-def _cosine(query: Vector, vector: Vector) -> float:
-    norms = float(np.linalg.norm(query)) * float(np.linalg.norm(vector))
-    return float(query @ vector) / norms if norms > 0 else 0.0
+def _cosines(query: Vector, hits: Sequence[Hit]) -> dict[str, float]:
+    """Return the cosine of each hit that came with its vector, by key."""
+    vectors = {hit.key: hit.vector for hit in hits if hit.vector is not None}
+    if not vectors:
+        return {}
+    matrix = np.stack(list(vectors.values()))
+    norms = np.linalg.norm(matrix, axis=1) * np.linalg.norm(query)
+    scores = np.divide(matrix @ query, norms, out=np.zeros(len(matrix), dtype=np.float32), where=norms > 0)
+    return dict(zip(vectors, scores.tolist(), strict=True))
 
 
 def _inside(knowledge_base: str, document: str, scope: Scope) -> bool:
