@@ -104,7 +104,8 @@ class DocumentAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def save_model(self, request: HttpRequest, obj: Document, form: Any, change: bool) -> None:
         if change:
-            super().save_model(request, obj, form, change)
+            stored = Document.objects.get(pk=obj.pk)
+            services.describe_document(document=stored, title=obj.title, metadata=obj.metadata)
             return
         upload, base = form.cleaned_data["file"], form.cleaned_data["knowledge_base"]
         stored = services.upload_document(

@@ -76,8 +76,10 @@ def _ingest(job: IngestionJob, version: DocumentVersion, heartbeat: jobs.Heartbe
     show(job, version, Document.Status.EMBEDDING, 0.0)
     generation = generation_for(version.document.knowledge_base)
     target, ranges, counts = index(job, version, generation, parsed, heartbeat)
-    switch(job, version, generation, ranges, counts)
+    while not switch(job, version, generation, ranges, counts, title=target.title):
+        target, ranges, counts = index(job, version, generation, parsed, heartbeat)
     jobs.finish(job, report={"chunks": len(ranges), "withdrawn": withdraw_others(version, target)})
+    _follow_title(version, target.title)
 
 
 def _parse(version: DocumentVersion) -> ParsedDocument:
@@ -227,8 +229,12 @@ def switch(
     generation: IndexGeneration,
     ranges: list[ChunkRange],
     counts: TermCounts,
-) -> None:
+    *,
+    title: str,
+) -> bool:
     """Make the version live and retire the one before it, in one transaction.
+
+    Return False, with nothing changed, when its title is not the one it was indexed with any more.
 
     :raises jobs.LeaseLost: the job is no longer ours, or a newer version was uploaded meanwhile.
     """
@@ -236,6 +242,9 @@ def switch(
     document = Document.objects.select_for_update(of=("self",)).get(pk=version.document_id)
     if document.status == Document.Status.DELETING or document.latest_number != version.number:
         raise jobs.LeaseLost
+    version.document = document
+    if search_title(version) != title:
+        return False
     retire(document)
     statistics.add(generation, counts)
     DocumentVersion.objects.filter(pk=version.pk).update(state=DocumentVersion.State.LIVE, chunk_count=len(ranges))
@@ -245,6 +254,22 @@ def switch(
     # Last: until here the stored counts are those the version added when it went live before.
     statistics.remember(version, generation, counts)
     notices.changed(document, chunks=len(ranges))
+    return True
+
+
+def _follow_title(version: DocumentVersion, title: str) -> None:
+    """Queue the version again if a title came after it went live and before its job was over.
+
+    A title that comes later finds no open job and queues it itself (``services.upload_document``).
+    """
+    from knowledge.documents.services import retry_document
+
+    document = Document.objects.alive().filter(pk=version.document_id).first()
+    if document is None:
+        return
+    version.document = document
+    if search_title(version) != title:
+        retry_document(document=document)
 
 
 def retire(document: Document) -> None:

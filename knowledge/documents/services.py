@@ -79,11 +79,7 @@ def upload_document(
     document = base.documents.alive().filter(name=name).first()
     if document is None:
         document = _new_document(actor, base, name=name, filename=filename, title=title, source_uri=source_uri)
-    retitled = bool(title) and title != document.title
-    if retitled or metadata is not None:
-        document.title = title or document.title
-        document.metadata = document.metadata if metadata is None else metadata
-        document.save(update_fields=["title", "metadata", "updated"])
+    retitled = _describe(document, title, metadata)
     try:
         version = _add_version(document, upload, filename=filename, stored=stored)
     except BaseException:
@@ -92,6 +88,27 @@ def upload_document(
     if retitled and version.state == DocumentVersion.State.LIVE:
         retry_document(document=document)  # the same bytes, but their title is searched too
     return document
+
+
+def describe_document(*, document: Document, title: str, metadata: dict[str, Any]) -> None:
+    """Change the title and metadata; a document that is searchable is indexed again under its new title."""
+    if _describe(document, clean_label(title), metadata):
+        newest = document.versions.order_by("-number").first()
+        if newest is not None and newest.state == DocumentVersion.State.LIVE:
+            retry_document(document=document)
+
+
+def _describe(document: Document, title: str, metadata: dict[str, Any] | None) -> bool:
+    """Save what was given and return whether the title is another one now.
+
+    The state of the version must be read after this: a job that is under way looks at the title when it ends.
+    """
+    retitled = bool(title) and title != document.title
+    if retitled or metadata is not None:
+        document.title = title or document.title
+        document.metadata = document.metadata if metadata is None else metadata
+        document.save(update_fields=["title", "metadata", "updated"])
+    return retitled
 
 
 def _new_document(
