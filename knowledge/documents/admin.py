@@ -123,7 +123,7 @@ class DocumentAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     @admin.action(description="Process the selected documents again")
     def retry(self, request: HttpRequest, queryset: QuerySet[Document]) -> None:
         for document in queryset:
-            services.retry_document(document=document)
+            services.process_again(document=document)
 
     @admin.action(description="Delete the selected documents everywhere")
     def delete_everywhere(self, request: HttpRequest, queryset: QuerySet[Document]) -> None:

@@ -13,7 +13,7 @@ from django.db import transaction
 from knowledge import wiring
 from knowledge.documents import files, jobs, notices, selectors, statistics
 from knowledge.documents.models import Chunk, Document, DocumentVersion, IndexGeneration, IngestionJob, KnowledgeBase
-from knowledge.errors import EmbeddingFailed, KnowledgeError, StoreBusy
+from knowledge.errors import DocumentError, EmbeddingFailed, KnowledgeError, StoreBusy
 from knowledge.ingestion import stages
 from knowledge.ingestion.stages import Target, TermCounts
 from knowledge.parsing.serial import to_json
@@ -59,7 +59,8 @@ def _attempt(job: IngestionJob, version: DocumentVersion) -> None:
         jobs.postpone(job, seconds=BUSY_SECONDS)
     except KnowledgeError as error:
         logger.warning("Document %s: %s: %s", job.document_ref, error.code, error.message)
-        _record_failure(job, version, message=error.message, permanent=error.permanent)
+        for_good = isinstance(error, DocumentError)  # other permanent errors end with a change of the settings
+        _record_failure(job, version, message=error.message, permanent=error.permanent, for_good=for_good)
     except Exception:  # boundary of the job: whatever it was, the row says so and the worker lives
         logger.exception("Document %s failed", job.document_ref)
         _record_failure(job, version, message=UNEXPECTED, permanent=False)
@@ -250,7 +251,8 @@ def switch(
     DocumentVersion.objects.filter(pk=version.pk).update(state=DocumentVersion.State.LIVE, chunk_count=len(ranges))
     document.current_version_id = version.pk
     document.status, document.stage_progress, document.error = Document.Status.READY, 1.0, ""
-    document.save(update_fields=["current_version", "status", "stage_progress", "error", "updated"])
+    document.failed_for_good = False
+    document.save(update_fields=["current_version", "status", "stage_progress", "error", "failed_for_good", "updated"])
     # Last: until here the stored counts are those the version added when it went live before.
     statistics.remember(version, generation, counts)
     notices.changed(document, chunks=len(ranges))
@@ -262,14 +264,14 @@ def _follow_title(version: DocumentVersion, title: str) -> None:
 
     A title that comes later finds no open job and queues it itself (``services.upload_document``).
     """
-    from knowledge.documents.services import retry_document
+    from knowledge.documents.services import process_again
 
     document = Document.objects.alive().filter(pk=version.document_id).first()
     if document is None:
         return
     version.document = document
     if search_title(version) != title:
-        retry_document(document=document)
+        process_again(document=document)
 
 
 def retire(document: Document) -> None:
@@ -311,14 +313,16 @@ def show(job: IngestionJob, version: DocumentVersion, status: str, progress: flo
     notices.changed(document)
 
 
-def _record_failure(job: IngestionJob, version: DocumentVersion, *, message: str, permanent: bool) -> None:
+def _record_failure(
+    job: IngestionJob, version: DocumentVersion, *, message: str, permanent: bool, for_good: bool = False
+) -> None:
     over = jobs.fail(job, message=message, permanent=permanent)
     document, error = version.document, job.last_error if over else ""
     status = Document.Status.FAILED if over else Document.Status.QUEUED
     changed = (
         Document.objects.alive()
         .filter(pk=document.pk, latest_number=version.number)
-        .update(status=status, error=error, stage_progress=0.0)
+        .update(status=status, error=error, stage_progress=0.0, failed_for_good=for_good)
     )
     if over:
         live = Document.objects.filter(pk=document.pk, current_version=version.pk).exists()  # it was processed again
@@ -326,6 +330,7 @@ def _record_failure(job: IngestionJob, version: DocumentVersion, *, message: str
         DocumentVersion.objects.filter(pk=version.pk).update(state=state)
     if changed:
         document.status, document.error, document.stage_progress = status, error, 0.0
+        document.failed_for_good = for_good
         notices.changed(document)
 
 

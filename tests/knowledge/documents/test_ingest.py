@@ -13,7 +13,7 @@ from django.utils import timezone
 from knowledge import wiring
 from knowledge.documents import files, ingest, selectors, services
 from knowledge.documents.models import Document, DocumentVersion, IngestionJob
-from knowledge.errors import StoreBusy, StoreUnavailable
+from knowledge.errors import ModelNotConfigured, RetryUseless, StoreBusy, StoreUnavailable
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -181,6 +181,14 @@ def test_unreadable_document_fails_in_words_at_the_first_attempt(
     assert job.finished is not None
     assert document.versions.get().state == "failed"
     assert world.keys() == world.rows() == set()
+    assert not document.retry_helps
+    with pytest.raises(RetryUseless):
+        services.retry_document(document=document)
+    services.process_again(document=document)  # an operator's decision
+    assert (document.status, document.failed_for_good) == (Status.QUEUED, False)
+    world.work()
+    document.refresh_from_db()
+    assert document.failed_for_good
 
 
 def test_retry_of_a_failed_document_works(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -195,6 +203,33 @@ def test_retry_of_a_failed_document_works(world: Any, monkeypatch: pytest.Monkey
     world.work()
     document.refresh_from_db()
     assert (document.status, document.latest_number) == (Status.READY, 1)
+
+
+def test_retry_helps_where_the_settings_were_at_fault(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    document = world.upload("Words.")
+
+    def refuse(*_: object) -> None:
+        raise ModelNotConfigured
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ingest, "index", refuse)
+        world.work()
+    document.refresh_from_db()
+    assert (document.status, document.retry_helps) == (Status.FAILED, True)
+    services.retry_document(document=document)
+    world.work()
+    document.refresh_from_db()
+    assert (document.status, document.retry_helps) == (Status.READY, False)
+
+
+def test_new_version_of_an_unreadable_document_takes_the_verdict_away(world: Any) -> None:
+    document = world.add("   ", "a.md")
+    assert document.failed_for_good
+    again = world.upload("Words at last.", "a.md")
+    assert (again.pk, again.failed_for_good) == (document.pk, False)
+    world.work()
+    document.refresh_from_db()
+    assert (document.status, document.failed_for_good) == (Status.READY, False)
 
 
 def test_retry_while_a_job_is_open_adds_no_second(world: Any) -> None:
