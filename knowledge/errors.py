@@ -14,6 +14,7 @@ KnowledgeError
  |- StoreError
  |   |- StoreBusy                 retry later
  |   `- StoreUnavailable
+ |- RetryUseless                  the file itself is why its document failed
  |- IndexMismatch                 counts of database and index differ
  |- LanguageModelError
  |   |- ModelNotConfigured, ModelRefused, ModelBusy, ModelTimeout, ModelUnavailable, ModelInterrupted
@@ -80,6 +81,12 @@ class DocumentTooLarge(DocumentError):
 class DocumentRefused(DocumentError):
     code = "document_refused"
     default_message = "The file contains something that is not accepted."
+
+
+class RetryUseless(KnowledgeError):
+    code = "retry_useless"
+    status = 409
+    default_message = "Trying again cannot help. Upload a readable file as a new version, or delete the document."
 
 
 class ParserCrashed(KnowledgeError):

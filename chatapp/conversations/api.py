@@ -10,7 +10,7 @@ from ninja.responses import Status
 from pydantic import Field
 
 from chatapp.conversations import access, selectors, services
-from chatapp.conversations.models import Assistant
+from chatapp.conversations.models import Assistant, Conversation
 from chatapp.language_models.models import LanguageModel
 from knowledge.documents import paging
 from knowledge.documents.paging import PageSize
@@ -26,14 +26,25 @@ class Rename(Schema):
 
 
 def _row(conversation: Any) -> dict[str, Any]:
-    return {"id": str(conversation.pk), "title": conversation.title, "updated": conversation.updated}
+    return {
+        "id": str(conversation.pk),
+        "title": conversation.title,
+        "origin": conversation.origin,
+        "updated": conversation.updated,
+    }
 
 
 @conversations.get("", response=dict[str, Any])
-def list_conversations(request: HttpRequest, cursor: str | None = None, limit: PageSize = 50) -> dict[str, Any]:
+def list_conversations(
+    request: HttpRequest, cursor: str | None = None, limit: PageSize = 50, origin: Conversation.Origin | None = None
+) -> dict[str, Any]:
+    """List your conversations, all or those that began in one place; ``others`` says whether more are left out."""
     rows = access.visible_conversations(actor=request.actor)  # type: ignore[attr-defined]
-    found, following = paging.page(rows, field="updated", cursor=cursor, limit=limit)
-    return {"items": [_row(c) for c in found], "next_cursor": following}
+    chosen = rows if origin is None else rows.filter(origin=origin)
+    elsewhere = [other for other in Conversation.Origin if origin is not None and other != origin]
+    others = rows.filter(origin__in=elsewhere).exists()
+    found, following = paging.page(chosen, field="updated", cursor=cursor, limit=limit)
+    return {"items": [_row(c) for c in found], "next_cursor": following, "others": others}
 
 
 @conversations.get("/{conversation_id}", response=dict[str, Any])

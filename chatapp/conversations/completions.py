@@ -16,6 +16,7 @@ from chatapp.accounts.auth import AsyncAuth
 from chatapp.answering.sentinels import strip_sentinels
 from chatapp.conversations import access, selectors
 from chatapp.conversations.database import in_thread
+from chatapp.conversations.models import Conversation
 from chatapp.conversations.runs import manager
 from chatapp.conversations.services import Ask, StartedRun
 from knowledge.tenants.access import Actor
@@ -60,6 +61,7 @@ def _ask(data: ChatIn) -> Ask:
         conversation=data.conversation,
         assistant=data.model,
         knowledge_bases=data.knowledge_bases or None,
+        origin=Conversation.Origin.API,
         history=tuple(Turn(role=m.role, text=m.text()) for m in earlier) if earlier else None,
     )
 

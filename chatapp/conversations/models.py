@@ -44,10 +44,18 @@ class Assistant(models.Model):
 class Conversation(models.Model):
     """A tree of messages that belongs to one person in one tenant."""
 
+    class Origin(models.TextChoices):
+        BROWSER = "browser", "Browser"
+        API = "api", "API"
+        COMMAND = "command", "Command line"
+
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     title = models.CharField(max_length=200)
+    origin = models.CharField(
+        max_length=10, choices=Origin.choices, default=Origin.BROWSER, help_text="Where its first question was asked."
+    )
     created = models.DateTimeField(auto_now_add=True)
     updated = models.DateTimeField(auto_now=True)
 
@@ -55,6 +63,8 @@ class Conversation(models.Model):
         indexes = [
             # A person's conversation list, newest first.
             models.Index(fields=["tenant", "user", "-updated"], name="conversation_list"),
+            # The same on the chat page, which passes over what programs asked.
+            models.Index(fields=["tenant", "user", "origin", "-updated"], name="conversation_sidebar"),
         ]
 
     def __str__(self) -> str:

@@ -27,6 +27,7 @@ def conversation_detail(conversation: Conversation) -> dict[str, Any]:
     return {
         "id": str(conversation.pk),
         "title": conversation.title,
+        "origin": conversation.origin,
         "messages": [
             {
                 "id": str(message.pk),

@@ -63,6 +63,7 @@ class Ask:
     assistant: str = "default"
     knowledge_bases: Sequence[str] | None = None
     client_id: str | None = None
+    origin: Conversation.Origin = Conversation.Origin.BROWSER  # of the conversation, when this begins one
     history: tuple[Turn, ...] | None = None  # given by API callers; otherwise read from the conversation
 
 
@@ -111,7 +112,7 @@ def start_run(*, actor: Actor, ask: Ask) -> StartedRun:
     bases = _bases(actor, assistant, ask.knowledge_bases)
     conversation = access.access_conversation(actor=actor, pk=ask.conversation) if ask.conversation else None
     earlier = list(conversation.messages.order_by("-created")[:HISTORY_TURNS]) if conversation else []
-    run, resumed = _store_question(actor, conversation, question, ask.client_id, earlier, assistant, bases)
+    run, resumed = _store_question(actor, ask, conversation, question, earlier, assistant, bases)
     return StartedRun(
         run=run,
         scope=scope_of(actor=actor, bases=bases),
@@ -165,21 +166,21 @@ def _known_run(actor: Actor, client_id: str | None) -> AnswerRun | None:
 
 def _store_question(
     actor: Actor,
+    ask: Ask,
     conversation: Conversation | None,
     question: str,
-    client_id: str | None,
     earlier: Sequence[Message],
     assistant: Assistant,
     bases: Sequence[KnowledgeBase],
 ) -> tuple[AnswerRun, bool]:
-    new = Conversation(tenant_id=actor.tenant_id, user_id=actor.user_id, title=_title(question))
+    new = Conversation(tenant_id=actor.tenant_id, user_id=actor.user_id, title=_title(question), origin=ask.origin)
     target, now = conversation or new, timezone.now()
     asked = Message(
         conversation=target,
         parent=earlier[0] if earlier else None,
         role=Message.Role.USER,
         text=question,
-        client_id=client_id,
+        client_id=ask.client_id,
     )
     answer = Message(conversation=target, parent=asked, role=Message.Role.ASSISTANT)
     run = AnswerRun(
@@ -193,7 +194,7 @@ def _store_question(
         heartbeat=now,
     )
     with transaction.atomic():
-        known = _known_run(actor, client_id)
+        known = _known_run(actor, ask.client_id)
         if known is not None:
             return known, True
         if conversation is None:

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import groupby
 
+from chatapp.reader.inline import Range, Span, inline
+from chatapp.reader.link_targets import defined_links
 from chatapp.reader.markdown import tidy
+from chatapp.reader.pieces import Marker, Pieces
 from knowledge.types import Block, BlockKind
 
 WINDOW_UNITS = 400
@@ -20,20 +23,6 @@ LONG_UNIT = 6_000
 OUTLINE_ENTRIES = 500
 _HEADINGS = frozenset({BlockKind.TITLE, BlockKind.HEADING})
 _ASIDES = frozenset({BlockKind.CAPTION, BlockKind.FOOTNOTE, BlockKind.FURNITURE, BlockKind.NOTE})
-
-Range = tuple[int, int]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Piece:
-    """A stretch of text, marked or not; the first marked one of a page is the anchor."""
-
-    text: str
-    marked: bool = False
-    anchor: bool = False
-
-
-Pieces = tuple[Piece, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,32 +71,6 @@ class _Unit:
     end: int
 
 
-@dataclass(slots=True)
-class _Marker:
-    """Cuts ranges of the text at the borders of the marked range."""
-
-    text: str
-    start: int
-    end: int
-    anchored: bool = field(default=False)
-
-    def cut(self, start: int, end: int) -> Pieces:
-        low, high = max(start, self.start), min(end, self.end)
-        if low >= high:
-            return (Piece(text=self.text[start:end]),) if start < end else ()
-        anchor, self.anchored = not self.anchored, True
-        middle = Piece(text=self.text[low:high], marked=True, anchor=anchor)
-        before, after = Piece(text=self.text[start:low]), Piece(text=self.text[high:end])
-        return tuple(piece for piece in (before, middle, after) if piece.text)
-
-    def hidden_by(self, raw: Range, shown: Sequence[Range]) -> bool:
-        """Tell whether the mark touches the raw range, but none of what is shown of it."""
-        return self._touches(raw) and not any(self._touches(part) for part in shown)
-
-    def _touches(self, part: Range) -> bool:
-        return max(part[0], self.start) < min(part[1], self.end)
-
-
 def checked_range(start: object, end: object, *, length: int) -> Range | None:
     """Return the range if both ends are numbers and it lies inside the text, else None."""
     try:
@@ -122,16 +85,16 @@ def present(
 ) -> ReaderPage:
     """Lay out the window around the match, or from the offset ``begin`` on.
 
-    ``markdown``: the text is Markdown source, whose block marks (``#``, ``-``, fences) are not shown.
+    ``markdown``: the text is Markdown source, whose marks (``#``, ``-``, fences, ``**``, links) are not shown.
     """
     units = _units(text, blocks)
     first, last = _window(units, match=match, begin=begin)
     shown = units[first:last]
-    marker = _Marker(text, *(match or (0, 0)))
+    marker = Marker(text, *(match or (0, 0)), defined_links(text) if markdown else None)
     borders = (shown[0].start, shown[-1].end) if shown else (0, 0)
     return ReaderPage(
-        items=tuple(_items(shown, marker, markdown=markdown)),
-        outline=_outline(text, blocks, borders, markdown=markdown),
+        items=tuple(_items(shown, marker)),
+        outline=_outline(marker, blocks, borders),
         quote=text[match[0] : match[1]] if match else "",
         previous=units[max(0, first - WINDOW_UNITS)].start if first > 0 else None,
         following=units[last].start if last < len(units) else None,
@@ -181,19 +144,19 @@ def _unit_at(units: Sequence[_Unit], offset: int) -> int:
     return max(0, bisect_right(units, offset, key=lambda unit: unit.start) - 1)
 
 
-def _items(units: Iterable[_Unit], marker: _Marker, *, markdown: bool) -> Iterable[Item]:
+def _items(units: Iterable[_Unit], marker: Marker) -> Iterable[Item]:
     page: int | None = None
     for (number, kind), group in groupby(units, key=lambda unit: (unit.block.page_first, _kind(unit.block))):
         if number is not None and number != page:
             page = number
             yield Item(kind="page", start=-number, page=number)
         if kind == "list":
-            yield _list(list(group), marker, markdown=markdown)
+            yield _list(list(group), marker)
         elif kind == "table":
-            yield _table(list(group), marker, markdown=markdown)
+            yield _table(list(group), marker)
         else:
             for unit in group:
-                yield _single(unit, kind, marker, markdown=markdown)
+                yield _single(unit, kind, marker)
 
 
 def _kind(block: Block) -> str:
@@ -205,38 +168,47 @@ def _kind(block: Block) -> str:
     return names.get(block.kind, "paragraph")
 
 
-def _single(unit: _Unit, kind: str, marker: _Marker, *, markdown: bool) -> Item:
-    start, end = _shown(unit, marker, markdown=markdown)
+def _single(unit: _Unit, kind: str, marker: Marker) -> Item:
     level = min((unit.block.level or 1) + 1, 6)
-    return Item(kind=kind, start=unit.start, level=level, pieces=marker.cut(start, end))
+    return Item(kind=kind, start=unit.start, level=level, pieces=_pieces(unit, marker))
 
 
-def _shown(unit: _Unit, marker: _Marker, *, markdown: bool) -> Range:
-    raw = (unit.start, unit.end)
-    if not markdown:
-        return raw
-    shown = tidy(marker.text, raw, unit.block.kind)
-    return raw if marker.hidden_by(raw, [shown]) else shown
+def _pieces(unit: _Unit, marker: Marker) -> Pieces:
+    part = _words(marker, (unit.start, unit.end), unit.block.kind)
+    (shown,) = marker.shown((unit.start, unit.end), [part])
+    return marker.cut(shown)
 
 
-def _list(units: Sequence[_Unit], marker: _Marker, *, markdown: bool) -> Item:
+def _words(marker: Marker, raw: Range, kind: BlockKind) -> list[Span]:
+    """Return what is shown of a block: all of it, or Markdown without its marks."""
+    if marker.links is None or kind is BlockKind.FURNITURE:
+        return [Span(start=raw[0], end=raw[1])]
+    start, end = tidy(marker.text, raw, kind)
+    return (
+        [Span(start=start, end=end)] if kind is BlockKind.CODE else inline(marker.text, start, end, links=marker.links)
+    )
+
+
+def _list(units: Sequence[_Unit], marker: Marker) -> Item:
     rows, bullets = [], []
     for unit in units:
-        start, end = _shown(unit, marker, markdown=markdown)
-        rows.append((marker.cut(start, end),))
+        raw = (unit.start, unit.end)
+        first = marker.text[raw[0] if marker.links is None else tidy(marker.text, raw, unit.block.kind)[0]]
+        rows.append((_pieces(unit, marker),))
         # A number or a bullet that stands in the text is not drawn a second time.
-        bullets.append(marker.text[start].isalpha() or marker.text[start] in "\"'([`*_")
+        bullets.append(first.isalpha() or first in "\"'([`*_")
     return Item(kind="list", start=units[0].start, rows=tuple(rows), bullets=tuple(bullets))
 
 
-def _table(units: Sequence[_Unit], marker: _Marker, *, markdown: bool) -> Item:
+def _table(units: Sequence[_Unit], marker: Marker) -> Item:
     rows = []
     for unit in units:
         raw = (unit.start, unit.end)
-        cells = _markdown_cells(marker.text, raw) if markdown else _cells(marker.text, unit)
-        if not cells or marker.hidden_by(raw, cells):
-            cells = [raw]
-        rows.append(tuple(marker.cut(start, end) for start, end in cells))
+        if marker.links is None:
+            cells = [[Span(start=start, end=end)] for start, end in _cells(marker.text, unit)]
+        else:
+            cells = [inline(marker.text, *cell, links=marker.links) for cell in _markdown_cells(marker.text, raw)]
+        rows.append(tuple(marker.cut(cell) for cell in marker.shown(raw, cells)))
     return Item(kind="table", start=units[0].start, rows=tuple(rows))
 
 
@@ -276,16 +248,15 @@ def _markdown_cells(text: str, row: Range) -> list[Range]:
     return cells
 
 
-def _outline(text: str, blocks: Sequence[Block], borders: Range, *, markdown: bool) -> tuple[OutlineEntry, ...]:
+def _outline(marker: Marker, blocks: Sequence[Block], borders: Range) -> tuple[OutlineEntry, ...]:
     entries: list[OutlineEntry] = []
     for block in blocks:
         if block.kind not in _HEADINGS:
             continue
         if len(entries) == OUTLINE_ENTRIES:
             break
-        raw = (block.start, block.end)
-        start, end = tidy(text, raw, block.kind) if markdown else raw
+        words = _words(marker, (block.start, min(block.end, block.start + LONG_UNIT)), block.kind)
         shown = borders[0] <= block.start < borders[1]
-        name = " ".join(text[start:end][:120].split())
+        name = " ".join("".join(marker.text[span.start : span.end] for span in words)[:120].split())
         entries.append(OutlineEntry(text=name, start=block.start, level=min(block.level or 1, 6), shown=shown))
     return tuple(entries)

@@ -13,7 +13,8 @@ from django.urls import reverse
 from django.views.decorators.csrf import ensure_csrf_cookie
 
 from chatapp.accounts.pages import member_page
-from chatapp.reader.presentation import Range, ReaderPage, checked_range, present
+from chatapp.reader.inline import Range
+from chatapp.reader.presentation import ReaderPage, checked_range, present
 from knowledge.documents import access, selectors
 from knowledge.documents.models import DocumentVersion
 from knowledge.tenants.access import Actor

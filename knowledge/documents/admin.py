@@ -104,7 +104,8 @@ class DocumentAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def save_model(self, request: HttpRequest, obj: Document, form: Any, change: bool) -> None:
         if change:
-            super().save_model(request, obj, form, change)
+            stored = Document.objects.get(pk=obj.pk)
+            services.describe_document(document=stored, title=obj.title, metadata=obj.metadata)
             return
         upload, base = form.cleaned_data["file"], form.cleaned_data["knowledge_base"]
         stored = services.upload_document(
@@ -122,7 +123,7 @@ class DocumentAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     @admin.action(description="Process the selected documents again")
     def retry(self, request: HttpRequest, queryset: QuerySet[Document]) -> None:
         for document in queryset:
-            services.retry_document(document=document)
+            services.process_again(document=document)
 
     @admin.action(description="Delete the selected documents everywhere")
     def delete_everywhere(self, request: HttpRequest, queryset: QuerySet[Document]) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import uuid
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 
+from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 
@@ -13,7 +14,8 @@ from knowledge import wiring
 from knowledge.documents import files, jobs
 from knowledge.documents.ingest import UNEXPECTED
 from knowledge.documents.models import Chunk, IndexGeneration, IngestionJob, KnowledgeBase, Purge
-from knowledge.errors import IndexMismatch, KnowledgeError
+from knowledge.errors import IndexMismatch, KnowledgeError, StoreBusy
+from knowledge.stores.locking import file_lock
 from knowledge.types import Scope
 
 logger = logging.getLogger(__name__)
@@ -109,15 +111,28 @@ def purge() -> int:
     """Rewrite the stores' files that still hold deleted text, and the database's write-ahead log.
 
     Return how many requests are done with. A request stays while a reader keeps the log from being emptied,
-    and when it was made again meanwhile.
+    when it was made again meanwhile, and when somebody else is at the tenant's files.
     """
-    rows = list(Purge.objects.all())
-    for row in rows:
-        if row.space:
-            wiring.store().optimize(space=row.space, tenant=str(row.tenant_id))
+    rows = [row for row in Purge.objects.all() if not row.space or optimize(tenant_id=row.tenant_id, space=row.space)]
     if not rows or not _log_emptied():
         return 0
     return sum(Purge.objects.filter(pk=row.pk, requested=row.requested).delete()[0] for row in rows)
+
+
+def optimize(*, tenant_id: uuid.UUID, space: str) -> bool:
+    """Rewrite the files of one table; False, at once, when another purge or clean-up is at the tenant's files.
+
+    Two would only wait for each other's lock, with a worker each.
+    """
+    lock = settings.DATA_DIR / "locks" / f"maintenance-{tenant_id}"
+    with ExitStack() as held:
+        try:
+            held.enter_context(file_lock(lock, seconds=0))
+        except StoreBusy:
+            logger.info("The index of tenant %s is being cleaned up already", tenant_id)
+            return False
+        wiring.store().optimize(space=space, tenant=str(tenant_id))
+    return True
 
 
 def _log_emptied() -> bool:

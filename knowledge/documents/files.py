@@ -8,6 +8,7 @@ import json
 import os
 import tempfile
 from collections.abc import Iterable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +93,24 @@ def digest(upload: File[bytes]) -> tuple[str, int]:
 def iter_chunks(upload: File[bytes]) -> Iterable[bytes]:
     while part := upload.read(1024 * 1024):
         yield part
+
+
+def folders(folder: str) -> list[str]:
+    """Return the names of the folders below a storage folder, sorted."""
+    try:
+        return sorted(default_storage.listdir(folder)[0])
+    except FileNotFoundError:
+        return []
+
+
+def last_written(folder: str) -> datetime | None:
+    """Return when the youngest file under a storage folder was written; None when there is no file."""
+    try:
+        below, names = default_storage.listdir(folder)
+        times = [default_storage.get_modified_time(f"{folder}/{name}") for name in names]
+    except FileNotFoundError:
+        return None  # it is being deleted just now
+    return max([*times, *filter(None, (last_written(f"{folder}/{name}") for name in below))], default=None)
 
 
 def delete_folder(folder: str) -> int:

@@ -13,7 +13,7 @@ from django.db import transaction
 from knowledge import wiring
 from knowledge.documents import files, jobs, notices, selectors, statistics
 from knowledge.documents.models import Chunk, Document, DocumentVersion, IndexGeneration, IngestionJob, KnowledgeBase
-from knowledge.errors import EmbeddingFailed, KnowledgeError, StoreBusy
+from knowledge.errors import DocumentError, EmbeddingFailed, KnowledgeError, StoreBusy
 from knowledge.ingestion import stages
 from knowledge.ingestion.stages import Target, TermCounts
 from knowledge.parsing.serial import to_json
@@ -59,7 +59,8 @@ def _attempt(job: IngestionJob, version: DocumentVersion) -> None:
         jobs.postpone(job, seconds=BUSY_SECONDS)
     except KnowledgeError as error:
         logger.warning("Document %s: %s: %s", job.document_ref, error.code, error.message)
-        _record_failure(job, version, message=error.message, permanent=error.permanent)
+        for_good = isinstance(error, DocumentError)  # other permanent errors end with a change of the settings
+        _record_failure(job, version, message=error.message, permanent=error.permanent, for_good=for_good)
     except Exception:  # boundary of the job: whatever it was, the row says so and the worker lives
         logger.exception("Document %s failed", job.document_ref)
         _record_failure(job, version, message=UNEXPECTED, permanent=False)
@@ -76,8 +77,10 @@ def _ingest(job: IngestionJob, version: DocumentVersion, heartbeat: jobs.Heartbe
     show(job, version, Document.Status.EMBEDDING, 0.0)
     generation = generation_for(version.document.knowledge_base)
     target, ranges, counts = index(job, version, generation, parsed, heartbeat)
-    switch(job, version, generation, ranges, counts)
+    while not switch(job, version, generation, ranges, counts, title=target.title):
+        target, ranges, counts = index(job, version, generation, parsed, heartbeat)
     jobs.finish(job, report={"chunks": len(ranges), "withdrawn": withdraw_others(version, target)})
+    _follow_title(version, target.title)
 
 
 def _parse(version: DocumentVersion) -> ParsedDocument:
@@ -227,8 +230,12 @@ def switch(
     generation: IndexGeneration,
     ranges: list[ChunkRange],
     counts: TermCounts,
-) -> None:
+    *,
+    title: str,
+) -> bool:
     """Make the version live and retire the one before it, in one transaction.
+
+    Return False, with nothing changed, when its title is not the one it was indexed with any more.
 
     :raises jobs.LeaseLost: the job is no longer ours, or a newer version was uploaded meanwhile.
     """
@@ -236,15 +243,35 @@ def switch(
     document = Document.objects.select_for_update(of=("self",)).get(pk=version.document_id)
     if document.status == Document.Status.DELETING or document.latest_number != version.number:
         raise jobs.LeaseLost
+    version.document = document
+    if search_title(version) != title:
+        return False
     retire(document)
     statistics.add(generation, counts)
     DocumentVersion.objects.filter(pk=version.pk).update(state=DocumentVersion.State.LIVE, chunk_count=len(ranges))
     document.current_version_id = version.pk
     document.status, document.stage_progress, document.error = Document.Status.READY, 1.0, ""
-    document.save(update_fields=["current_version", "status", "stage_progress", "error", "updated"])
+    document.failed_for_good = False
+    document.save(update_fields=["current_version", "status", "stage_progress", "error", "failed_for_good", "updated"])
     # Last: until here the stored counts are those the version added when it went live before.
     statistics.remember(version, generation, counts)
     notices.changed(document, chunks=len(ranges))
+    return True
+
+
+def _follow_title(version: DocumentVersion, title: str) -> None:
+    """Queue the version again if a title came after it went live and before its job was over.
+
+    A title that comes later finds no open job and queues it itself (``services.upload_document``).
+    """
+    from knowledge.documents.services import process_again
+
+    document = Document.objects.alive().filter(pk=version.document_id).first()
+    if document is None:
+        return
+    version.document = document
+    if search_title(version) != title:
+        process_again(document=document)
 
 
 def retire(document: Document) -> None:
@@ -286,14 +313,16 @@ def show(job: IngestionJob, version: DocumentVersion, status: str, progress: flo
     notices.changed(document)
 
 
-def _record_failure(job: IngestionJob, version: DocumentVersion, *, message: str, permanent: bool) -> None:
+def _record_failure(
+    job: IngestionJob, version: DocumentVersion, *, message: str, permanent: bool, for_good: bool = False
+) -> None:
     over = jobs.fail(job, message=message, permanent=permanent)
     document, error = version.document, job.last_error if over else ""
     status = Document.Status.FAILED if over else Document.Status.QUEUED
     changed = (
         Document.objects.alive()
         .filter(pk=document.pk, latest_number=version.number)
-        .update(status=status, error=error, stage_progress=0.0)
+        .update(status=status, error=error, stage_progress=0.0, failed_for_good=for_good)
     )
     if over:
         live = Document.objects.filter(pk=document.pk, current_version=version.pk).exists()  # it was processed again
@@ -301,6 +330,7 @@ def _record_failure(job: IngestionJob, version: DocumentVersion, *, message: str
         DocumentVersion.objects.filter(pk=version.pk).update(state=state)
     if changed:
         document.status, document.error, document.stage_progress = status, error, 0.0
+        document.failed_for_good = for_good
         notices.changed(document)
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
-import socket
 import threading
 import uuid
 from datetime import timedelta
@@ -16,13 +14,10 @@ from django.db import connection, transaction
 from django.db.models import F, QuerySet
 from django.utils import timezone
 
+from knowledge.documents import owners
 from knowledge.documents.models import IngestionJob
 
 logger = logging.getLogger(__name__)
-
-PLACE = hashlib.sha256(f"{socket.gethostname()}\0{settings.DATA_DIR}".encode()).hexdigest()[:24]
-OWNER = f"{PLACE}#{uuid.uuid4().hex[:12]}"
-"""Names this boot of the workers over one data folder; see ``release_leases_of_dead_workers``."""
 
 
 class LeaseLost(Exception):
@@ -40,7 +35,7 @@ def claim(job_id: uuid.UUID) -> IngestionJob | None:
                 state=IngestionJob.State.RUNNING,
                 fence=F("fence") + 1,
                 attempts=F("attempts") + 1,
-                owner=OWNER,
+                owner=owners.owner(),
                 lease_until=now + timedelta(seconds=settings.LEASE_SECONDS),
             )
         )
@@ -112,16 +107,14 @@ def fail(job: IngestionJob, *, message: str, permanent: bool) -> bool:
 
 
 def release_leases_of_dead_workers() -> int:
-    """At worker start: jobs that an earlier boot over the same data folder held are free at once.
+    """At worker start: jobs whose holder ran on this machine and is gone are free at once.
 
-    Without this they would wait for their leases to end. A place is a folder on one machine, so
-    the workers of other machines with the same database keep theirs.
+    Without this they would wait for their leases to end, as all others do: another machine's, another container's,
+    and those of a worker beside this one, whose attempt would be lost for nothing.
     """
-    return (
-        IngestionJob.objects.filter(state=IngestionJob.State.RUNNING, owner__startswith=f"{PLACE}#")
-        .exclude(owner=OWNER)
-        .update(lease_until=timezone.now() - timedelta(seconds=1), published=None)
-    )
+    held = IngestionJob.objects.filter(state=IngestionJob.State.RUNNING, owner__startswith=f"{owners.KERNEL}#")
+    gone = [name for name in held.values_list("owner", flat=True).distinct() if owners.is_gone(name)]
+    return held.filter(owner__in=gone).update(lease_until=timezone.now() - timedelta(seconds=1), published=None)
 
 
 class Heartbeat:

@@ -100,6 +100,9 @@ class Document(models.Model):
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.QUEUED)
     stage_progress = models.FloatField(default=0.0)
     error = models.TextField(blank=True, default="")
+    failed_for_good = models.BooleanField(
+        default=False, help_text="The file itself is why it failed: the same bytes fail again."
+    )
     current_version = models.ForeignKey(
         "DocumentVersion", null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
@@ -128,6 +131,11 @@ class Document(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+    @property
+    def retry_helps(self) -> bool:
+        """Whether it failed of something that may be over when it is tried again."""
+        return self.status == self.Status.FAILED and not self.failed_for_good
 
 
 class DocumentVersion(models.Model):

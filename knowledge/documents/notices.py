@@ -19,6 +19,7 @@ def payload(document: Document, *, chunks: int | None = None) -> dict[str, Any]:
         "status": document.status,
         "stage_progress": round(document.stage_progress, 3),
         "error": document.error,
+        "retry": document.retry_helps,
         "chunks": chunks,
     }
 

@@ -1,13 +1,21 @@
-"""Proves that database and index agree, and repairs where they do not."""
+"""Proves that database, index and files agree, and repairs where they do not.
+
+What is derived is read first and the rows after it: a row is there before its records and files, and goes after them.
+"""
 
 from __future__ import annotations
 
+import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from django.db import transaction
+from django.utils import timezone
 
 from knowledge import wiring
-from knowledge.documents import ingest, selectors, statistics
+from knowledge.documents import deletion, files, ingest, selectors, statistics
+from knowledge.documents.access import as_uuid
 from knowledge.documents.models import (
     Chunk,
     Document,
@@ -20,6 +28,9 @@ from knowledge.ingestion import stages
 from knowledge.tenants.models import Tenant
 from knowledge.types import Scope
 
+UPLOAD_TIME = timedelta(hours=1)
+"""Files younger than this may belong to an upload whose row is not there yet."""
+
 
 @dataclass(slots=True)
 class Report:
@@ -30,20 +41,77 @@ class Report:
     records: int = 0
     missing: list[str] = field(default_factory=list)  # live chunks without a record
     orphans: list[str] = field(default_factory=list)  # records without a live chunk
-    repaired: int = 0
+    folders: list[str] = field(default_factory=list)  # files of documents and versions that are gone
+    repaired: int = 0  # records written or removed
+    files: int = 0  # removed
 
     @property
     def agrees(self) -> bool:
-        return not self.missing and not self.orphans
+        return not self.missing and not self.orphans and not self.folders
 
 
 def reconcile(*, tenant: Tenant, repair: bool) -> Report:
-    """Compare every live chunk with every record of the tenant; with ``repair`` make them agree."""
-    report = Report(tenant=tenant.slug)
-    for base in KnowledgeBase.objects.filter(tenant=tenant).select_related("live_generation"):
-        for space in sorted(set(base.generations.values_list("space", flat=True))):
+    """Compare the tenant's live chunks with its records, and its files with its rows; ``repair`` makes them agree.
+
+    Records and files whose knowledge base or document is gone are found as well.
+    """
+    report, store, name = Report(tenant=tenant.slug), wiring.store(), str(tenant.pk)
+    held = {space: set(store.bases(space=space, tenant=name)) for space in store.spaces(tenant=name)}
+    bases = {str(b.pk): b for b in KnowledgeBase.objects.filter(tenant=tenant).select_related("live_generation")}
+    for pk, base in bases.items():
+        spaces = {space for space, keepers in held.items() if pk in keepers}
+        for space in sorted(spaces.union(base.generations.values_list("space", flat=True))):
             _compare(base, space, report, repair=repair)
+    for space, keepers in held.items():
+        for pk in sorted(keepers - bases.keys()):
+            scope = Scope(tenant=name, knowledge_bases=frozenset({pk}))
+            _remove_left(space, scope, report, repair=repair)
+    _compare_files(tenant, report, repair=repair)
     return report
+
+
+def _remove_left(space: str, scope: Scope, report: Report, *, repair: bool) -> None:
+    """Count the records of a base that is gone as orphans, and remove them."""
+    keys = [key for key, _document, _version in wiring.store().keys(space=space, scope=scope)]
+    report.records += len(keys)
+    report.orphans += keys
+    if repair:
+        report.repaired += _delete(space, scope, keys)
+
+
+def _delete(space: str, scope: Scope, keys: list[str]) -> int:
+    """Delete records, and see to it that their text leaves the disk."""
+    if not keys:
+        return 0
+    deletion.request_purge(tenant_id=uuid.UUID(scope.tenant), space=space)
+    return wiring.store().delete(space=space, scope=scope, keys=keys)
+
+
+def _compare_files(tenant: Tenant, report: Report, *, repair: bool) -> None:
+    settled = timezone.now() - UPLOAD_TIME
+    for folder in _folders_left(str(tenant.pk)):
+        written = files.last_written(folder)
+        if written is None or written > settled:
+            continue
+        report.folders.append(folder)
+        if repair:
+            report.files += files.delete_folder(folder)
+
+
+def _folders_left(root: str) -> Iterator[str]:
+    """Yield the folders of documents without a row, and of versions without one. Names that are no ids are not ours."""
+    found = [name for name in files.folders(root) if as_uuid(name)]
+    for at in range(0, len(found), 500):
+        part = found[at : at + 500]
+        inside = {name: [v for v in files.folders(f"{root}/{name}") if as_uuid(v)] for name in part}
+        there = {str(pk) for pk in Document.objects.filter(pk__in=part).values_list("pk", flat=True)}
+        versions = DocumentVersion.objects.filter(document__pk__in=part).values_list("pk", flat=True)
+        known = {str(pk) for pk in versions}
+        for name in part:
+            if name not in there:
+                yield f"{root}/{name}"
+                continue
+            yield from (f"{root}/{name}/{version}" for version in inside[name] if version not in known)
 
 
 def _compare(base: KnowledgeBase, space: str, report: Report, *, repair: bool) -> None:
@@ -69,8 +137,8 @@ def _compare(base: KnowledgeBase, space: str, report: Report, *, repair: bool) -
     report.records += len(held)
     report.missing += missing
     report.orphans += orphans
-    if repair and orphans:
-        report.repaired += wiring.store().delete(space=space, scope=scope, keys=orphans)
+    if repair:
+        report.repaired += _delete(space, scope, orphans)
     if repair and missing:
         for version_id in {live[key] for key in missing}:
             version = DocumentVersion.objects.select_related("document__knowledge_base").get(pk=version_id)

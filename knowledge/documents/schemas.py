@@ -68,6 +68,7 @@ class DocumentOut(Schema):
     status: str
     stage_progress: float
     error: str | None
+    retry: bool = Field(description="Whether POST /documents/{id}/retry can help.")
     warnings: list[str]
     version: int
     chunks: int
@@ -92,6 +93,7 @@ class DocumentOut(Schema):
             status=document.status,
             stage_progress=round(document.stage_progress, 3),
             error=document.error or None,
+            retry=document.retry_helps,
             warnings=version.warnings if version else [],
             version=version.number if version else document.latest_number,
             chunks=version.chunk_count if version else 0,

@@ -15,7 +15,7 @@ from django.utils.text import slugify
 
 from knowledge.documents import files, notices
 from knowledge.documents.models import Document, DocumentVersion, IngestionJob, KnowledgeBase
-from knowledge.errors import DocumentEmpty, DocumentNotFound, DocumentTooLarge
+from knowledge.errors import DocumentEmpty, DocumentNotFound, DocumentTooLarge, RetryUseless
 from knowledge.tenants.access import Actor
 
 GONE = "The document was deleted while the file arrived. Upload it again."
@@ -79,19 +79,36 @@ def upload_document(
     document = base.documents.alive().filter(name=name).first()
     if document is None:
         document = _new_document(actor, base, name=name, filename=filename, title=title, source_uri=source_uri)
-    retitled = bool(title) and title != document.title
-    if retitled or metadata is not None:
-        document.title = title or document.title
-        document.metadata = document.metadata if metadata is None else metadata
-        document.save(update_fields=["title", "metadata", "updated"])
+    retitled = _describe(document, title, metadata)
     try:
         version = _add_version(document, upload, filename=filename, stored=stored)
     except BaseException:
         Document.objects.filter(pk=document.pk, latest_number=0).delete()  # a row without a version says nothing
         raise
     if retitled and version.state == DocumentVersion.State.LIVE:
-        retry_document(document=document)  # the same bytes, but their title is searched too
+        process_again(document=document)  # the same bytes, but their title is searched too
     return document
+
+
+def describe_document(*, document: Document, title: str, metadata: dict[str, Any]) -> None:
+    """Change the title and metadata; a document that is searchable is indexed again under its new title."""
+    if _describe(document, clean_label(title), metadata):
+        newest = document.versions.order_by("-number").first()
+        if newest is not None and newest.state == DocumentVersion.State.LIVE:
+            process_again(document=document)
+
+
+def _describe(document: Document, title: str, metadata: dict[str, Any] | None) -> bool:
+    """Save what was given and return whether the title is another one now.
+
+    The state of the version must be read after this: a job that is under way looks at the title when it ends.
+    """
+    retitled = bool(title) and title != document.title
+    if retitled or metadata is not None:
+        document.title = title or document.title
+        document.metadata = document.metadata if metadata is None else metadata
+        document.save(update_fields=["title", "metadata", "updated"])
+    return retitled
 
 
 def _new_document(
@@ -184,11 +201,11 @@ def _queue_version(document: Document, version: DocumentVersion) -> DocumentVers
     if twin is not None:
         return twin
     row.latest_number += 1
-    row.status, row.stage_progress, row.error = Document.Status.QUEUED, 0.0, ""
-    row.save(update_fields=["latest_number", "status", "stage_progress", "error", "updated"])
+    _set_queued(row, "latest_number")
     version.number = row.latest_number
     version.save(force_insert=True)
     document.latest_number, document.status, document.error = row.latest_number, row.status, ""
+    document.failed_for_good = False
     _new_job(row, kind=IngestionJob.Kind.INGEST, version=version)
     notices.changed(row)
     return version
@@ -223,16 +240,36 @@ def _ring_sweeper() -> None:
     tasks.publish(tasks.sweep_jobs)
 
 
+def _set_queued(row: Document, *changed: str) -> None:
+    row.status, row.error, row.stage_progress, row.failed_for_good = Document.Status.QUEUED, "", 0.0, False
+    row.save(update_fields=["status", "error", "stage_progress", "failed_for_good", "updated", *changed])
+
+
 @transaction.atomic
 def retry_document(*, document: Document) -> Document:
-    """Queue the newest version again, whatever state it ended in; nothing happens while a job of it is open."""
+    """Queue the newest version again for somebody who asks.
+
+    :raises RetryUseless: it failed because of the file itself, so the same file would fail again.
+    """
+    row = Document.objects.alive().select_for_update().filter(pk=document.pk).first()
+    if row is not None and row.status == Document.Status.FAILED and row.failed_for_good:
+        raise RetryUseless(f"{row.error} {RetryUseless.default_message}")
+    return process_again(document=document)
+
+
+@transaction.atomic
+def process_again(*, document: Document) -> Document:
+    """Queue the newest version again, whatever state it ended in; nothing happens while a job of it is open.
+
+    For operators too: a new release or a raised limit may read what was unreadable.
+    """
     row = Document.objects.alive().select_for_update().filter(pk=document.pk).first()
     version = row.versions.order_by("-number").first() if row is not None else None
     if row is None or version is None or row.jobs.unfinished().exists():
         return document
-    row.status, row.error, row.stage_progress = Document.Status.QUEUED, "", 0.0
-    row.save(update_fields=["status", "error", "stage_progress", "updated"])
+    _set_queued(row)
     document.status, document.error, document.stage_progress = row.status, row.error, row.stage_progress
+    document.failed_for_good = False
     DocumentVersion.objects.filter(pk=version.pk).update(state=DocumentVersion.State.PENDING)
     _new_job(row, kind=IngestionJob.Kind.INGEST, version=version)
     notices.changed(row)

@@ -64,12 +64,10 @@ def purge_deleted(**_: object) -> None:
 
 @shared_task(ignore_result=True)
 def optimize_stores(**_: object) -> None:
-    """Compact the tables of every tenant that has documents."""
-    from knowledge import wiring
-
+    """Compact the tables of every tenant that has documents, except where a purge does it just now."""
     pairs = IndexGeneration.objects.values_list("knowledge_base__tenant_id", "space").distinct()
     for tenant_id, space in pairs:
-        wiring.store().optimize(space=space, tenant=str(tenant_id))
+        deletion.optimize(tenant_id=tenant_id, space=space)
 
 
 @worker_ready.connect

@@ -75,6 +75,13 @@ class Store(Protocol):
         """The spaces in which this tenant has a table or collection."""
         ...
 
+    def bases(self, *, space: str, tenant: str) -> list[str]:
+        """The knowledge bases of which this tenant holds records in the space, sorted.
+
+        For reconciliation only: it is the one way to find what a base that is gone has left.
+        """
+        ...
+
     def health(self) -> StoreHealth:
         """Say quickly whether the engine works; probes call this every second."""
         ...

@@ -241,6 +241,13 @@ class LanceStore:
     def spaces(self, *, tenant: str) -> list[str]:
         return sorted(born.stem for born in self._folder(tenant).glob("*.born"))
 
+    def bases(self, *, space: str, tenant: str) -> list[str]:
+        def read(table: _Table) -> list[str]:
+            query = table.handle.search().select(["knowledge_base"]).limit(max(1, table.handle.count_rows()))
+            return sorted({base for batch in query.to_batches() for base in batch.column(0).unique().to_pylist()})
+
+        return self._reading(tenant, space, read, missing=[])
+
     def health(self) -> StoreHealth:
         self._path.mkdir(parents=True, exist_ok=True)
         usable = os.access(self._path, os.R_OK | os.W_OK | os.X_OK)

@@ -6,21 +6,29 @@ import fcntl
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from knowledge.errors import StoreBusy
 
-__all__ = ["tenant_lock"]
+__all__ = ["file_lock", "tenant_lock"]
 
 
-@contextmanager
-def tenant_lock(folder: Path, *, seconds: float) -> Iterator[None]:
+def tenant_lock(folder: Path, *, seconds: float) -> AbstractContextManager[None]:
     """Hold the folder's write lock; made if it does not exist, released by the kernel if we die.
 
     :raises StoreBusy: another writer kept it for longer than ``seconds``.
     """
-    descriptor = _acquire(folder / "write.lock", deadline=time.monotonic() + seconds)
+    return file_lock(folder / "write.lock", seconds=seconds)
+
+
+@contextmanager
+def file_lock(path: Path, *, seconds: float) -> Iterator[None]:
+    """Hold a lock that is a file; made with its folder if it does not exist, released by the kernel if we die.
+
+    :raises StoreBusy: another holder kept it for longer than ``seconds``.
+    """
+    descriptor = _acquire(path, deadline=time.monotonic() + seconds)
     try:
         yield
     finally:
@@ -41,7 +49,7 @@ def _acquire(path: Path, *, deadline: float) -> int:
         except BlockingIOError:
             pass
         os.close(descriptor)
-        if time.monotonic() > deadline:
+        if time.monotonic() >= deadline:
             raise StoreBusy()
         time.sleep(0.005)
 

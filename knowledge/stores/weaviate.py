@@ -191,6 +191,14 @@ class WeaviateStore:
             spaces = [name.removeprefix(PREFIX) for name in names]
             return sorted(space for space in spaces if self._collection(space).tenants.exists(tenant))
 
+    def bases(self, *, space: str, tenant: str) -> list[str]:
+        def read(handle: Any) -> list[str]:
+            # A walk: grouping on the server stops at 100 groups and at the time limit of a query.
+            found = handle.iterator(return_properties=["knowledge_base"])
+            return sorted({item.properties["knowledge_base"] for item in found})
+
+        return self._with_tenant(space, tenant, read, missing=[])
+
     def health(self) -> StoreHealth:
         """Ask for the version only: listing shards fails with one inactive tenant (server issue 12764)."""
         try:

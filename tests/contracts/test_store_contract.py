@@ -370,6 +370,30 @@ def test_keys_name_document_and_version(corpus: Corpus) -> None:
     assert list(corpus.store.keys(space=SPACE, scope=scope)) == [(record.key, record.document, record.version)]
 
 
+def test_bases_are_named_that_hold_records_and_no_others(corpus: Corpus) -> None:
+    others = [uid() for _ in range(120)]
+    wide = Scope(tenant=corpus.tenant, knowledge_bases=frozenset({corpus.base, *others}))
+    corpus.add(corpus.record("own"), *[corpus.record("other", knowledge_base=base) for base in others], scope=wide)
+    stranger = Corpus(corpus.store)
+    stranger.add(stranger.record("of another tenant"))
+    named = {"space": SPACE, "tenant": corpus.tenant}
+    assert corpus.store.bases(**named) == sorted([corpus.base, *others])
+    corpus.delete()
+    assert corpus.store.bases(**named) == sorted(others)
+    corpus.delete(scope=Scope(tenant=corpus.tenant, knowledge_bases=frozenset(others)))
+    assert corpus.store.bases(**named) == []
+    assert corpus.store.bases(space="never_made", tenant=corpus.tenant) == []
+    assert corpus.store.bases(space=SPACE, tenant=uid()) == []
+    stranger.store.delete_tenant(tenant=stranger.tenant)
+
+
+@pytest.mark.parametrize("evil", EVIL)
+def test_bases_of_a_tenant_that_is_no_uuid_are_refused(corpus: Corpus, evil: str) -> None:
+    corpus.add(corpus.record("treasure"))
+    with pytest.raises(StoreError):
+        corpus.store.bases(space=SPACE, tenant=evil)
+
+
 def test_deleted_tenant_is_gone_and_may_return(corpus: Corpus) -> None:
     corpus.add(corpus.record("before"))
     assert corpus.near(unit(1)) == ["before"]

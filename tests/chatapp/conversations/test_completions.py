@@ -117,6 +117,34 @@ async def test_a_conversation_is_continued(two_sentences: Any, api: Any, scripte
     assert [m["role"] for m in told["messages"]] == ["user", "assistant"] * 2
 
 
+async def test_a_conversation_keeps_the_place_where_it_began(
+    two_sentences: Any, api: Any, rows: Any, owner: Any, open_chat: Any
+) -> None:
+    await two_sentences()
+    socket = await open_chat(owner)
+    from_page = (await socket.ask(QUESTION, client_id="c1"))[0]["conversation"]
+    from_api = (await api.post(PATH, question())).json()["conversation"]
+    await api.post(PATH, question("And by car?", conversation=from_page))
+    await socket.ask("And by car?", client_id="c2", conversation=from_api)
+    listed = {row["id"]: row["origin"] for row in (await api.get("/conversations")).json()["items"]}
+    assert listed == {from_page: "browser", from_api: "api"}
+    sidebar = (await api.get("/conversations?origin=browser")).json()
+    assert [row["id"] for row in sidebar["items"]] == [from_page]
+    assert sidebar["others"] is True
+    assert [row["id"] for row in (await api.get("/conversations?origin=api")).json()["items"]] == [from_api]
+    assert (await api.get(f"/conversations/{from_api}")).json()["origin"] == "api"
+    assert (await api.get("/conversations?origin=nowhere")).status_code == 422
+
+
+async def test_nothing_is_said_to_be_elsewhere_when_all_began_on_the_page(
+    two_sentences: Any, api: Any, owner: Any, open_chat: Any
+) -> None:
+    await two_sentences()
+    await (await open_chat(owner)).ask(QUESTION, client_id="c1")
+    assert (await api.get("/conversations?origin=browser")).json()["others"] is False
+    assert (await api.get("/conversations")).json()["others"] is False
+
+
 async def test_the_history_may_come_with_the_request(two_sentences: Any, api: Any, scripted_model: Any) -> None:
     await two_sentences()
     messages = [

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatapp.reader.presentation import LONG_UNIT, WINDOW_UNITS, Item, Piece, ReaderPage, checked_range, present
+from chatapp.reader.pieces import Piece
+from chatapp.reader.presentation import LONG_UNIT, WINDOW_UNITS, Item, ReaderPage, checked_range, present
 from knowledge.types import Block, BlockKind
 
 
@@ -244,7 +245,7 @@ def test_markdown_table_shows_cells_and_no_dashes() -> None:
     ]
     page = present(text, blocks, match=around(text, "1,200"), markdown=True)
     cells = [["".join(piece.text for piece in cell) for cell in row] for row in page.items[0].rows]
-    assert cells == [["Item", "Amount"], ["Rent \\| x", "1,200"]]
+    assert cells == [["Item", "Amount"], ["Rent | x", "1,200"]]
     assert marked(all_pieces(page)) == ["1,200"]
 
 
@@ -253,3 +254,98 @@ def test_markdown_table_keeps_an_empty_cell_between_bars() -> None:
     page = present(text, [Block(ordinal=0, kind=ROW, start=0, end=len(text))], match=None, markdown=True)
     cells = ["".join(piece.text for piece in cell) for cell in page.items[0].rows[0]]
     assert cells == ["a", "", "c"]
+
+
+# --- inline Markdown
+
+
+def test_inline_marks_are_drawn_and_not_shown() -> None:
+    text, blocks = document((P, "Run **`make run`** or read [the *guide*](https://x.test/guide)."))
+    pieces = present(text, blocks, match=None, markdown=True).items[0].pieces
+    drawn = [(p.text, p.style.strong, p.style.emphasis, p.style.code, p.style.href) for p in pieces]
+    link = "https://x.test/guide"
+    assert drawn == [
+        ("Run ", False, False, False, ""),
+        ("make run", True, False, True, ""),
+        (" or read ", False, False, False, ""),
+        ("the ", False, False, False, link),
+        ("guide", False, True, False, link),
+        (".", False, False, False, ""),
+    ]
+
+
+def test_marks_of_other_formats_are_their_text() -> None:
+    text, blocks = document((P, "**not** [a](https://x.test) `b`"))
+    pieces = present(text, blocks, match=None).items[0].pieces
+    assert [(p.text, p.style.strong) for p in pieces] == [(text, False)]
+
+
+@pytest.mark.parametrize(
+    ("quote", "expected"),
+    [
+        ("**bold words** here", ["bold words", " here"]),
+        ("ld wor", ["ld wor"]),
+        ("d words** he", ["d words", " he"]),
+        ("bold words", ["bold words"]),
+        ("see [the", ["see ", "the"]),
+        ("guide](https://x.test/guide) no", ["guide", " no"]),
+    ],
+)
+def test_range_that_begins_or_ends_inside_formatting_is_marked_exactly(quote: str, expected: list[str]) -> None:
+    text, blocks = document((P, "a **bold words** here, see [the guide](https://x.test/guide) now `c`"))
+    page = present(text, blocks, match=around(text, quote), markdown=True)
+    assert marked(all_pieces(page)) == expected
+    assert page.quote == quote
+    assert sum(piece.anchor for piece in all_pieces(page)) == 1
+
+
+def test_range_on_hidden_marks_alone_shows_them() -> None:
+    text, blocks = document((P, "Read [the guide](https://x.test/guide) **now**."))
+    pieces = all_pieces(present(text, blocks, match=around(text, "x.test"), markdown=True))
+    assert marked(pieces) == ["x.test"]
+    assert "".join(piece.text for piece in pieces) == text
+
+
+@given(
+    words=st.lists(st.text(alphabet="*_`[]()\\ab é😀", min_size=1, max_size=20), min_size=1, max_size=5),
+    kinds=st.lists(st.sampled_from([P, H, LI, ROW, CODE]), min_size=5, max_size=5),
+    data=st.data(),
+)
+def test_marked_pieces_of_markdown_are_the_shown_characters_of_the_range(
+    words: list[str], kinds: list[BlockKind], data: st.DataObject
+) -> None:
+    text, blocks = document(*zip(kinds, words, strict=False))
+    unmarked = "".join(piece.text for piece in all_pieces(present(text, blocks, match=None, markdown=True)))
+    start = data.draw(st.integers(0, len(text) - 1))
+    end = data.draw(st.integers(start + 1, len(text)))
+    page = present(text, blocks, match=(start, end), markdown=True)
+    pieces = all_pieces(page)
+    assert page.quote == text[start:end]
+    if "".join(piece.text for piece in pieces) == unmarked:  # no block had to show its marks
+        inside = iter(text[start:end])
+        assert all(character in inside for piece in pieces if piece.marked for character in piece.text)
+
+
+def test_links_by_name_and_headings_in_the_outline() -> None:
+    text, blocks = document((H, "## The **`serve`** command"), (P, "See [Guide]."), (P, "[guide]: https://x.test/g"))
+    page = present(text, blocks, match=None, markdown=True)
+    assert [entry.text for entry in page.outline] == ["The serve command"]
+    assert [(p.text, p.style.href) for p in page.items[1].pieces][1] == ("Guide", "https://x.test/g")
+
+
+def test_code_and_front_matter_keep_every_sign() -> None:
+    text, blocks = document((BlockKind.FURNITURE, "---\ntitle: **a**\n---"), (CODE, "```\nx = **kwargs\n```"))
+    shown = ["".join(p.text for p in item.pieces) for item in present(text, blocks, match=None, markdown=True).items]
+    assert shown == ["---\ntitle: **a**\n---", "x = **kwargs"]
+
+
+def test_a_block_of_which_nothing_would_be_left_is_shown_as_it_is() -> None:
+    text, blocks = document((P, "![](picture.png)"))
+    assert [p.text for p in present(text, blocks, match=None, markdown=True).items[0].pieces] == [text]
+
+
+def test_table_cells_are_formatted_too() -> None:
+    text = "| **Item** | `x` |"
+    page = present(text, [Block(ordinal=0, kind=ROW, start=0, end=len(text))], match=(2, 10), markdown=True)
+    cells = [[(p.text, p.style.strong, p.style.code, p.marked) for p in cell] for cell in page.items[0].rows[0]]
+    assert cells == [[("Item", True, False, True)], [("x", False, True, False)]]

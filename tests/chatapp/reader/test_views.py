@@ -172,3 +172,37 @@ def test_reader_asks_no_more_of_the_database_for_a_long_document(
     with CaptureQueriesContext(connection) as long:
         page(f"/documents/{document.pk}/v/2/")
     assert len(long) == len(short)
+
+
+MARKDOWN = (
+    "Rules\n\nRead **this <i>first</i>** and [the guide](https://x.test/?a=1&b=%22) or `<b>`.\n\n"
+    'Never [click](javascript:alert(1)) or [leave](https://x.test/"onmouseover="x).'
+)
+
+
+@pytest.fixture
+def markdown(document: Document) -> Document:
+    version = add_version(document, 2, MARKDOWN)
+    DocumentVersion.objects.filter(pk=version.pk).update(media_type="text/markdown")
+    return document
+
+
+def test_inline_markdown_is_drawn_from_escaped_texts(page: Callable[[str], Any], markdown: Document) -> None:
+    html = page(f"/documents/{markdown.pk}/").content.decode()
+    assert "Read <strong>this &lt;i&gt;first&lt;/i&gt;</strong> and <a href=" in html
+    link = '<a href="https://x.test/?a=1&amp;b=%22" rel="noopener noreferrer nofollow" target="_blank">the guide</a>'
+    assert f"and {link} or <code>&lt;b&gt;</code>." in html
+    assert "javascript:" not in html
+    assert "Never click or <a href=" in html
+    assert '"onmouseover' not in html
+
+
+def test_the_range_inside_formatting_is_marked(page: Callable[[str], Any], markdown: Document) -> None:
+    start, end = MARKDOWN.index("first"), MARKDOWN.index("guide")
+    html = page(f"/documents/{markdown.pk}/v/2/?start={start}&end={end}").content.decode()
+    assert (
+        '<strong>this &lt;i&gt;</strong><mark id="match" tabindex="-1"><strong>first&lt;/i&gt;</strong></mark>' in html
+    )
+    assert "<mark> and </mark>" in html
+    assert ">the </a></mark>" in html
+    assert html.count('id="match"') == 1

@@ -61,6 +61,18 @@ def test_documents_are_processed_again_and_deleted_by_the_services(operator: Cli
     assert not Document.objects.exists()
 
 
+def test_title_changed_by_an_operator_is_searched(operator: Client, world: Any) -> None:
+    document = world.add("Thirty days are granted.", "a.txt", title="Vacation")
+    url = reverse("admin:documents_document_change", args=[document.pk])
+    inline = {f"versions-{name}_FORMS": 0 for name in ("TOTAL", "INITIAL")}
+    answer = operator.post(url, {"title": "Sabbatical", "metadata": "{}", **inline})
+    assert answer.status_code == 302, answer.context["adminform"].errors
+    assert world.work() == 1
+    document.refresh_from_db()
+    assert (document.title, document.status) == ("Sabbatical", "ready")
+    assert "sabbat" in str(world.stated()[2])
+
+
 def test_base_goes_with_its_documents(operator: Client, world: Any) -> None:
     world.add("Words.")
     act(operator, "delete_with_documents", world.base)

@@ -11,8 +11,9 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
-from knowledge.documents import selectors, services
+from knowledge.documents import ingest, selectors, services
 from knowledge.documents.models import Document, IngestionJob, KnowledgeBase
+from knowledge.errors import StoreUnavailable
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -168,15 +169,41 @@ def test_version_is_added_by_its_own_route(api: Api, world: Any, documents: str)
     assert (ready["version"], ready["filename"], ready["title"]) == (2, "renamed.md", "a.md")
 
 
-def test_failed_document_says_why_and_is_tried_again(api: Api, world: Any, documents: str) -> None:
+def test_failed_document_says_why_and_is_tried_again(
+    api: Api, world: Any, documents: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("django.conf.settings.JOB_ATTEMPTS", 1)
+    _, made = api.upload(documents)
+    with monkeypatch.context() as patch:
+        patch.setattr(ingest, "_ingest", unavailable)
+        world.work()
+    _, failed = api("GET", f"/documents/{made['id']}")
+    assert (failed["status"], failed["retry"]) == ("failed", True)
+    assert "Search is unavailable" in failed["error"]
+    status, again = api("POST", f"/documents/{made['id']}/retry")
+    assert (status, again["status"], again["error"], again["retry"]) == (202, "queued", None, False)
+    assert world.work() == 1
+    assert api("GET", f"/documents/{made['id']}")[1]["status"] == "ready"
+
+
+def unavailable(*_: object) -> None:
+    raise StoreUnavailable
+
+
+def test_retry_that_cannot_help_is_refused_with_what_to_do_instead(api: Api, world: Any, documents: str) -> None:
     _, made = api.upload(documents, b"%PDF-1.7\nbroken", "a.pdf")
     world.work()
     _, failed = api("GET", f"/documents/{made['id']}")
-    assert failed["status"] == "failed"
-    assert "damaged" in failed["error"]
-    status, again = api("POST", f"/documents/{made['id']}/retry")
-    assert (status, again["status"], again["error"]) == (202, "queued", None)
-    assert IngestionJob.objects.filter(state="queued").count() == 1
+    assert (failed["status"], failed["retry"]) == ("failed", False)
+    status, answer = api("POST", f"/documents/{made['id']}/retry")
+    assert (status, answer["code"]) == (409, "retry_useless")
+    assert answer["detail"].startswith(failed["error"])
+    assert "Upload a readable file as a new version" in answer["detail"]
+    assert IngestionJob.objects.get().state == "failed"
+    status, newer = api.upload(f"/documents/{made['id']}/versions", "The otter sleeps.", "a.md")
+    assert (status, newer["status"], newer["error"], newer["retry"]) == (202, "queued", None, False)
+    world.work()
+    assert api("GET", f"/documents/{made['id']}")[1]["status"] == "ready"
 
 
 def test_deleted_document_is_gone_for_every_route_at_once(api: Api, world: Any, documents: str) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -287,6 +289,72 @@ def test_purge_asked_for_again_meanwhile_is_not_forgotten(world: Any, monkeypatc
         patch.setattr(wiring.store(), "optimize", optimize)
         assert deletion.purge() == 0
     assert deletion.purge() == 1
+
+
+@pytest.fixture
+def slow_purge(world: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[list[str], Callable[[], int]]]:
+    """A purge of the world's tenant that is under way: the tenants asked for, and what ends it and gives its result."""
+    world.add("The heron stands still.", "kept.md")
+    deletion.request_purge(tenant_id=world.actor.tenant_id, space=world.space)
+    asked: list[str] = []
+    inside, go_on = threading.Event(), threading.Event()
+
+    def optimize(*, space: str, tenant: str) -> None:
+        asked.append(tenant)
+        if len(asked) == 1:
+            inside.set()
+            assert go_on.wait(30)
+
+    def purge() -> int:
+        try:
+            return deletion.purge()
+        finally:
+            connection.close()
+
+    monkeypatch.setattr(wiring.store(), "optimize", optimize)
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(purge)
+        assert inside.wait(30)
+
+        def finish() -> int:
+            go_on.set()
+            return first.result(30)
+
+        yield asked, finish
+        go_on.set()
+
+
+def test_second_purge_of_a_tenant_returns_at_once(world: Any, slow_purge: tuple[list[str], Callable[[], int]]) -> None:
+    asked, finish = slow_purge
+    assert deletion.purge() == 0
+    tasks.optimize_stores()
+    assert asked == [str(world.actor.tenant_id)]
+    assert Purge.objects.count() == 1
+    assert finish() == 1
+    assert Purge.objects.count() == 0
+
+
+def test_deletion_asked_for_while_a_purge_is_under_way_is_purged_by_the_timer(
+    world: Any, slow_purge: tuple[list[str], Callable[[], int]]
+) -> None:
+    asked, finish = slow_purge
+    document = world.add("The otter sleeps.")
+    services.delete_document(document=document)
+    world.work()
+    assert world.job(document).state == State.DONE
+    assert finish() == 0  # it may have begun before these words were deleted
+    tasks.purge_deleted()
+    assert (len(asked), Purge.objects.count()) == (2, 0)
+
+
+def test_purge_of_another_tenant_is_not_held_up(
+    world: Any, other_world: Any, slow_purge: tuple[list[str], Callable[[], int]]
+) -> None:
+    asked, finish = slow_purge
+    deletion.request_purge(tenant_id=other_world.actor.tenant_id, space=world.space)
+    assert deletion.purge() == 1
+    assert asked[1:] == [str(other_world.actor.tenant_id)]
+    assert finish() == 1
 
 
 def test_deletions_in_a_row_are_purged_once_by_the_last(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from django.utils import timezone
 from knowledge import wiring
 from knowledge.documents import files, ingest, selectors, services
 from knowledge.documents.models import Document, DocumentVersion, IngestionJob
-from knowledge.errors import StoreBusy, StoreUnavailable
+from knowledge.errors import ModelNotConfigured, RetryUseless, StoreBusy, StoreUnavailable
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -92,6 +92,73 @@ def test_same_bytes_under_a_new_title_are_found_by_it(world: Any) -> None:
     assert "sabbat" in str(world.stated()[2])
 
 
+@pytest.fixture
+def before_the_end(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], object]], None]:
+    """Call with what shall happen once, after the next version went live and before its job is over."""
+
+    def arrange(action: Callable[[], object]) -> None:
+        real, waiting = ingest.withdraw_others, [action]
+
+        def withdraw(*args: Any) -> int:
+            if waiting:
+                waiting.pop()()
+            return real(*args)
+
+        monkeypatch.setattr(ingest, "withdraw_others", withdraw)
+
+    return arrange
+
+
+@pytest.mark.parametrize(
+    ("moment", "live"),
+    [
+        ("after_parse", False),
+        ("after_batch", False),
+        ("before_the_end", False),
+        ("after_batch", True),  # nothing is parsed again
+        ("before_the_end", True),
+    ],
+)
+def test_title_given_while_the_same_bytes_are_indexed_is_the_one_that_is_searched(
+    world: Any, moment: str, live: bool, request: pytest.FixtureRequest
+) -> None:
+    text = "Thirty days are granted."
+    document = world.upload(text, "a.txt", title="Vacation")
+    if live:
+        world.work()
+        services.retry_document(document=document)
+    request.getfixturevalue(moment)(lambda: world.upload(text, "a.txt", title="Sabbatical"))
+    while world.work():
+        pass
+    document.refresh_from_db()
+    assert (document.title, document.status, document.latest_number) == ("Sabbatical", Status.READY, 1)
+    (hit,) = wiring.store().fetch(list(world.keys()), space=world.space, scope=world.scope)
+    assert "sabbat" in hit.terms
+    assert "vacat" not in hit.terms
+    assert world.stated() == world.counted()
+
+
+def test_title_given_before_the_version_goes_live_costs_no_second_job(
+    world: Any, after_batch: Callable[..., None]
+) -> None:
+    document = world.upload("Thirty days are granted.", "a.txt", title="Vacation")
+    after_batch(lambda: world.upload("Thirty days are granted.", "a.txt", title="Sabbatical"))
+    assert world.work() == 1
+    assert world.work() == 0
+    assert IngestionJob.objects.get(document=document).attempts == 1
+
+
+def test_description_changed_afterwards_is_searched(world: Any) -> None:
+    document = world.add("Thirty days are granted.", "a.txt", title="Vacation")
+    services.describe_document(document=document, title="Sabbatical\x00", metadata={"kind": "rule"})
+    assert world.work() == 1
+    document.refresh_from_db()
+    assert (document.title, document.metadata) == ("Sabbatical", {"kind": "rule"})
+    assert world.stated() == world.counted()
+    services.describe_document(document=document, title="Sabbatical", metadata={})
+    assert world.work() == 0
+
+
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
@@ -114,6 +181,14 @@ def test_unreadable_document_fails_in_words_at_the_first_attempt(
     assert job.finished is not None
     assert document.versions.get().state == "failed"
     assert world.keys() == world.rows() == set()
+    assert not document.retry_helps
+    with pytest.raises(RetryUseless):
+        services.retry_document(document=document)
+    services.process_again(document=document)  # an operator's decision
+    assert (document.status, document.failed_for_good) == (Status.QUEUED, False)
+    world.work()
+    document.refresh_from_db()
+    assert document.failed_for_good
 
 
 def test_retry_of_a_failed_document_works(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -128,6 +203,33 @@ def test_retry_of_a_failed_document_works(world: Any, monkeypatch: pytest.Monkey
     world.work()
     document.refresh_from_db()
     assert (document.status, document.latest_number) == (Status.READY, 1)
+
+
+def test_retry_helps_where_the_settings_were_at_fault(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    document = world.upload("Words.")
+
+    def refuse(*_: object) -> None:
+        raise ModelNotConfigured
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ingest, "index", refuse)
+        world.work()
+    document.refresh_from_db()
+    assert (document.status, document.retry_helps) == (Status.FAILED, True)
+    services.retry_document(document=document)
+    world.work()
+    document.refresh_from_db()
+    assert (document.status, document.retry_helps) == (Status.READY, False)
+
+
+def test_new_version_of_an_unreadable_document_takes_the_verdict_away(world: Any) -> None:
+    document = world.add("   ", "a.md")
+    assert document.failed_for_good
+    again = world.upload("Words at last.", "a.md")
+    assert (again.pk, again.failed_for_good) == (document.pk, False)
+    world.work()
+    document.refresh_from_db()
+    assert (document.status, document.failed_for_good) == (Status.READY, False)
 
 
 def test_retry_while_a_job_is_open_adds_no_second(world: Any) -> None:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
-from knowledge.documents import ingest, jobs, services
+from knowledge.documents import ingest, jobs, owners, services
 from knowledge.documents.models import Document, IngestionJob
 from knowledge.errors import StoreBusy
 
@@ -38,7 +43,7 @@ def held(job: IngestionJob) -> IngestionJob:
 
 def test_claim_takes_the_job_once(job: IngestionJob) -> None:
     taken = held(job)
-    assert (taken.state, taken.attempts, taken.fence, taken.owner) == (State.RUNNING, 1, 1, jobs.OWNER)
+    assert (taken.state, taken.attempts, taken.fence, taken.owner) == (State.RUNNING, 1, 1, owners.owner())
     assert taken.lease_until is not None
     assert 55 < (taken.lease_until - timezone.now()).total_seconds() <= 60
     assert jobs.claim(job.pk) is None
@@ -117,23 +122,63 @@ def test_heartbeat_outlives_a_database_that_is_away_for_a_moment(
     assert len(asked) > 1
 
 
-def test_worker_that_starts_frees_what_its_killed_predecessor_held(job: IngestionJob) -> None:
-    held(job)
-    assert jobs.release_leases_of_dead_workers() == 0  # our own
-    IngestionJob.objects.update(owner=f"{jobs.PLACE}#0123456789ab")
+HOLD = """
+import sys, uuid
+import django
+django.setup()
+from knowledge.documents import jobs
+assert jobs.claim(uuid.UUID(sys.argv[1])) is not None
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def other_worker(job: IngestionJob) -> Iterator[subprocess.Popen[str]]:
+    """Another process over the same database that has claimed the job and works on."""
+    database = connection.settings_dict["NAME"]
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(job.pk)], env={**os.environ, "DATABASE_URL": f"sqlite:///{database}"},
+        cwd=Path(__file__).resolve().parents[3], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    with process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        yield process
+        process.kill()
+
+
+def test_worker_that_starts_beside_another_leaves_it_its_jobs(
+    job: IngestionJob, other_worker: subprocess.Popen[str]
+) -> None:
+    assert jobs.release_leases_of_dead_workers() == 0
+    job.refresh_from_db()
+    assert (job.state, job.attempts) == (State.RUNNING, 1)
+    assert job.owner == owners.owner_of(other_worker.pid)
+    assert jobs.claim(job.pk) is None
+
+
+@pytest.mark.parametrize("reaped", [True, False])
+def test_worker_that_starts_frees_what_its_killed_predecessor_held(
+    job: IngestionJob, other_worker: subprocess.Popen[str], reaped: bool
+) -> None:
+    other_worker.kill()
+    os.waitid(os.P_PID, other_worker.pid, os.WEXITED | (0 if reaped else os.WNOWAIT))
     assert jobs.release_leases_of_dead_workers() == 1
     assert held(job).fence == 2
 
 
-def test_leases_of_another_machine_are_left_alone(job: IngestionJob) -> None:
+def test_own_leases_are_kept(job: IngestionJob) -> None:
     held(job)
-    IngestionJob.objects.update(owner="elsewhere#0123456789ab")
+    assert jobs.release_leases_of_dead_workers() == 0
+
+
+@pytest.mark.parametrize("name", ["elsewhere#1#1", "an-older-release#0123456789ab", "", f"{owners.KERNEL}#1#"])
+def test_leases_of_holders_that_cannot_be_looked_up_wait_for_their_end(job: IngestionJob, name: str) -> None:
+    held(job)
+    IngestionJob.objects.update(owner=name)
     assert jobs.release_leases_of_dead_workers() == 0
     assert jobs.claim(job.pk) is None
-
-
-def test_owner_fits_its_column() -> None:
-    assert len(jobs.OWNER) <= IngestionJob._meta.get_field("owner").max_length
 
 
 # --- what the worker does when it is not alone ----------------------------------------------------

@@ -28,7 +28,7 @@ def test_page_is_told_of_every_stage_in_order(world: Any, told: list[dict[str, A
     assert [notice["status"] for notice in told] == ["queued", "parsing", "embedding", "ready", "deleting"]
     assert told[3] == {
         "type": "document.progress", "document": str(document.pk), "knowledge_base": str(world.base.pk),
-        "title": "a.md", "status": "ready", "stage_progress": 1.0, "error": "", "chunks": 1,
+        "title": "a.md", "status": "ready", "stage_progress": 1.0, "error": "", "retry": False, "chunks": 1,
         "tenant": str(world.actor.tenant_id),
     }  # fmt: skip
     assert "secret" not in str(told)
@@ -38,6 +38,7 @@ def test_failure_is_told_in_words(world: Any, told: list[dict[str, Any]]) -> Non
     world.add(b"%PDF-1.7\nbroken", "a.pdf")
     assert told[-1]["status"] == "failed"
     assert "damaged" in told[-1]["error"]
+    assert told[-1]["retry"] is False
 
 
 def test_nothing_is_told_of_a_change_that_is_undone(world: Any, told: list[dict[str, Any]]) -> None:

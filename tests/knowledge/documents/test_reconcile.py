@@ -1,16 +1,20 @@
-"""Database and index are compared key by key, and made to agree."""
+"""Database, index and files are compared key by key, and made to agree."""
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.core.files.storage import default_storage
 
 from knowledge import wiring
 from knowledge.documents import files, ingest, reconcile, services
-from knowledge.documents.models import Document, DocumentVersion
+from knowledge.documents.models import Document, DocumentVersion, IndexGeneration, KnowledgeBase, Purge
 from knowledge.types import IndexRecord
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -73,6 +77,98 @@ def test_records_of_a_document_that_is_being_deleted_are_orphans(world: Any) -> 
     assert len(compare(world, repair=True).orphans) == 1
     world.work()
     assert not Document.objects.exists()
+
+
+# --- what deleted bases and documents left
+
+
+def age(world: Any, document: Document) -> Path:
+    """Make the files of a document two hours old and return their folder."""
+    folder = Path(default_storage.path(f"{world.actor.tenant_id}/{document.pk}"))
+    long_ago = time.time() - 7200
+    for path in folder.rglob("*"):
+        os.utime(path, (long_ago, long_ago))
+    return folder
+
+
+def test_records_and_files_of_a_base_whose_row_is_gone_are_found_and_removed(world: Any, sections: Any) -> None:
+    document = world.add(sections("otter", 3))
+    folder, keys = age(world, document), world.keys()
+    tenant = world.base.tenant
+    KnowledgeBase.objects.all().delete()  # by somebody's own hand, around the service
+    assert (len(keys), folder.exists()) == (3, True)
+    report = reconcile.reconcile(tenant=tenant, repair=False)
+    assert (set(report.orphans), report.records, report.repaired) == (keys, 3, 0)
+    assert report.folders == [f"{tenant.pk}/{document.pk}"]
+    assert not report.agrees
+    repaired = reconcile.reconcile(tenant=tenant, repair=True)
+    assert (repaired.repaired, repaired.files >= 4) == (3, True)
+    assert world.keys() == set()
+    assert not folder.exists()
+    assert reconcile.reconcile(tenant=tenant, repair=False).agrees
+    assert Purge.objects.get().space == world.space  # the words leave the disk too
+
+
+def test_records_in_a_space_no_generation_of_the_base_names_are_orphans(world: Any) -> None:
+    world.add("The otter sleeps.")
+    keys = world.keys()
+    IndexGeneration.objects.all().delete()
+    assert set(compare(world, repair=True).orphans) == keys
+    assert world.keys() == set()
+
+
+def test_what_another_tenant_holds_is_left_alone(world: Any, other_world: Any) -> None:
+    tenant = world.base.tenant
+    world.add("The otter sleeps.")
+    kept = other_world.add("The heron stands.")
+    folder, keys = age(other_world, kept), other_world.keys()
+    KnowledgeBase.objects.filter(pk=world.base.pk).delete()
+    reconcile.reconcile(tenant=tenant, repair=True)
+    assert other_world.keys() == keys
+    assert folder.exists()
+    assert compare(other_world).agrees
+
+
+def test_files_of_documents_and_versions_without_a_row_are_found_and_removed(world: Any) -> None:
+    gone = world.add("The otter sleeps.", "gone.md")
+    world.add("The first wording.", "kept.md")
+    kept = world.add("The second wording.", "kept.md")
+    first, folders = kept.versions.get(number=1), [age(world, gone), age(world, kept)]
+    Document.objects.filter(pk=gone.pk).delete()
+    DocumentVersion.objects.filter(pk=first.pk).delete()
+    report = compare(world, repair=True)
+    tenant = world.actor.tenant_id
+    assert sorted(report.folders) == sorted([f"{tenant}/{gone.pk}", f"{tenant}/{kept.pk}/{first.pk}"])
+    assert not folders[0].exists()
+    assert [path.name for path in folders[1].iterdir()] == [str(kept.current_version_id)]
+    assert compare(world).agrees
+
+
+def test_files_of_an_upload_whose_row_is_not_there_yet_are_left_alone(
+    world: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reports: list[reconcile.Report] = []
+    real = services._queue_version
+
+    def queue(*args: Any) -> DocumentVersion:
+        reports.append(compare(world, repair=True))
+        return real(*args)
+
+    monkeypatch.setattr(services, "_queue_version", queue)
+    document = world.add("The otter sleeps.")
+    assert (reports[0].folders, reports[0].files) == ([], 0)
+    assert document.status == "ready"
+
+
+def test_names_in_the_file_store_that_are_no_ids_are_left_alone(world: Any) -> None:
+    document = world.add("Words.")
+    folder = age(world, document)
+    stranger = folder.parent / "lost+found"
+    stranger.mkdir()
+    (stranger / "file").write_text("somebody else's")
+    os.utime(stranger / "file", (1, 1))
+    assert compare(world, repair=True).agrees
+    assert (stranger / "file").exists()
 
 
 def test_version_in_work_is_left_alone(world: Any, after_batch: Callable[..., None]) -> None:

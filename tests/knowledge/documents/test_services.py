@@ -177,7 +177,7 @@ def test_same_bytes_at_once_make_one_version_and_one_file(world: Any) -> None:
 
 
 def test_retries_at_once_queue_one_job(world: Any) -> None:
-    document = world.add("   ")
+    document = world.add("Words.")
     assert together(lambda _: services.retry_document(document=Document.objects.get(pk=document.pk))) == []
     assert document.jobs.unfinished().count() == 1
 

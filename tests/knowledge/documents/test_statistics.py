@@ -37,7 +37,7 @@ def test_statistics_are_exact_after_any_sequence(world: Any, seed: int) -> None:
             services.delete_document(document=known)
             assert world.stated() == world.counted()  # at once, before the job ran
         elif action == "retry" and known is not None:
-            services.retry_document(document=known)
+            services.process_again(document=known)
         elif action == "broken":
             world.upload("   ", name)
         elif action == "retitle":

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from knowledge import wiring
-from knowledge.documents import jobs, services, tasks
+from knowledge.documents import owners, services, tasks
 from knowledge.documents.models import Document, IngestionJob
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -127,7 +127,9 @@ def test_tables_of_every_tenant_are_compacted(world: Any, other_world: Any, monk
 def test_worker_that_starts_rings_for_what_it_freed(world: Any, job: IngestionJob) -> None:
     tasks._take_over(sender=None)
     assert world.sent == []
-    IngestionJob.objects.update(state=State.RUNNING, owner=f"{jobs.PLACE}#0123456789ab", lease_until=ago(-50))
+    IngestionJob.objects.update(
+        state=State.RUNNING, owner=owners.owner().rpartition("#")[0] + "#1", lease_until=ago(-50)
+    )
     tasks._take_over(sender=None)
     assert world.sent == [("sweep_jobs", {})]
     tasks.sweep_jobs()

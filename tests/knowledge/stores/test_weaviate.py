@@ -30,6 +30,7 @@ def test_unreachable_server_is_unavailable(
         lambda: store.count(space=SPACE, scope=scope),
         lambda: store.delete(space=SPACE, scope=scope),
         lambda: store.spaces(tenant=scope.tenant),
+        lambda: store.bases(space=SPACE, tenant=scope.tenant),
         lambda: list(store.keys(space=SPACE, scope=scope)),
     ]
     for call in calls:

@@ -12,7 +12,7 @@ from django.core.management.base import BaseCommand, CommandError
 from chatapp.answering.sentinels import strip_sentinels
 from chatapp.conversations import access, selectors
 from chatapp.conversations.database import in_thread
-from chatapp.conversations.models import AnswerRun
+from chatapp.conversations.models import AnswerRun, Conversation
 from chatapp.conversations.runs import manager
 from chatapp.conversations.services import Ask
 from knowledge.documents.management.arguments import actor_named, add_tenant
@@ -41,7 +41,12 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         actor = owner_of(actor_named(options["tenant"]))
-        ask = Ask(text=options["question"], assistant=options["assistant"], knowledge_bases=options["knowledge_base"])
+        ask = Ask(
+            text=options["question"],
+            assistant=options["assistant"],
+            knowledge_bases=options["knowledge_base"],
+            origin=Conversation.Origin.COMMAND,
+        )
         try:
             detail = asyncio.run(self._ask(actor, ask))
         except KnowledgeError as error:

@@ -6,6 +6,9 @@ import { dateText } from "../lib/words.js";
 
 /** @typedef {import("../lib/types.js").Conversation} Conversation */
 
+/** What is said of chats that did not begin on this page. @type {Record<string, string>} */
+const ORIGINS = { api: "API", command: "command" };
+
 export class ConversationList extends HTMLElement {
   // Stands in the page's own HTML and is upgraded there, so its children can be used at once.
   constructor() {
@@ -20,24 +23,41 @@ export class ConversationList extends HTMLElement {
       event.preventDefault();
       emit(this, "fn-open", null);
     });
-    this.append(fresh, this.list, this.more, this.problem);
+    this.others = el("button", { class: "link-button others", type: "button", hidden: true });
+    this.others.addEventListener("click", () => this.#toggleOthers());
+    this.append(fresh, this.list, this.more, this.others, this.problem);
     /** @type {Conversation[]} */
     this.items = [];
     this.cursor = "";
+    /** Whether chats are listed that programs began. */
+    this.all = false;
+    /** Counts the lists that were begun: a page that was asked for by an earlier one is dropped. */
+    this.turn = 0;
     /** @type {string | null} */
     this.current = null;
   }
 
   async load() {
     await this.#attempt(async () => {
-      const page = await api(
-        `/conversations${this.cursor ? `?cursor=${encodeURIComponent(this.cursor)}` : ""}`,
-      );
+      const turn = this.turn;
+      const query = new URLSearchParams(this.all ? {} : { origin: "browser" });
+      if (this.cursor) query.set("cursor", this.cursor);
+      const page = await api(`/conversations?${query}`);
+      if (turn !== this.turn) return;
+      if (!this.all) this.others.hidden = !page.others;
       const known = new Set(this.items.map((item) => item.id));
       this.items.push(...page.items.filter((/** @type {Conversation} */ item) => !known.has(item.id)));
       this.cursor = page.next_cursor ?? "";
       this.#draw();
     });
+  }
+
+  #toggleOthers() {
+    this.all = !this.all;
+    this.turn += 1;
+    this.items = [];
+    this.cursor = "";
+    this.load();
   }
 
   /** @param {Conversation} conversation put it first, new or not */
@@ -55,6 +75,7 @@ export class ConversationList extends HTMLElement {
   #draw() {
     this.list.replaceChildren(...this.items.map((item) => this.#row(item)));
     this.more.hidden = !this.cursor;
+    this.others.textContent = this.all ? "Hide API chats" : "Show API chats";
   }
 
   /** @param {Conversation} item */
@@ -71,6 +92,8 @@ export class ConversationList extends HTMLElement {
       event.preventDefault();
       emit(this, "fn-open", item.id);
     });
+    const origin = ORIGINS[item.origin ?? "browser"];
+    if (origin) link.prepend(el("small", { class: "origin" }, origin), " ");
     const row = el("li", { class: "conversation" }, link);
     row.append(
       el(

@@ -1,7 +1,8 @@
 /** The sources of one answer: what it cites, and apart from that what else was read. */
 
 import { el, emit, icon } from "../lib/dom.js";
-import { placeText, VERDICTS } from "../lib/words.js";
+import { codePointSlice, placeText, VERDICTS } from "../lib/words.js";
+import { excerptNodes } from "./excerpt.js";
 
 /** @typedef {import("../lib/types.js").Run} Run */
 /** @typedef {import("../lib/types.js").RunCitation} RunCitation */
@@ -137,7 +138,7 @@ export class SourcesPanel extends HTMLElement {
       "li",
       { class: "card", tabindex: "-1", "data-number": first.number, "aria-label": `Source ${first.number}` },
       cardHead(String(first.number), first.title, place),
-      ...distinct(group).map((citation) => evidence(run, { ...citation, deleted: passage?.deleted })),
+      ...distinct(group).map((citation) => evidence(run, citation, passage)),
     );
     card.addEventListener("pointerenter", () => emit(this, "fn-card", first.number));
     card.addEventListener("pointerleave", () => emit(this, "fn-card", null));
@@ -201,16 +202,18 @@ function cardHead(number, title, place) {
 
 /**
  * @param {Run} run
- * @param {RunCitation & {deleted?: boolean}} citation
+ * @param {RunCitation} citation
+ * @param {RunPassage | undefined} passage
  */
-function evidence(run, citation) {
-  const { before, match, after } = citation.excerpt ?? { before: "", match: citation.quote, after: "" };
+function evidence(run, citation, passage) {
+  const excerpt = citation.excerpt ?? { before: "", match: citation.quote, after: "" };
+  const above = passage && codePointSlice(passage.text, 0, citation.start - passage.start);
   const sentence = run.sentences.find((item) => item.index === citation.sentence);
   const verdict = sentence && VERDICTS[sentence.verdict];
   return el(
     "div",
     { class: "evidence" },
-    el("blockquote", { dir: "auto" }, before, el("mark", {}, match), after),
+    el("blockquote", { dir: "auto" }, ...excerptNodes(excerpt, above)),
     verdict &&
       el(
         "p",
@@ -218,7 +221,7 @@ function evidence(run, citation) {
         icon(verdict.icon),
         el("span", {}, [verdict.text, ...sentence.reasons].join(": ")),
       ),
-    openLink(citation),
+    openLink({ ...citation, deleted: passage?.deleted }),
   );
 }
 
@@ -230,7 +233,12 @@ function readCard(passage) {
     "li",
     { class: "card" },
     cardHead("", passage.title, placeText(passage)),
-    el("div", { class: "evidence" }, el("blockquote", { dir: "auto" }, text), openLink(passage)),
+    el(
+      "div",
+      { class: "evidence" },
+      el("blockquote", { dir: "auto" }, ...excerptNodes({ before: text, match: "", after: "" }, "")),
+      openLink(passage),
+    ),
   );
 }
 

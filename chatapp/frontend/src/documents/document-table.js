@@ -14,6 +14,9 @@ const STATUS = {
   failed: "Failed",
   deleting: "Deleting",
 };
+/** Said instead of a button that could not help. */
+const UNREADABLE =
+  "Trying again cannot help. Upload a readable file under the same name, or delete this document.";
 const UNDER_WAY = new Set(["queued", "parsing", "embedding", "deleting"]);
 
 /** @param {DocumentRow} row */
@@ -109,14 +112,21 @@ export class DocumentTable {
       state.append(el("progress", { max: 1, value, "aria-label": `${words}: ${row.title}` }));
     }
     if (!row.error) return state;
-    return el("div", {}, state, el("p", { class: "state-error" }, row.error));
+    const hopeless = row.status === "failed" && !row.retry && this.options.canEdit;
+    return el(
+      "div",
+      {},
+      state,
+      el("p", { class: "state-error" }, row.error),
+      hopeless && el("p", { class: "state-hint" }, UNREADABLE),
+    );
   }
 
   /** @param {DocumentRow} row */
   #actions(row) {
     if (!this.options.canEdit || row.status === "deleting") return null;
     const group = el("div", { class: "action-group" });
-    if (row.status === "failed") {
+    if (row.status === "failed" && row.retry) {
       group.append(
         el(
           "button",

@@ -171,12 +171,13 @@ export class DocumentsPage extends HTMLElement {
   #noticed(notice) {
     const row = this.table.rows.get(notice.document);
     if (!row) return;
-    const { status, stage_progress: progress, error, chunks } = notice;
+    const { status, stage_progress: progress, error, retry, chunks } = notice;
     this.table.put({
       ...row,
       status: status ?? row.status,
       stage_progress: progress ?? row.stage_progress,
       error: error ?? null,
+      retry: retry ?? row.retry,
       chunks: chunks ?? row.chunks,
     });
     // Pages, size and version are not part of the notice.

@@ -14,9 +14,9 @@
  *   model: string, no_answer: boolean, passages: RunPassage[], citations: RunCitation[],
  *   sentences: RunSentence[], timings: Record<string, number>, error: RunError | null}} Run
  * @typedef {{id: string, role: "user" | "assistant", text: string, created: string, run: Run | null}} Message
- * @typedef {{id: string, title: string, updated: string}} Conversation
+ * @typedef {{id: string, title: string, updated: string, origin?: string}} Conversation
  * @typedef {{id: string, name: string, slug: string, documents?: number}} KnowledgeBase
- * @typedef {{id: string, title: string, status: string, stage_progress: number, error: string | null,
+ * @typedef {{id: string, title: string, status: string, stage_progress: number, error: string | null, retry: boolean,
  *   version: number | null, chunks: number | null, pages: number | null, size?: number, updated?: string}} DocumentRow
  */
 

@@ -1,4 +1,4 @@
-"""``manage.py reconcile``: prove that database and index agree."""
+"""``manage.py reconcile``: prove that database, index and files agree."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from knowledge.tenants.models import Tenant
 
 
 class Command(BaseCommand):
-    help = "Compare the database with the search index of every tenant; --repair makes them agree."
+    help = "Compare the database with the search index and the files of every tenant; --repair makes them agree."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--tenant", metavar="SLUG")
@@ -25,10 +25,11 @@ class Command(BaseCommand):
         differences = 0
         for tenant in tenants:
             report = reconcile(tenant=tenant, repair=options["repair"])
-            differences += len(report.missing) + len(report.orphans)
+            differences += len(report.missing) + len(report.orphans) + len(report.folders)
             self.stdout.write(
                 f"{report.tenant}: {report.rows} live passages, {report.records} records, "
-                f"{len(report.missing)} missing, {len(report.orphans)} orphans, {report.repaired} repaired."
+                f"{len(report.missing)} missing, {len(report.orphans)} orphans, {report.repaired} repaired; "
+                f"{len(report.folders)} folders of deleted documents, {report.files} files removed."
             )
         if differences and not options["repair"]:
-            raise CommandError("Database and index differ: run again with --repair.")
+            raise CommandError("Database, index and files differ: run again with --repair.")

@@ -1,0 +1,60 @@
+import assert from "node:assert/strict";
+import { createRequire } from "node:module";
+import { test } from "node:test";
+
+const frontend = new URL("../../../chatapp/frontend/", import.meta.url);
+const { JSDOM } = createRequire(new URL("package.json", frontend))("jsdom");
+const { window } = new JSDOM("", { url: "http://localhost/" });
+for (const name of ["document", "Element", "Node", "HTMLElement", "CustomEvent"]) globalThis[name] = window[name];
+globalThis.window = window;
+const { SourcesPanel } = await import(new URL("src/chat/sources-panel.js", frontend));
+window.customElements.define("fn-sources", SourcesPanel);
+
+const TEXT = "\u{1f600} Prices\n\n| Item | Amount |\n|---|---|\n| Rent | 1,200 |\n| Heating | 90 |";
+const at = (words) => 100 + Array.from(TEXT.slice(0, TEXT.indexOf(words))).length;
+
+const passage = {
+  label: "S1", key: "k1", document: "d1", version: 2, title: "Lease", heading_path: [], page: null,
+  start: 100, end: 100 + Array.from(TEXT).length, text: TEXT, score: 1, used: true, deleted: false,
+};
+const citation = {
+  number: 1, passage: "k1", document: "d1", version: 2, title: "Lease", page: null, start: at("90"), end: at("90") + 2,
+  quote: "90", sentence: 0, excerpt: { before: "| Heating | ", match: "90", after: " |" },
+};
+const run = {
+  id: "r", status: "done", question: "?", query: "?", model: "m", no_answer: false, passages: [passage],
+  citations: [citation], sentences: [], timings: {}, error: null,
+};
+
+function shown(changes) {
+  document.body.innerHTML = "<fn-sources></fn-sources>";
+  const panel = document.querySelector("fn-sources");
+  panel.show({ run: { ...run, ...changes } });
+  return panel;
+}
+
+test("a cited table row names the columns that stand further up in its passage", () => {
+  const panel = shown({});
+  const quote = panel.querySelector("blockquote");
+  assert.deepEqual([...quote.querySelectorAll(".source-cell")].map((cell) => cell.textContent), [
+    "Item: Heating",
+    "Amount: 90",
+  ]);
+  assert.equal(quote.querySelector("mark").textContent, "90");
+  const link = panel.querySelector(".card-open").getAttribute("href");
+  assert.equal(link, `/documents/d1/v/2/?start=${citation.start}&end=${citation.end}#match`);
+});
+
+test("a passage that was only read shows its table too", () => {
+  const panel = shown({ citations: [] });
+  const rows = [...panel.querySelectorAll(".source-row")].map((row) => row.textContent);
+  assert.deepEqual(rows, ["Item: RentAmount: 1,200", "Item: HeatingAmount: 90"]);
+  assert.match(panel.querySelector("blockquote").textContent, /^\u{1f600} Prices/u);
+});
+
+test("words of a deleted document stay, without a link", () => {
+  const panel = shown({ passages: [{ ...passage, deleted: true }] });
+  assert.equal(panel.querySelector(".card-open"), null);
+  assert.match(panel.textContent, /has been deleted/);
+  assert.equal(panel.querySelector("mark").textContent, "90");
+});
