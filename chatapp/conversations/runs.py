@@ -23,6 +23,7 @@ from chatapp.conversations.engine import Engine
 from chatapp.conversations.models import AnswerRun
 from chatapp.conversations.services import Ask, StartedRun
 from knowledge import llm
+from knowledge.documents.searching import embed_ahead
 from knowledge.tenants.access import Actor
 
 logger = logging.getLogger(__name__)
@@ -52,7 +53,9 @@ class RunManager:
         return await asyncio.shield(task)
 
     async def _start(self, actor: Actor, ask: Ask, arrived: float) -> StartedRun:
+        ahead = asyncio.create_task(in_thread_by(arrived, partial(embed_ahead, ask.text)))
         started = await in_thread_by(arrived, partial(services.start_run, actor=actor, ask=ask))
+        ahead.add_done_callback(lambda done: done.cancelled() or done.exception())  # the search says what is wrong
         run = str(started.run.pk)
         if not started.resumed:
             engine = Engine(started, arrived=arrived)

@@ -8,6 +8,9 @@ from knowledge.retrieval.base import RetrievalParts
 from knowledge.retrieval.pipeline import retrieve
 from knowledge.types import Query, RetrievalResult, Scope
 
+AHEAD_CHARACTERS = 2_000
+"""A longer question may be refused; the model would see only its beginning anyway."""
+
 
 def retrieval_parts() -> RetrievalParts:
     """Return everything the pipeline takes as arguments, built once a process."""
@@ -29,3 +32,12 @@ def _build() -> RetrievalParts:
 def search(query: Query, *, scope: Scope) -> RetrievalResult:
     """Run the retrieval pipeline over the live rows of the scope."""
     return retrieve(query, scope=scope, parts=retrieval_parts())
+
+
+def embed_ahead(text: str) -> None:
+    """Begin with a query's vector while its rights are still being checked; the search finds it made.
+
+    :raises KnowledgeError: the embedding model failed; the search will meet the same.
+    """
+    if len(text) <= AHEAD_CHARACTERS and text.strip():
+        retrieval_parts().embedder.embed_query(text.strip())

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -72,3 +73,37 @@ def test_cache_survives_many_threads() -> None:
     for thread in threads:
         thread.join()
     assert wrong == []
+
+
+def vector(_: str) -> np.ndarray:
+    return np.ones(3, dtype=np.float32)
+
+
+def test_a_query_that_is_being_embedded_is_waited_for() -> None:
+    cache, begun, free, made = QueryCache(), threading.Event(), threading.Event(), []
+
+    def slowly(text: str) -> np.ndarray:
+        made.append(text)
+        begun.set()
+        assert free.wait(10)
+        return vector(text)
+
+    with ThreadPoolExecutor(2) as threads:
+        first = threads.submit(cache.get, "herons", slowly)
+        assert begun.wait(10)
+        second = threads.submit(cache.get, "herons", slowly)
+        free.set()
+        assert first.result(10) is second.result(10)
+    assert made == ["herons"]
+    assert not first.result().flags.writeable
+
+
+def test_an_error_is_raised_and_not_remembered() -> None:
+    cache = QueryCache()
+
+    def fails(_: str) -> np.ndarray:
+        raise EmbeddingFailed
+
+    with pytest.raises(EmbeddingFailed):
+        cache.get("herons", fails)
+    assert cache.get("herons", vector).tolist() == [1, 1, 1]
