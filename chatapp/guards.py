@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import logging
 import threading
@@ -154,5 +155,8 @@ def warm_up() -> None:
         parts.wait_until_ready(seconds=20)
         wiring.store().warm_up()
         llm.warm_up()
+        # What is loaded now stays for ever; without this the collector walks through all of it again and again.
+        gc.collect()
+        gc.freeze()
     except Exception:  # boundary of the thread: /readyz and the first question say what is wrong
         logger.exception("Warm-up failed")
