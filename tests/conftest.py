@@ -38,6 +38,9 @@ PRODUCT_VARIABLES = (
 
 for _name in (*PRODUCT_VARIABLES, "DATABASE_URL", "PORT", "HOST", "PRODUCTION", "SECRET_KEY", "PUBLIC_URL"):
     os.environ.pop(_name, None)
+# The rows of unit tests in another database: TEST_DATABASE_URL=postgres://... (its user must be allowed to create one).
+if os.environ.get("TEST_DATABASE_URL"):
+    os.environ["DATABASE_URL"] = os.environ["TEST_DATABASE_URL"]
 for _folder in ("tmp", "static"):
     (DATA_DIR / _folder).mkdir(exist_ok=True)
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # several test processes share the cores
@@ -81,11 +84,24 @@ def missing_part() -> Callable[[str, str], NoReturn]:
 
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings() -> None:
-    """A database file instead of SQLite's shared memory, whose tables lock between threads."""
+    """A database for each process; with SQLite a file instead of shared memory, whose tables lock between threads."""
     from django.db import connection
 
-    if connection.vendor == "sqlite":
-        connection.settings_dict["TEST"]["NAME"] = str(DATA_DIR / "test.sqlite3")
+    name = str(DATA_DIR / "test.sqlite3") if connection.vendor == "sqlite" else DATA_DIR.name.replace("-", "_")
+    connection.settings_dict["TEST"]["NAME"] = name
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """pytest-django's, and at the end the sessions that threads of the product keep: PostgreSQL would refuse to drop
+    the database under them."""
+    yield
+    from django.db import connection
+
+    if connection.vendor == "postgresql":
+        with django_db_blocker.unblock(), connection.cursor() as cursor:
+            others = "datname = current_database() AND pid <> pg_backend_pid()"
+            cursor.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}")
 
 
 @pytest.fixture(scope="session")
@@ -210,6 +226,8 @@ class LiveApp:
             **os.environ, "DATA_DIR": str(self.data_dir), "PORT": str(self.port), "HOST": "127.0.0.1", "FOOTNOTE_TESTING": "0",
             **self.environment,
         }  # fmt: skip
+        if "DATABASE_URL" not in self.environment:
+            environment.pop("DATABASE_URL", None)  # that of TEST_DATABASE_URL holds the rows of unit tests
         began, self._read = time.monotonic(), len(self.console)
         with (self.data_dir / "console.log").open("ab") as log:
             self.process = subprocess.Popen(

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import io
 import os
-import re
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
 import psutil
 import pytest
+from made_files import docx_of, pdf_of
+from running import Running, command_line, last_trouble
 
 from chatapp.operations.bench.client import Client
 from chatapp.operations.weaviate_binary import find_server
-
-ROOT = Path(__file__).resolve().parents[2]
-SHOWN_MARKER = re.compile(r"\[(\d+)\]")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -29,89 +24,49 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.serial)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Add the product's own last error to what failed: its folder is gone when the session ends."""
+    report = yield
+    for given in getattr(item, "funcargs", {}).values() if report.failed else ():
+        app = getattr(given, "app", given)
+        if isinstance(getattr(app, "data_dir", None), Path):
+            report.sections.append(("last error of the product", last_trouble(app.data_dir)))
+    return report
+
+
 # --- products -----------------------------------------------------------------------------------
 
 
-@dataclass
-class Running:
-    """A product under test, the store it uses, and the script of its model."""
+@pytest.fixture(scope="session")
+def start_product(live_app_factory: Callable[..., Any], _scripted_session: Any) -> Callable[..., Running]:
+    """Call with settings: starts a whole product whose model is the scripted one that cites what it is given."""
 
-    app: Any
-    store: str
-    model: Any
-    client: Client
-    texts: dict[tuple[str, int], str] = field(default_factory=dict)
+    def start(**settings: str) -> Running:
+        model = {"LLM_MODEL": "openai/scripted-cite", "LLM_API_BASE": _scripted_session.url, "LLM_API_KEY": "scripted"}
+        app = live_app_factory(start=False, **model, **settings).start(limit=240)
+        client = Client(url=app.url, key=app.first_run["api_key"])
+        return Running(app, settings.get("STORE", "lance"), _scripted_session, client)
 
-    @property
-    def folder(self) -> Path:
-        return Path(self.app.data_dir)
-
-    def restart(self, **environment: str) -> None:
-        """Stop it and start it over the same folder, with settings added; an empty one is taken away."""
-        self.app.stop()
-        kept = {**self.app.environment, **environment}
-        self.app.environment = {name: value for name, value in kept.items() if value}
-        self.app.start(limit=240)
-
-    def leader(self, role: str) -> psutil.Process:
-        """The process that the supervisor started for a role."""
-        sign = {"worker": "celery worker", "web": "uvicorn chatapp"}[role]
-        found = [p for p in psutil.Process(self.app.process.pid).children() if sign in _line(p)]
-        assert len(found) == 1, [_line(p) for p in found]
-        return found[0]
-
-    def manage(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run manage.py, or ``-c CODE``, beside the product, with the settings of its own processes."""
-        command = [sys.executable, *(arguments if arguments[0] == "-c" else ("manage.py", *arguments))]
-        environment = self.leader("worker").environ()
-        return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
-
-    def logs(self) -> str:
-        files = [*self.folder.glob("logs/*"), self.folder / "console.log"]
-        return "\n".join(path.read_text(errors="replace") for path in files if path.is_file())
-
-    def check_citations(self, answer: Mapping[str, Any]) -> int:
-        """Every citation reproduces its quote, every marker has a citation and the other way round."""
-        citations = answer["citations"]
-        for citation in citations:
-            key = (citation["document"], citation["version"])
-            if key not in self.texts:
-                self.texts[key] = self.client.text(*key)
-            assert self.texts[key][citation["start"] : citation["end"]] == citation["quote"] != "", citation
-        content = answer["choices"][0]["message"]["content"]
-        assert {int(n) for n in SHOWN_MARKER.findall(content)} == {c["number"] for c in citations}, content
-        assert "[S" not in content
-        assert not re.search("[\ue000-\uf8ff]", content)
-        return len(citations)
-
-
-def _line(process: psutil.Process) -> str:
-    return " ".join(process.cmdline()).replace(" --app chatapp.celery", "")
+    return start
 
 
 @pytest.fixture(scope="session", params=["lance", "weaviate"])
 def product(
     request: pytest.FixtureRequest,
-    live_app_factory: Callable[..., Any],
-    _scripted_session: Any,
+    start_product: Callable[..., Running],
     missing_part: Callable[[str, str], NoReturn],
 ) -> Iterator[Running]:
-    """The whole product on each store, its model the scripted one that cites what it is given."""
-    settings = {
-        "STORE": request.param,
-        "LLM_MODEL": "openai/scripted-cite",
-        "LLM_API_BASE": _scripted_session.url,
-        "LLM_API_KEY": "scripted",
-    }
+    """The whole product on each store."""
+    settings = {"STORE": request.param}
     if request.param == "weaviate":
         binary = find_server(os.environ.get("WEAVIATE_SERVER_BIN", ""))
         if binary is None:
             missing_part("The Weaviate server", "make server-for-tests")
         settings["WEAVIATE_SERVER_BIN"] = str(binary)
-    app = live_app_factory(start=False, **settings).start(limit=240)
-    client = Client(url=app.url, key=app.first_run["api_key"])
-    yield Running(app, request.param, _scripted_session, client)
-    app.stop()
+    running = start_product(**settings)
+    yield running
+    running.app.stop()
 
 
 @pytest.fixture(autouse=True)
@@ -145,9 +100,9 @@ def processes_of() -> Callable[[Path], list[str]]:
                 if (
                     process.pid != os.getpid()
                     and process.environ().get("DATA_DIR") == str(folder)
-                    or str(folder) in _line(process)
+                    or str(folder) in command_line(process)
                 ):
-                    found.append(_line(process))
+                    found.append(command_line(process))
             except psutil.Error:
                 continue
         return found
@@ -156,48 +111,6 @@ def processes_of() -> Callable[[Path], list[str]]:
 
 
 # --- documents ----------------------------------------------------------------------------------
-
-
-def pdf_of(pages: list[list[str]]) -> bytes:
-    """Write a PDF with one Helvetica line below the other on every page; ASCII without brackets."""
-    objects: list[bytes] = [
-        b"<< /Type /Catalog /Pages 2 0 R >>",
-        b"",
-        b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
-    ]
-    kids = []
-    for lines in pages:
-        drawn = "".join(f"({line}) Tj 0 -18 Td " for line in lines)
-        stream = f"BT /F1 12 Tf 72 740 Td {drawn}ET".encode("ascii")
-        objects.append(b"<< /Length %d >>\nstream\n%s\nendstream" % (len(stream), stream))
-        content = len(objects)
-        objects.append(
-            b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents %d 0 R "
-            b"/Resources << /Font << /F1 3 0 R >> >> >>" % content
-        )
-        kids.append(len(objects))
-    objects[1] = f"<< /Type /Pages /Kids [{' '.join(f'{n} 0 R' for n in kids)}] /Count {len(kids)} >>".encode()
-    out, offsets = bytearray(b"%PDF-1.4\n"), []
-    for number, body in enumerate(objects, start=1):
-        offsets.append(len(out))
-        out += b"%d 0 obj\n%s\nendobj\n" % (number, body)
-    start = len(out)
-    out += b"xref\n0 %d\n0000000000 65535 f \n" % (len(objects) + 1)
-    out += b"".join(b"%010d 00000 n \n" % offset for offset in offsets)
-    out += b"trailer\n<< /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % (len(objects) + 1, start)
-    return bytes(out)
-
-
-def docx_of(heading: str, paragraphs: list[str]) -> bytes:
-    import docx
-
-    document = docx.Document()
-    document.add_heading(heading, level=1)
-    for paragraph in paragraphs:
-        document.add_paragraph(paragraph)
-    buffer = io.BytesIO()
-    document.save(buffer)
-    return buffer.getvalue()
 
 
 @dataclass(frozen=True)

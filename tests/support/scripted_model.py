@@ -328,7 +328,10 @@ def chunk(data: bytes) -> bytes:
 
 
 def event(data: Json) -> bytes:
-    return chunk(b"data: " + json.dumps(data, ensure_ascii=False).encode() + b"\n\n")  # unescaped, as vLLM sends it
+    text = json.dumps(data, ensure_ascii=False)  # unescaped, as vLLM sends it
+    if re.search("[\ud800-\udfff]", text):
+        text = json.dumps(data)  # half a surrogate pair has no other form
+    return chunk(b"data: " + text.encode() + b"\n\n")
 
 
 async def run_server(port: int, *, until_stdin_closes: bool) -> None:

@@ -58,6 +58,10 @@ def source_blocks(prompt: str) -> list[tuple[str, str]]:
     return sorted(((label, text) for label, text in blocks.items() if text), key=lambda block: int(block[0]))
 
 
+MARKUP = str.maketrans("", "", "`<>$")
+"""Dropped from what is quoted: a sentence cut out of code would leave it open, and what follows is code then."""
+
+
 def cited_sentences(prompt: str, limit: int = 3) -> list[tuple[str, str]]:
     """``(sentence, label number)`` of the sources, the ones nearest to the prompt's last line first."""
     words = set(re.findall(r"\w{3,}", (prompt.strip().splitlines() or [""])[-1].lower()))
@@ -76,7 +80,8 @@ def cited_sentences(prompt: str, limit: int = 3) -> list[tuple[str, str]]:
 
 def cited_answer(messages: Sequence[Mapping[str, Any]]) -> str:
     sentences = cited_sentences(last_user_text(messages))
-    return " ".join(f"{s.rstrip('.!? ')} [S{label}]." for s, label in sentences) or "NO_ANSWER No source was given."
+    prose = [(s.translate(MARKUP).rstrip(".!? "), label) for s, label in sentences]
+    return " ".join(f"{s} [S{label}]." for s, label in prose) or "NO_ANSWER No source was given."
 
 
 def split_markers(text: str) -> list[str]:
