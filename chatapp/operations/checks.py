@@ -11,6 +11,8 @@ from typing import Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register, run_checks
+from django.db import DatabaseError, connection
+from redis.exceptions import BusyLoadingError, RedisError
 
 from chatapp.operations import parts
 
@@ -80,10 +82,38 @@ def _version(text: str) -> tuple[int, int]:
         return 0, 0
 
 
+def database_away() -> list[str]:
+    """Return a readable sentence when the database does not answer. The driver's words name no password."""
+    try:
+        connection.ensure_connection()
+    except DatabaseError as error:
+        return [f"The database does not answer; check DATABASE_URL. {_one_line(error)}"]
+    return []
+
+
+def redis_away() -> list[str]:
+    """Return a readable sentence when Redis does not answer. The client's words name no password."""
+    try:
+        with parts.quick_redis() as client:
+            client.ping()
+    except BusyLoadingError:
+        return []  # it reads its file and will answer
+    except (RedisError, OSError, ValueError) as error:
+        return [f"Redis does not answer; check REDIS_URL. {_one_line(error)}"]
+    return []
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
 def reasons_to_refuse() -> list[str]:
     """Run the checks that a start needs and return the errors, one readable sentence each.
 
     Only ours: Django's own check the code, not the machine, and import every address to do so (a second).
     """
+    away = database_away()
+    if away:
+        return away  # the other checks ask it
     found = run_checks(tags=[STARTUP], databases=["default"])
     return [str(message.msg) for message in found if message.is_serious()]

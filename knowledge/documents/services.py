@@ -227,11 +227,12 @@ def _new_job(document: Document, *, kind: str, version: DocumentVersion | None =
 
 
 def ring(job: IngestionJob) -> None:
-    """Publish the job's doorbell; when the broker is away the row stays queued and the sweeper sends it."""
+    """Publish the job's doorbell; when the broker is away the row stays queued and the next sweep sends it."""
     from knowledge.documents import tasks
 
     task = tasks.ingest_document if job.kind == IngestionJob.Kind.INGEST else tasks.delete_document
-    tasks.publish(task, job_id=str(job.pk))
+    if not tasks.publish(task, job_id=str(job.pk)):
+        IngestionJob.objects.filter(pk=job.pk).update(published=None)
 
 
 def _ring_sweeper() -> None:

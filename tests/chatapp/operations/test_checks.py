@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import ast
 import os
 import subprocess
 import sys
@@ -45,6 +46,31 @@ def test_database_without_migrations_is_refused_in_one_sentence(monkeypatch: pyt
     assert reasons == [
         "The database lacks 2 migrations, the first is documents.0002_more: run `manage.py migrate`.",
     ]
+
+
+ASK = "import django; django.setup(); from chatapp.operations import checks; print(checks.{}())"
+
+
+@pytest.mark.parametrize(
+    ("check", "setting", "words"),
+    [
+        ("reasons_to_refuse", "DATABASE_URL=postgres://me:very-secret@127.0.0.1:1/x", "check DATABASE_URL"),
+        ("redis_away", "REDIS_URL=redis://:very-secret@127.0.0.1:1/0", "check REDIS_URL"),
+        ("redis_away", "REDIS_URL=http://:very-secret@127.0.0.1:1/0", "check REDIS_URL"),
+    ],
+)
+def test_an_engine_that_does_not_answer_is_one_sentence_without_its_password(
+    check: str, setting: str, words: str
+) -> None:
+    name, _, value = setting.partition("=")
+    environment = {**os.environ, name: value}
+    command = [sys.executable, "-c", ASK.format(check)]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
+    said = ast.literal_eval(done.stdout)
+    assert len(said) == 1
+    assert words in said[0]
+    assert "\n" not in said[0]
+    assert "very-secret" not in done.stdout + done.stderr
 
 
 def test_plain_check_looks_at_no_database(monkeypatch: pytest.MonkeyPatch) -> None:

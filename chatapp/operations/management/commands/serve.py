@@ -67,10 +67,9 @@ class Command(BaseCommand):
             self._start_redis(supervisor, data_dir, environment)
         if settings.STORE == "weaviate" and not settings.WEAVIATE_URL:
             self._start_weaviate(supervisor, data_dir, environment)
+        self._refuse(checks.database_away() + checks.redis_away())
         self._migrate(data_dir)
-        refusals = checks.reasons_to_refuse()
-        if refusals:
-            raise StartFailed("\n".join(refusals))
+        self._refuse(checks.reasons_to_refuse())
         self._done("checks")
         call_command("assets")
         self._done("assets")
@@ -154,6 +153,10 @@ class Command(BaseCommand):
         command = product.command(role)
         os.chdir(settings.BASE_DIR)
         os.execve(command[0], command, product.child_environment())  # noqa: S606 - our own command, no shell
+
+    def _refuse(self, reasons: list[str]) -> None:
+        if reasons:
+            raise StartFailed("\n".join(reasons))
 
     def _only_one(self, path: Path) -> contextlib.AbstractContextManager[None]:
         return self._locked(path, wait=False)
