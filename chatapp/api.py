@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from http import HTTPStatus
 from typing import Any
 
@@ -20,23 +21,23 @@ from chatapp.accounts.ratelimit import TooManyRequests
 from chatapp.conversations import api as conversations
 from chatapp.conversations.completions import router as completions
 from knowledge.documents import api as knowledge_api
+from knowledge.documents.schemas import storable
 from knowledge.errors import KnowledgeError
 
 logger = logging.getLogger(__name__)
 
 
-class Utf8Parser(Parser):
-    """JSON whose texts can be stored: half a surrogate pair, which JSON can write, becomes a question mark."""
+class StorableParser(Parser):
+    """JSON whose texts can be stored; only escapes can write the others."""
 
     def parse_body(self, request: HttpRequest) -> Any:
         data = super().parse_body(request)
-        if b"\\ud" not in request.body.lower():
-            return data
-        return json.loads(json.dumps(data, ensure_ascii=False).encode("utf-8", "replace"))
+        escaped = re.search(rb"\\u(?:0000|d[89a-f])", request.body, re.IGNORECASE)
+        return storable(data) if escaped else data
 
 
 api = NinjaAPI(
-    parser=Utf8Parser(),
+    parser=StorableParser(),
     title="Footnote",
     version="1",
     description="Documents in, answers out; every citation reproduces its words.",

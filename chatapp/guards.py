@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.db import connections
 from django.http.request import validate_host
 
 from chatapp.operations.processes import tie_to_parent
@@ -160,3 +161,5 @@ def warm_up() -> None:
         gc.freeze()
     except Exception:  # boundary of the thread: /readyz and the first question say what is wrong
         logger.exception("Warm-up failed")
+    finally:
+        connections.close_all()  # the thread ends here

@@ -117,7 +117,9 @@ TEMPLATES = [
 # --- database -----------------------------------------------------------------------------------
 DATABASE_URL = secret("DATABASE_URL")
 if DATABASE_URL:
-    DATABASES = {"default": {**env.db_url_config(DATABASE_URL), "CONN_HEALTH_CHECKS": True, "CONN_MAX_AGE": 60}}
+    # A request has a thread of its own, whose session nobody could use again: it ends with the request. The threads
+    # of ``conversations.database`` keep theirs, and ask before each use whether it still lives.
+    DATABASES = {"default": {**env.db_url_config(DATABASE_URL), "CONN_HEALTH_CHECKS": True, "CONN_MAX_AGE": 0}}
 else:
     DATABASES = {
         "default": {

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
-from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.db.models import Q
 from django.http import HttpRequest
@@ -64,13 +64,18 @@ class PageAuth(APIKeyCookie):
 
 
 class AsyncAuth:
-    """Runs the same checks for an asynchronous operation."""
+    """Runs the same checks for an asynchronous operation.
 
-    def __init__(self) -> None:
+    ``in_thread`` runs them where database sessions outlive the request: that of the request's own thread would stay
+    open until its answer is complete.
+    """
+
+    def __init__(self, *, in_thread: Callable[..., Awaitable[Actor | None]]) -> None:
+        self._in_thread = in_thread
         self._checks: list[Any] = [KeyAuth(), PageAuth()]
 
     async def __call__(self, request: HttpRequest) -> Actor | None:
-        return await sync_to_async(self._check, thread_sensitive=True)(request)
+        return await self._in_thread(self._check, request)
 
     def _check(self, request: HttpRequest) -> Actor | None:
         for check in self._checks:

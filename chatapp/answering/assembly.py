@@ -82,7 +82,9 @@ class AnswerAssembly:
 
     @property
     def raw_output(self) -> str:
-        return "".join(self._raw)
+        """What the model wrote, as far as a database can keep it: some servers cut a surrogate pair in two."""
+        units = "".join(self._raw).encode("utf-16-le", "surrogatepass")
+        return units.decode("utf-16-le", "replace").replace("\0", "")
 
     def answer(self, *, usage: Usage | None, finish: str, messages: Sequence[Mapping[str, str]]) -> Answer:
         """Return the record of what came so far; complete after ``finish``."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db.models import QuerySet
 
 from chatapp.conversations.models import AnswerRun, Assistant, Conversation
-from knowledge.documents.access import as_uuid
+from knowledge.documents.access import as_slug, as_uuid
 from knowledge.errors import NotFound
 from knowledge.tenants.access import Actor
 
@@ -50,7 +50,7 @@ def access_run(*, actor: Actor, pk: object) -> AnswerRun:
 def access_assistant(*, actor: Actor, slug: str) -> Assistant:
     """:raises AssistantNotFound: the tenant has none of that name."""
     rows = Assistant.objects.filter(tenant_id=actor.tenant_id).select_related("language_model")
-    found = rows.filter(slug=slug[:80]).first()
+    found = rows.filter(slug=slug).first() if as_slug(slug) else None
     if found is None:
         raise AssistantNotFound
     return found

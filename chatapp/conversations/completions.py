@@ -22,7 +22,7 @@ from chatapp.conversations.services import Ask, StartedRun
 from knowledge.tenants.access import Actor
 from knowledge.types import Turn
 
-router = Router(tags=["chat"], auth=AsyncAuth())
+router = Router(tags=["chat"], auth=AsyncAuth(in_thread=in_thread))
 
 
 class AnswerFailed(HttpError):

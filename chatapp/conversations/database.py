@@ -66,6 +66,8 @@ _threads = EarliestFirst(THREADS)
 
 
 def _guarded(call: Callable[[], T]) -> T:
+    # PostgreSQL may have ended the session since its last use.
+    connection.health_check_done = False  # type: ignore[attr-defined]
     try:
         return call()
     except (OperationalError, InterfaceError):

@@ -35,8 +35,8 @@ def database() -> Part:
         statement = "SELECT sqlite_version()" if connection.vendor == "sqlite" else "SELECT version()"
         cursor.execute(statement)
         version = str(cursor.fetchone()[0])
-    name = "SQLite" if connection.vendor == "sqlite" else ""
-    return Part(name="database", ok=True, version=f"{name} {version}".strip()[:60])
+    name = "SQLite" if connection.vendor == "sqlite" else ""  # the other says it: "PostgreSQL 17.1 on x86_64 ..."
+    return Part(name="database", ok=True, version=f"{name} {version.partition(' on ')[0]}".strip()[:60])
 
 
 _migrations_done = False

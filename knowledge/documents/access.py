@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Iterable
 
@@ -11,6 +12,8 @@ from knowledge.documents.models import Document, DocumentVersion, KnowledgeBase
 from knowledge.errors import DocumentNotFound, KnowledgeBaseNotFound
 from knowledge.tenants.access import Actor
 from knowledge.types import Scope
+
+SLUG = re.compile(r"[-a-zA-Z0-9_]{1,80}")
 
 
 def as_uuid(value: object) -> uuid.UUID | None:
@@ -24,6 +27,11 @@ def as_uuid(value: object) -> uuid.UUID | None:
     return parsed if str(parsed) == str(value) else None
 
 
+def as_slug(value: object) -> str | None:
+    """Return the text when it may be a slug, or None: a database must not be asked for what it cannot hold."""
+    return str(value) if SLUG.fullmatch(str(value)) else None
+
+
 def visible_knowledge_bases(*, actor: Actor) -> QuerySet[KnowledgeBase]:
     return KnowledgeBase.objects.filter(tenant_id=actor.tenant_id, deleting=False)
 
@@ -34,8 +42,9 @@ def access_knowledge_base(*, actor: Actor, pk: object) -> KnowledgeBase:
     :raises KnowledgeBaseNotFound: it does not exist or belongs to another tenant.
     """
     rows = visible_knowledge_bases(actor=actor)
-    parsed = as_uuid(pk)
-    base = rows.filter(pk=parsed).first() if parsed else rows.filter(slug=str(pk)[:80]).first()
+    parsed, slug = as_uuid(pk), as_slug(pk)
+    named = {"pk": parsed} if parsed else {"slug": slug}
+    base = rows.filter(**named).first() if parsed or slug else None
     if base is None:
         raise KnowledgeBaseNotFound
     return base

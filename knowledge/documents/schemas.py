@@ -49,13 +49,23 @@ class KnowledgeBasePage(Schema):
     next_cursor: str | None = None
 
 
-def _storable(value: dict[str, Any]) -> dict[str, Any]:
+def storable(value: Any) -> Any:
+    """Return JSON data whose texts every database keeps: half a surrogate pair and NUL become question marks."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode().replace("\0", "?")
+    if isinstance(value, dict):
+        return {storable(name): storable(item) for name, item in value.items()}
+    return [storable(item) for item in value] if isinstance(value, list) else value
+
+
+def _metadata(value: dict[str, Any]) -> dict[str, Any]:
     """Refuse NaN and infinities, which Python reads and no database keeps."""
     json.dumps(value, allow_nan=False)
-    return value
+    cleaned: dict[str, Any] = storable(value)
+    return cleaned
 
 
-Metadata = Annotated[dict[str, Any], AfterValidator(_storable)]
+Metadata = Annotated[dict[str, Any], AfterValidator(_metadata)]
 
 
 class DocumentOut(Schema):

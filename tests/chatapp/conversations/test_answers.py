@@ -258,6 +258,17 @@ async def test_only_markers_of_sources_are_shown(
         assert numbers == {1, 2}
 
 
+async def test_what_no_database_holds_costs_no_answer(
+    use_model: Any, library: Any, owner: Any, open_chat: Any, rows: Any, scripted_model: Any
+) -> None:
+    await rows(use_model, library.tenant, "scripted-custom", bases=[library.base])
+    scripted_model.script(["Gu\0ests park [S1]. ", "\ud83d", "\ude00 Half \udc00."])
+    events = await (await open_chat(owner)).ask(QUESTION)
+    assert events[-1]["type"] == "answer.done"
+    run = await rows(AnswerRun.objects.get, pk=events[0]["run"])
+    assert run.raw_output == "Guests park [S1]. 😀 Half \ufffd."
+
+
 @pytest.mark.parametrize(
     ("model", "code", "retry"),
     [

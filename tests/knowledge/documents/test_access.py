@@ -71,6 +71,14 @@ def test_base_is_found_by_id_or_address_in_its_own_tenant_only(world: Any, other
         access.access_knowledge_base(actor=other_world.actor, pk=world.base.pk)
 
 
+@pytest.mark.parametrize("address", ["", "\0", "handbook\0", "hand book", "\ud800", "handbook" + "x" * 73])
+def test_what_is_no_address_is_not_asked_for(world: Any, address: str) -> None:
+    world.base.slug = ("handbook" + "x" * 72) if len(address) > 80 else world.base.slug
+    world.base.save()
+    with pytest.raises(KnowledgeBaseNotFound):
+        access.access_knowledge_base(actor=world.actor, pk=address)
+
+
 def test_one_foreign_base_refuses_the_whole_list(world: Any, other_world: Any) -> None:
     assert access.access_knowledge_bases(actor=world.actor, pks=["handbook", "handbook"]) == [world.base]
     with pytest.raises(KnowledgeBaseNotFound):

@@ -257,6 +257,13 @@ def test_refused_file_is_told_and_leaves_no_document(
     assert not Document.objects.exists()
 
 
+def test_texts_that_no_database_holds_are_stored_without_them(api: Api, documents: str) -> None:
+    status, made = api.upload(documents, "Words.", title="a\0b", metadata='{"k\\u0000": ["\\u0000v", {"n": 1}]}')
+    assert (status, made["title"], made["metadata"]) == (202, "ab", {"k?": ["?v", {"n": 1}]})
+    status, base = api("POST", "/knowledge-bases", {"name": "a\0b\ud800", "description": "😀\0"})
+    assert (status, base["name"], base["description"]) == (201, "a?b?", "😀?")
+
+
 @pytest.mark.parametrize("metadata", ["not json", "[1]", "7", '{"a": NaN}', '{"a": Infinity}', "{" * 5000])
 def test_metadata_that_is_no_object_is_refused(api: Api, documents: str, metadata: str) -> None:
     assert api.upload(documents, metadata=metadata)[0] == 422

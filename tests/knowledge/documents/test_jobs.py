@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
 from knowledge.documents import ingest, jobs, owners, services
@@ -63,14 +63,15 @@ def test_expired_lease_is_taken_over_and_its_old_holder_is_refused_everything(jo
     new = held(job)
     assert (new.fence, new.attempts) == (old.fence + 1, 2)
     assert not jobs.renew(old)
-    with pytest.raises(jobs.LeaseLost):
+    with pytest.raises(jobs.LeaseLost), transaction.atomic():
         jobs.hold(old)
     with pytest.raises(jobs.LeaseLost):
         jobs.fail(old, message="too late", permanent=True)
     jobs.finish(old, report={"chunks": 7})
     job.refresh_from_db()
     assert (job.state, job.report, job.last_error) == (State.RUNNING, {}, "")
-    jobs.hold(new)
+    with transaction.atomic():
+        jobs.hold(new)
     jobs.finish(new, report={"chunks": 1})
     job.refresh_from_db()
     assert (job.state, job.report, job.lease_until) == (State.DONE, {"chunks": 1}, None)
