@@ -98,7 +98,9 @@ async def test_the_stream_expires_after_the_run(ask: Any, redis_server: Any) -> 
 async def test_stopping_the_process_ends_runs_in_words(ask: Any, rows: Any) -> None:
     run = await ask("scripted-endless")
     reader = asyncio.create_task(told(manager(), run))
-    await asyncio.sleep(0.5)
+    async for event in manager().follow(run=run, after=0):
+        if event["type"] == "answer.delta":
+            break  # something is written now
     began = time.monotonic()
     await manager().shutdown()
     assert time.monotonic() - began < 3
