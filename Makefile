@@ -7,9 +7,10 @@ PY := $(BIN)/python
 INSTALL := .requirements/install
 ARGS ?=
 
-# Extras of this machine: faster embeddings where the processor has matrix instructions, Node where there is none.
+# Extras of this machine: faster embeddings where the processor has matrix instructions, Node where there is none
+# (or an old one, or one without npm).
 EXTRAS = $(shell grep -qw amx_bf16 /proc/cpuinfo 2>/dev/null && echo openvino) \
-	$(shell node -e 'const [a, b] = process.versions.node.split("."); process.exit(+a > 20 || (+a == 20 && +b >= 19) ? 0 : 1)' 2>/dev/null || echo node)
+	$(shell command -v npm >/dev/null && node -e 'const [a, b] = process.versions.node.split("."); process.exit(+a > 20 || (+a == 20 && +b >= 19) ? 0 : 1)' 2>/dev/null || echo node)
 
 help:
 	@echo "make run     set everything up and serve the product (PORT, HOST, DATA_DIR, STORE are honoured)"
@@ -43,7 +44,7 @@ lint: install-dev
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
-	@if [ -d chatapp/frontend/node_modules ]; then cd chatapp/frontend && npm run --silent check; fi
+	@if [ -d chatapp/frontend/node_modules ]; then $(PY) manage.py assets --check; fi
 
 check: lint test
 

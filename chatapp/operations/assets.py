@@ -128,6 +128,14 @@ def build(
     return True
 
 
+def check(*, frontend: Path = FRONTEND) -> str:
+    """Check style and types of the sources with the installed packages; return what was said.
+
+    :raises AssetsError: no Node.js, or something was found; the message holds it.
+    """
+    return _run([*find_node().npm, "run", "--silent", "check"], frontend, "The front end has faults")
+
+
 @contextmanager
 def _one_at_a_time(frontend: Path) -> Iterator[None]:
     # The folder itself is the lock file, so no file is left behind.
@@ -151,9 +159,12 @@ def _install(node: Node, frontend: Path, *, say: Callable[[str], object]) -> Non
 
 
 def _run(command: list[str], folder: Path, failure: str) -> str:
+    # What npm starts looks for its node on PATH, where that of the package is not.
+    path = os.pathsep.join([str(Path(command[0]).parent), os.environ.get("PATH", os.defpath)])
+    environment = {**os.environ, "PATH": path} if Path(command[0]).is_absolute() else None
     try:
         done = subprocess.run(  # noqa: S603  the commands are written above
-            command, cwd=folder, capture_output=True, text=True, timeout=BUILD_SECONDS, check=False
+            command, cwd=folder, env=environment, capture_output=True, text=True, timeout=BUILD_SECONDS, check=False
         )
     except (OSError, subprocess.SubprocessError) as err:
         raise AssetsError(f"{failure}: {err}") from err

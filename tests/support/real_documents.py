@@ -14,7 +14,7 @@ from importlib.metadata import metadata
 
 from made_files import docx_of, pdf_of
 
-# All of them belong to the product's own lock, so a checkout that runs has them.
+# All of them are in the locks, so a checkout that is tested has them.
 PACKAGES = (
     "celery", "channels_redis", "charset-normalizer", "django-environ", "httpcore", "huggingface_hub", "idna", "kombu",
     "litellm", "openai", "psutil", "pypdfium2", "python-dotenv", "redis", "regex", "rich", "tiktoken", "tokenizers",

