@@ -54,8 +54,8 @@ class RunManager:
 
     async def _start(self, actor: Actor, ask: Ask, arrived: float) -> StartedRun:
         ahead = asyncio.create_task(in_thread_by(arrived, partial(embed_ahead, ask.text)))
-        started = await in_thread_by(arrived, partial(services.start_run, actor=actor, ask=ask))
         ahead.add_done_callback(lambda done: done.cancelled() or done.exception())  # the search says what is wrong
+        started = await in_thread_by(arrived, partial(services.start_run, actor=actor, ask=ask))
         run = str(started.run.pk)
         if not started.resumed:
             engine = Engine(started, arrived=arrived)
