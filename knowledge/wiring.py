@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,11 +41,13 @@ class KnowledgeSettings:
     embed_threads: int
     embed_weights_dir: str
     limits: ParseLimits
+    secret_key: str = field(repr=False)
 
 
 def knowledge_settings() -> KnowledgeSettings:
     """Read the frozen settings from Django's."""
     return KnowledgeSettings(
+        secret_key=settings.SECRET_KEY,
         store=settings.STORE,
         data_dir=Path(settings.DATA_DIR),
         weaviate_url=settings.WEAVIATE_URL,
@@ -101,7 +103,10 @@ def _build_store() -> Store:
         from knowledge.stores.weaviate import WeaviateStore
 
         return WeaviateStore(
-            url=config.weaviate_url, grpc_port=config.weaviate_grpc_port, api_key=config.weaviate_api_key or None
+            url=config.weaviate_url,
+            secret=config.secret_key,
+            grpc_port=config.weaviate_grpc_port,
+            api_key=config.weaviate_api_key or None,
         )
     from knowledge.stores.lance import LanceStore
 

@@ -1,6 +1,7 @@
 """The distributed store: Weaviate, one collection per embedding space, one native tenant per tenant.
 
 Only this file may import weaviate. Our chunk keys are the object ids, so that a retry overwrites.
+The server is given no readable text (knowledge.stores.sealing says why).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import numpy as np
 
 from knowledge.errors import StoreBusy, StoreError, StoreUnavailable
 from knowledge.stores.common import batches, checked_id, checked_ids, checked_records, checked_space
+from knowledge.stores.sealing import Seal
 from knowledge.types import Hit, IndexRecord, Scope, StoreHealth, Vector
 
 __all__ = ["WeaviateStore"]
@@ -29,8 +31,8 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 OLDEST = (1, 36)
-PREFIX = "Space_"
-PROPERTIES = ["document", "version", "knowledge_base", "text", "terms"]
+PREFIX = "Sealed_"
+PROPERTIES = ["document", "version", "knowledge_base", "sealed"]
 FILTERED = ["knowledge_base", "generation", "document", "version"]
 OBJECTS_PER_BATCH = 200
 DELETE_ROUNDS = 1_000
@@ -42,11 +44,12 @@ class WeaviateStore:
     name: ClassVar[str] = "weaviate"
 
     def __init__(
-        self, url: str, *, grpc_port: int | None = None, grpc_url: str | None = None, api_key: str | None = None,
-        query_seconds: float = 5.0,
+        self, url: str, *, secret: str, grpc_port: int | None = None, grpc_url: str | None = None,
+        api_key: str | None = None, query_seconds: float = 5.0,
     ) -> None:  # fmt: skip
         """Remember where the server is; connect on first use.
 
+        ``secret`` is the installation's own: what was written under another one cannot be read.
         ``grpc_url`` (``grpc://`` or ``grpcs://``) is for servers whose gRPC lives on another host;
         otherwise it is the host of ``url`` and ``grpc_port`` (50051).
         """
@@ -56,6 +59,7 @@ class WeaviateStore:
         if self._http[:2] == self._grpc[:2]:
             raise StoreUnavailable("Weaviate's HTTP and gRPC need two ports.")
         self._api_key = api_key
+        self._seal = Seal(secret)
         self._query_seconds = query_seconds
         self._forget()
 
@@ -75,7 +79,7 @@ class WeaviateStore:
             self._create(space)
             tenant = self._tenant(space, scope.tenant)
             for batch in batches(accepted, OBJECTS_PER_BATCH):
-                result = tenant.data.insert_many([_to_object(record) for record in batch])
+                result = tenant.data.insert_many([self._to_object(record, scope.tenant) for record in batch])
                 if result.errors:  # has_errors has been False with errors present (client issue 2107)
                     messages = {error.message for error in result.errors.values()}
                     raise _refusal(" ".join(sorted(messages)))
@@ -109,7 +113,7 @@ class WeaviateStore:
                     raise StoreError("The tenant is still in the search index after its deletion.")
 
     def optimize(self, *, space: str, tenant: str) -> None:
-        """Check the arguments only: the server compacts its segments by itself."""
+        """Check the arguments only: the server has no order for it, and what it keeps is sealed."""
         checked_space(space)
         checked_id(tenant)
 
@@ -127,7 +131,7 @@ class WeaviateStore:
             found = tenant.query.near_vector(
                 query.tolist(), limit=limit, filters=where, return_properties=PROPERTIES, return_metadata=["distance"]
             )  # fmt: skip
-            return [_hit(item, score=1.0 - item.metadata.distance) for item in found.objects]
+            return [self._hit(item, scope, score=1.0 - item.metadata.distance) for item in found.objects]
 
         return self._with_tenant(space, scope.tenant, search, missing=[])
 
@@ -141,10 +145,10 @@ class WeaviateStore:
 
         def search(tenant: Any) -> list[Hit]:
             found = tenant.query.bm25(
-                " ".join(wanted), query_properties=["terms"], limit=limit, filters=where, include_vector=True,
-                return_properties=PROPERTIES, return_metadata=["score"],
+                self._seal.words(wanted, tenant=scope.tenant), query_properties=["words"], limit=limit, filters=where,
+                include_vector=True, return_properties=PROPERTIES, return_metadata=["score"],
             )  # fmt: skip
-            return [_hit(item, score=item.metadata.score) for item in found.objects]
+            return [self._hit(item, scope, score=item.metadata.score) for item in found.objects]
 
         return self._with_tenant(space, scope.tenant, search, missing=[])
 
@@ -161,7 +165,7 @@ class WeaviateStore:
             hits: list[Hit] = []
             for where, size in parts:
                 found = tenant.query.fetch_objects(filters=where, limit=size, return_properties=PROPERTIES)
-                hits += [_hit(item, score=0.0) for item in found.objects]
+                hits += [self._hit(item, scope, score=0.0) for item in found.objects]
             return hits
 
         return self._with_tenant(space, scope.tenant, read, missing=[])
@@ -220,6 +224,28 @@ class WeaviateStore:
             client, self._client = self._client, None
         if client is not None:
             client.close()
+
+    # --- records as objects
+
+    def _to_object(self, record: IndexRecord, tenant: str) -> Any:
+        from weaviate.classes.data import DataObject
+
+        properties = {
+            **{name: getattr(record, name) for name in (*FILTERED, "ordinal")},
+            "words": self._seal.words(record.terms.split(" "), tenant=tenant),
+            "sealed": self._seal.close(record.text, record.terms, tenant=tenant, key=record.key),
+        }
+        return DataObject(uuid=record.key, properties=properties, vector=np.asarray(record.vector, np.float32).tolist())
+
+    def _hit(self, item: Any, scope: Scope, *, score: float) -> Hit:
+        vector = item.vector.get("default")
+        key, values = str(item.uuid), item.properties
+        text, terms = self._seal.open(values["sealed"], tenant=scope.tenant, key=key)
+        return Hit(
+            key=key, document=values["document"], version=values["version"], knowledge_base=values["knowledge_base"],
+            text=text, terms=terms, score=float(score),
+            vector=None if vector is None else np.asarray(vector, dtype=np.float32),
+        )  # fmt: skip
 
     # --- connection, collection, tenant
 
@@ -356,8 +382,8 @@ def _definition() -> dict[str, Any]:
         "properties": [
             *filtered,
             Property(name="ordinal", data_type=DataType.INT, index_filterable=False),
-            Property(name="text", data_type=DataType.TEXT, index_filterable=False, index_searchable=False),
-            Property(name="terms", data_type=DataType.TEXT, tokenization=Tokenization.WHITESPACE,
+            Property(name="sealed", data_type=DataType.TEXT, index_filterable=False, index_searchable=False),
+            Property(name="words", data_type=DataType.TEXT, tokenization=Tokenization.WHITESPACE,
                      index_filterable=False, index_searchable=True),
         ],
     }  # fmt: skip
@@ -369,21 +395,6 @@ def _address(url: str) -> tuple[str, int, bool]:
     if not parts.hostname:
         raise StoreUnavailable("The address of the Weaviate server is not a URL.")
     return parts.hostname, parts.port or (443 if secure else 80), secure
-
-
-def _to_object(record: IndexRecord) -> Any:
-    from weaviate.classes.data import DataObject
-
-    properties = {name: getattr(record, name) for name in (*FILTERED, "ordinal", "text", "terms")}
-    return DataObject(uuid=record.key, properties=properties, vector=np.asarray(record.vector, np.float32).tolist())
-
-
-def _hit(item: Any, *, score: float) -> Hit:
-    vector = item.vector.get("default")
-    return Hit(
-        key=str(item.uuid), score=float(score), vector=None if vector is None else np.asarray(vector, dtype=np.float32),
-        **{name: item.properties[name] for name in PROPERTIES},
-    )  # fmt: skip
 
 
 def _among(name: str, values: Collection[str]) -> Any:

@@ -42,7 +42,7 @@ def store_settings(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, 
     """What another process needs to open the same store: a class path and arguments."""
     if request.param == "weaviate":
         server: WeaviateServer = request.getfixturevalue("weaviate_server")
-        arguments = {"url": server.url, "grpc_port": server.grpc_port}
+        arguments = {"url": server.url, "secret": "s", "grpc_port": server.grpc_port}
         return {"class": "knowledge.stores.weaviate.WeaviateStore", "arguments": arguments}
     arguments = {"path": str(tmp_path / "lance")}
     if request.param == "lance-on-disk":  # the engine's own searches, as for large tables

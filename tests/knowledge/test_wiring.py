@@ -61,7 +61,7 @@ def test_settings_choose_the_parts(settings: Any, monkeypatch: pytest.MonkeyPatc
     settings.STORE, settings.WEAVIATE_URL, settings.WEAVIATE_GRPC_PORT = "weaviate", "http://127.0.0.1:9", 10
     settings.EMBEDDING_MODEL = "openai/some-model"
     assert isinstance(wiring.store(), Weaviate)
-    assert made == {"url": "http://127.0.0.1:9", "grpc_port": 10, "api_key": None}
+    assert made == {"url": "http://127.0.0.1:9", "secret": settings.SECRET_KEY, "grpc_port": 10, "api_key": None}
     assert isinstance(wiring.embedder(), HostedEmbedder)
 
 

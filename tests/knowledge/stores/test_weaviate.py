@@ -21,7 +21,7 @@ NOWHERE = "http://127.0.0.1:9"
 def test_unreachable_server_is_unavailable(
     make: Callable[..., IndexRecord], scope: Scope, generations: list[str]
 ) -> None:
-    store = WeaviateStore(NOWHERE, grpc_port=10)
+    store = WeaviateStore(NOWHERE, secret="s", grpc_port=10)
     record = make("heron")
     calls: list[Callable[[], object]] = [
         lambda: store.upsert([record], space=SPACE, scope=scope),
@@ -72,7 +72,7 @@ def meta_server(version: str) -> Iterator[str]:
 )
 def test_health_checks_the_range_of_versions(version: str, ok: bool) -> None:
     with meta_server(version) as url:
-        store = WeaviateStore(url, grpc_port=9)
+        store = WeaviateStore(url, secret="s", grpc_port=9)
         health = store.health()
         store.close()
     assert (health.ok, health.version) == (ok, version)
@@ -111,6 +111,6 @@ def test_addresses(url: str, expected: tuple[str, int, bool]) -> None:
 
 def test_addresses_that_cannot_work_are_refused() -> None:
     with pytest.raises(StoreUnavailable):
-        WeaviateStore("http://")
+        WeaviateStore("http://", secret="s")
     with pytest.raises(StoreUnavailable):
-        WeaviateStore("http://localhost:8080", grpc_port=8080)
+        WeaviateStore("http://localhost:8080", secret="s", grpc_port=8080)
