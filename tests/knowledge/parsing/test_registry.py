@@ -6,7 +6,8 @@ import zipfile
 import pytest
 
 from knowledge.errors import DocumentEmpty, DocumentEncrypted, UnsupportedFormat
-from knowledge.parsing.registry import CSV, DOCX, HTML, MARKDOWN, PDF, TEXT, detect, extensions, media_types, parser_for
+from knowledge.parsing.formats import CSV, DOCX, HTML, MARKDOWN, PDF, TEXT
+from knowledge.parsing.registry import detect, extensions, media_types, parser_for
 
 
 def archive(*names: str) -> bytes:
