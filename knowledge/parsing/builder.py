@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from knowledge.errors import DocumentWithoutText
-from knowledge.types import Block, BlockKind, ParsedDocument
+from knowledge.types import Block, BlockKind, Page, ParsedDocument
 
 
 class HeadingStack:
@@ -75,6 +75,7 @@ class TextBuilder:
         self._length = 0
         self._list = BlockList()
         self._row_before = False
+        self._page_starts: list[int] = []
 
     def __len__(self) -> int:
         return self._length
@@ -96,10 +97,30 @@ class TextBuilder:
             self._push("\n" if row and self._row_before else "\n\n")
         self._row_before = row
         start = self._length
+        self._page_starts = [start if begun < 0 else begun for begun in self._page_starts]
         self._push(text)
         if cells is not None:
             attrs = {**(attrs or {}), "cells": [[start + a, start + b] for a, b in cells]}
-        self._list.add(kind, start, self._length, level=level, heading=text, attrs=attrs)
+        page = len(self._page_starts)
+        self._list.add(
+            kind, start, self._length, level=level, heading=text, attrs=attrs, pages=(page, page) if page else None
+        )
+
+    def begin_page(self) -> None:
+        """Let what is added from now on stand on the next page or slide; the first call begins page 1.
+
+        Such pages have no size: nothing is drawn on them. One without text is kept, so that numbers stay true.
+        """
+        self._page_starts.append(-1)  # known when its first block is added
+        self._row_before = False
+
+    def _pages(self) -> tuple[Page, ...]:
+        starts = [begun if begun >= 0 else self._length for begun in self._page_starts]
+        ends = [*starts[1:], self._length][: len(starts)]
+        return tuple(
+            Page(number=number, start=start, end=end, width=0.0, height=0.0)
+            for number, (start, end) in enumerate(zip(starts, ends, strict=True), start=1)
+        )
 
     def _push(self, text: str) -> None:
         self._parts.append(text)
@@ -125,6 +146,7 @@ class TextBuilder:
             parser_version=parser_version,
             media_type=media_type,
             title=clean_title(title),
+            pages=self._pages(),
             warnings=warnings,
         )
 
