@@ -66,6 +66,10 @@ class BlockList:
             )
         )
 
+    def leave_headings(self) -> None:
+        """Forget the headings above."""
+        self._headings = HeadingStack()
+
 
 class TextBuilder:
     """Joins pieces into canonical text, one blank line between blocks (table rows: one line end)."""
@@ -113,6 +117,10 @@ class TextBuilder:
         """
         self._page_starts.append(-1)  # known when its first block is added
         self._row_before = False
+
+    def leave_headings(self) -> None:
+        """Let what is added from now on stand under no heading: the next slide or sheet begins."""
+        self._list.leave_headings()
 
     def _pages(self) -> tuple[Page, ...]:
         starts = [begun if begun >= 0 else self._length for begun in self._page_starts]

@@ -58,7 +58,7 @@ _SOURCE_EXTENSIONS = tuple(
 FORMATS: Final = (
     Format(PDF, "PDF", "a PDF document", (".pdf",), "pdf.PdfParser"),
     Format(DOCX, "DOCX", "a Word document (DOCX)", (".docx", ".docm", ".dotx"), "docx.DocxParser"),
-    Format(PPTX, "PPTX", "a presentation (PPTX)", (".pptx", ".pptm", ".ppsx", ".potx")),
+    Format(PPTX, "PPTX", "a presentation (PPTX)", (".pptx", ".pptm", ".ppsx", ".potx"), "pptx.PptxParser"),
     Format(XLSX, "XLSX", "a spreadsheet (XLSX)", (".xlsx", ".xlsm", ".xltx")),
     Format(ODT, "ODT", "an OpenDocument text (ODT)", (".odt", ".ott")),
     Format(ODS, "ODS", "an OpenDocument spreadsheet (ODS)", (".ods", ".ots")),

@@ -1,0 +1,63 @@
+"""Tables of office files: the grid of their cells, within a budget, and its rows as blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from knowledge.errors import DocumentTooLarge
+from knowledge.parsing.builder import TextBuilder, format_row
+from knowledge.types import BlockKind
+
+Row = list[str | None]  # None: a cell that the one on its left spans
+
+_CHARACTERS_OF_A_CELL = 100
+_LONGEST_HEADER = 80
+
+
+class CellBudget:
+    """How many cells a document may still have. Merged and repeated cells are paid for like others."""
+
+    def __init__(self, cells: int) -> None:
+        self._left = cells
+
+    def pay(self, text: str | None = None, *, times: int = 1) -> None:
+        """Pay for a cell before it is made; a long text costs more, since merging repeats it.
+
+        :raises DocumentTooLarge: the budget is spent.
+        """
+        self._left -= times * (1 + len(text or "") // _CHARACTERS_OF_A_CELL)
+        if self._left < 0:
+            raise DocumentTooLarge("The document has more table cells than are accepted.")
+
+
+def add_table(
+    builder: TextBuilder, grid: Sequence[Row], *, marked: bool = False, attrs: Mapping[str, Any] | None = None
+) -> None:
+    """Append the rows as blocks; a first row that looks like a header names the cells below it.
+
+    ``marked`` tells that the file itself calls the first row a header: then columns without a name are accepted.
+    """
+    builder.end_table()
+    headers = _headers(grid[0], marked=marked) if len(grid) > 1 else []
+    unseen = {column for column, name in enumerate(headers) if name}
+    for row in grid[1:]:
+        unseen.difference_update(column for column, cell in enumerate(row) if cell)
+    for number, row in enumerate(grid, start=1):
+        if number == 1 and headers and not unseen:
+            continue  # each of its words comes with a value
+        text, spans = format_row(headers if number > 1 else [], [cell or "" for cell in row])
+        builder.add(BlockKind.TABLE_ROW, text, attrs={**(attrs or {}), "row": number}, cells=spans)
+    builder.end_table()
+
+
+def _headers(row: Row, *, marked: bool) -> list[str]:
+    """The names of the columns, or nothing when the row is no header."""
+    named: list[str] = []
+    for cell in row:
+        named.append((named[-1] if named else "") if cell is None else cell)
+    texts = [name for name in named if name]
+    brief = all(len(text) <= _LONGEST_HEADER for text in texts)
+    brief = brief and (marked or not any(text.replace(".", "").isdigit() for text in texts))  # years name columns, too
+    enough = len(texts) == len(named) or (marked and 2 * len(texts) >= len(named))
+    return named if brief and enough and texts else []
