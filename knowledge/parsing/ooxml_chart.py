@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from knowledge.parsing.builder import TextBuilder
-from knowledge.parsing.ooxml_parts import drawing_texts, tidy
+from knowledge.parsing.office import tidy
+from knowledge.parsing.ooxml_parts import drawing_texts
 from knowledge.parsing.tables import CellBudget, Row, add_table
 from knowledge.types import BlockKind
 

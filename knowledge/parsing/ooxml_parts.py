@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
+from knowledge.parsing.office import tidy
 from knowledge.parsing.ooxml import Package
 
 if TYPE_CHECKING:
@@ -79,12 +80,6 @@ def children(parent: _Element) -> Iterator[_Element]:
             stack.extend(reversed(chosen) if chosen is not None else ())
         else:
             yield child
-
-
-def tidy(text: str) -> str:
-    """Line ends as LF, tabs as spaces, no empty lines, no space around a line."""
-    text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\v", "\n").replace("\t", " ")
-    return "\n".join(filter(None, (line.strip() for line in text.split("\n"))))
 
 
 def drawing_text(paragraph: _Element) -> str:

@@ -10,7 +10,7 @@ from knowledge.errors import DocumentDamaged, DocumentEncrypted, DocumentTooLarg
 from knowledge.parsing.base import ParseContext, ParseLimits
 from knowledge.parsing.builder import TextBuilder
 from knowledge.parsing.formats import PPTX
-from knowledge.parsing.notices import Notices
+from knowledge.parsing.office import HIDDEN_SLIDE, OLE, Notices
 from knowledge.parsing.ooxml import Package
 from knowledge.parsing.ooxml_chart import C, add_chart
 from knowledge.parsing.ooxml_diagram import DGM, diagram_texts
@@ -34,14 +34,12 @@ from knowledge.types import BlockKind, ParsedDocument
 if TYPE_CHECKING:
     from lxml.etree import _Element
 
-_OLE: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _MAIN_TYPES = re.compile(
     r"presentationml\.(presentation|template|slideshow)\.main\+xml|"
     r"ms-powerpoint\.(presentation|template|slideshow)\.macroEnabled"
 )
 _DEFAULT_TITLE = re.compile(r"(?=.*powerpoint)(?=.*pr[eéä]sent)[\w-]+(\s[\w-]+){0,2}$", re.IGNORECASE)
 _NO_NOTES: Final = FURNITURE | {"sldImg"}
-_HIDDEN_SLIDE: Final = "The text includes what is hidden in the show: {slides}."
 _HIDDEN_SHAPE: Final = "Hidden shapes were left out: {slides}."
 _UNREADABLE: Final = "A part that is damaged or missing could not be read: {slides}."
 _REPEATED: Final = "A part that the file uses more than once was read once: {slides}."
@@ -55,7 +53,7 @@ class PptxParser:
     extensions: ClassVar[tuple[str, ...]] = (".pptx", ".pptm", ".ppsx", ".potx")
 
     def parse(self, data: bytes, context: ParseContext) -> ParsedDocument:
-        if data.startswith(_OLE):
+        if data.startswith(OLE):
             raise DocumentEncrypted
         package = Package(data, context.limits)
         package.refuse_dtds()
@@ -115,7 +113,7 @@ class _Deck:
         self._related = {found.id: found for found in related}
         if root.get("show") in ("0", "false"):
             self._attrs["hidden"] = True
-            self.notices.add(_HIDDEN_SLIDE, number)
+            self.notices.add(HIDDEN_SLIDE, number)
         tree = root.find(f"{P}cSld/{P}spTree")
         if tree is not None:
             self._shapes(tree, self._layout(related))

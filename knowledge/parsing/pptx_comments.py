@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from knowledge.errors import DocumentDamaged
+from knowledge.parsing.office import said, tidy
 from knowledge.parsing.ooxml import Package
-from knowledge.parsing.ooxml_parts import Relationship, drawing_texts, tidy
+from knowledge.parsing.ooxml_parts import Relationship, drawing_texts
 from knowledge.parsing.pptx_layout import P
 
 if TYPE_CHECKING:
@@ -39,10 +40,3 @@ def comments(root: _Element, names: Mapping[str, str]) -> Iterator[str]:
             text = "\n".join(drawing_texts(body))
         if text:
             yield said(names.get(comment.get("authorId") or ""), text, reply=comment.tag == f"{P188}reply")
-
-
-def said(author: str | None, text: str, *, reply: bool = False) -> str:
-    """A comment with its author, if known: "Comment by Ann: ..."."""
-    name = " ".join((author or "").split())
-    kind = "Reply" if reply else "Comment"
-    return f"{kind} by {name}: {text}" if name else f"{kind}: {text}"

@@ -59,7 +59,7 @@ def binary_type(data: bytes, claimed: str | None) -> str | None:
     if data.startswith(b"%PDF-") or (claimed == formats.PDF and b"%PDF-" in data[:1024]):
         return formats.PDF
     if data.startswith((b"PK\x03\x04", b"PK\x05\x06")):
-        return _zip_type(data)
+        return _zip_type(data, claimed)
     if data.startswith(_OLE):
         return next((kind for name, kind in _OLE_STREAMS if name.encode("utf-16-le") in data), None)
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
@@ -69,7 +69,7 @@ def binary_type(data: bytes, claimed: str | None) -> str | None:
     return next((kind for magic, kind in _MAGIC if data.startswith(magic)), None)
 
 
-def _zip_type(data: bytes) -> str | None:
+def _zip_type(data: bytes, claimed: str | None) -> str | None:
     """The type told by the first member or by member names in the archive's directory."""
     if data[30:38] == b"mimetype":
         end = 38 + int.from_bytes(data[18:22], "little")
@@ -83,7 +83,8 @@ def _zip_type(data: bytes) -> str | None:
     if kind := next((kind for name, kind in _ZIP_FOLDERS if name in directory), None):
         return kind
     if b"content.xml" in directory and b"META-INF/manifest.xml" in directory:
-        return formats.ODT  # without its type; the reader looks closer
+        known = (formats.ODT, formats.ODS, formats.ODP)  # without its type; the reader looks closer
+        return claimed if claimed in known else formats.ODT
     return None
 
 

@@ -1,8 +1,26 @@
-"""Warnings that several slides share, as one sentence each."""
+"""What the readers of office files share: clean lines, comments in words, warnings that name their slides."""
 
 from __future__ import annotations
 
-_NAMED = 10
+from typing import Final
+
+OLE: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # an Office file with a password, or an old binary one
+HIDDEN_TEXT: Final = "Hidden text was left out."
+HIDDEN_SLIDE: Final = "The text includes what is hidden in the show: {slides}."
+_NAMED: Final = 10
+
+
+def tidy(text: str) -> str:
+    """Line ends as LF, tabs as spaces, no empty lines, no space around a line."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\t", " ")
+    return "\n".join(filter(None, (line.strip() for line in text.split("\n"))))
+
+
+def said(author: str | None, text: str, *, reply: bool = False) -> str:
+    """A comment with its author, if known: "Comment by Ann: ..."."""
+    name = " ".join((author or "").split())
+    kind = "Reply" if reply else "Comment"
+    return f"{kind} by {name}: {text}" if name else f"{kind}: {text}"
 
 
 class Notices:
