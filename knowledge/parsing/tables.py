@@ -46,7 +46,9 @@ def add_table(
     for number, row in enumerate(grid, start=1):
         if number == 1 and headers and not unseen:
             continue  # each of its words comes with a value
-        text, spans = format_row(headers if number > 1 else [], [cell or "" for cell in row])
+        names = headers if number > 1 else []
+        names = ["" if name == cell else name for name, cell in zip(names, row, strict=False)]  # merged with its header
+        text, spans = format_row(names, [cell or "" for cell in row])
         builder.add(BlockKind.TABLE_ROW, text, attrs={**(attrs or {}), "row": number}, cells=spans)
     builder.end_table()
 
