@@ -21,7 +21,6 @@ _LENGTH = re.compile(r"(-?\d{1,9}(?:\.\d{1,9})?)(cm|mm|in|pt|pc|px)$")
 _MOVED = re.compile(r"translate\s*\(\s*(\S{1,20})\s+(\S{1,20})\s*\)")
 _UNITS: Final = {"in": 1.0, "cm": 1 / 2.54, "mm": 1 / 25.4, "pt": 1 / 72, "pc": 1 / 6, "px": 1 / 96}  # in inches
 _FURNITURE: Final = frozenset(("footer", "header", "date-time", "page-number"))
-_BESIDE: Final = frozenset((f"{PRESENTATION}notes", f"{OFFICE}annotation"))
 _GROUPS: Final = frozenset((f"{DRAW}g", f"{DRAW}a"))
 
 
@@ -120,33 +119,43 @@ def _hidden_pages(roots: tuple[_Element, ...]) -> frozenset[str]:
 
 def _shapes(page: _Element) -> list[_Element]:
     """The shapes in reading order. A group is read as a whole before what stands beside it."""
+    corners = _corners(page)
+
+    def placed(parent: _Element) -> list[_Element]:
+        drawn = [child for child in parent if str(child.tag).startswith(DRAW)]
+        return in_reading_order([(corners.get(child), child) for child in drawn])[::-1]
+
     found: list[_Element] = []
-    stack = _placed(page)
+    stack = placed(page)
     while stack:
         shape = stack.pop()
         if shape.tag in _GROUPS:
-            stack += _placed(shape)
+            stack += placed(shape)
         else:
             found.append(shape)
     return found
 
 
-def _placed(parent: _Element) -> list[_Element]:
-    """The children, the first in reading order last, as a stack wants them."""
-    drawn = [child for child in parent if str(child.tag).startswith(DRAW) and child.tag not in _BESIDE]
-    return in_reading_order([(_position(child), child) for child in drawn])[::-1]
+def _corners(page: _Element) -> dict[_Element, Position]:
+    """The upper left corners of shapes and groups; that of a group is the outermost of what it holds."""
+    corners: dict[_Element, Position] = {}
+    for node in reversed(list(page.iter())):  # from the inside to the outside
+        own = corners.get(node) or _corner(node)
+        if own is None:
+            continue
+        corners[node] = own
+        parent = node.getparent()
+        if parent is not None and parent.tag in _GROUPS:
+            known = corners.get(parent, own)
+            corners[parent] = (min(known[0], own[0]), min(known[1], own[1]))
+    return corners
 
 
-def _position(shape: _Element) -> Position | None:
-    """Upper left corner of a shape; a group has that of the first shape in it."""
-    for node in shape.iter() if shape.tag in _GROUPS else (shape,):
-        x, y = _inches(node.get(f"{SVG}x")), _inches(node.get(f"{SVG}y"))
-        moved = _MOVED.search((node.get(f"{DRAW}transform") or "")[:500])
-        if moved:
-            x, y = _inches(moved.group(1)), _inches(moved.group(2))
-        if x is not None and y is not None:
-            return x * EMU_PER_INCH, y * EMU_PER_INCH
-    return None
+def _corner(shape: _Element) -> Position | None:
+    moved = _MOVED.search((shape.get(f"{DRAW}transform") or "")[:500])
+    x, y = moved.groups() if moved else (shape.get(f"{SVG}x"), shape.get(f"{SVG}y"))
+    across, down = _inches(x), _inches(y)
+    return (across * EMU_PER_INCH, down * EMU_PER_INCH) if across is not None and down is not None else None
 
 
 def _inches(length: str | None) -> float | None:
