@@ -14,6 +14,7 @@ SPACES = (
 )
 PACKAGE = "http://schemas.openxmlformats.org/package/2006/relationships"
 INCH = 914_400
+CHARTS = "http://schemas.openxmlformats.org/drawingml/2006/chart"
 
 
 def paragraph(text: str, properties: str = "") -> str:
@@ -98,3 +99,16 @@ def zipped(parts: Mapping[str, str | bytes]) -> bytes:
         for name, body in parts.items():
             target.writestr(name, body)
     return out.getvalue()
+
+
+def chart(body: str) -> str:
+    return f'<c:chartSpace xmlns:c="{CHARTS}" xmlns:a="http://schemas.openxmlformats.org/drawingml/2006/main"><c:chart>{body}</c:chart></c:chartSpace>'
+
+
+def points(*values: str, kind: str = "numCache", code: str = "General") -> str:
+    found = "".join(f'<c:pt idx="{at}"><c:v>{value}</c:v></c:pt>' for at, value in enumerate(values))
+    return f"<c:{kind}><c:formatCode>{code}</c:formatCode>{found}</c:{kind}>"
+
+
+def series(name: str, categories: str, values: str) -> str:
+    return f"<c:ser><c:tx><c:strRef><c:strCache><c:pt idx='0'><c:v>{name}</c:v></c:pt></c:strCache></c:strRef></c:tx><c:cat>{categories}</c:cat><c:val>{values}</c:val></c:ser>"

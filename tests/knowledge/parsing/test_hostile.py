@@ -6,6 +6,8 @@ import zlib
 from collections.abc import Callable
 from typing import Any
 
+import made_opendocument as odf
+import made_slides as slides
 import pytest
 
 from knowledge.errors import DocumentError, KnowledgeError, ParserCrashed
@@ -89,6 +91,18 @@ def test_a_member_that_lies_about_its_size(child, make_docx, rezip) -> None:
     entry = data.rindex(b"PK\x01\x02", 0, data.rindex(b"word/document.xml"))
     data[entry + 24 : entry + 28] = (1000).to_bytes(4, "little")
     refused(child, bytes(data), "liar.docx")
+
+
+def test_hostile_presentations_and_texts(child) -> None:
+    long, many = slides.shape("A" * (64 << 20)), {f"m/{n}": b"" for n in range(12_000)}
+    assert "expands" in refused(child, slides.deck([long]), "bomb.pptx").message
+    assert "parts" in refused(child, slides.zipped({**many, "ppt/presentation.xml": "<a/>"}), "many.pptx").message
+    assert "slides" in refused(child, slides.deck(["<p:sp/>"], listed=[1] * 100_000), "list.pptx").message
+    assert "expands" in refused(child, odf.odt(odf.p("A" * (64 << 20))), "bomb.odt").message
+    cells = odf.table(odf.cell("a", 'table:number-columns-repeated="1000000000"'))
+    assert "cells" in refused(child, odf.odt(cells), "wide.odt").message
+    assert "cells" in refused(child, odf.odp(cells.join(("<draw:frame>", "</draw:frame>"))), "wide.odp").message
+    assert "DTD" in refused(child, odf.odp(odf.p("x"), styles_part="<!DOCTYPE a><a/>"), "dtd.odp").message
 
 
 @pytest.mark.parametrize(

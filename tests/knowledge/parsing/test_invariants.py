@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import made_opendocument as odf
+import made_slides as slides
+import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -69,7 +72,10 @@ def test_markdown_blocks_hold_every_word_of_the_source(parse, source: str) -> No
     assert not [c for c, seen in zip(document.text, covered, strict=True) if c.isalnum() and not seen]
 
 
-@given(data=st.binary(max_size=300), extension=st.sampled_from(["txt", "md", "html", "csv", "pdf", "docx", "bin", ""]))
+@given(
+    data=st.binary(max_size=300),
+    extension=st.sampled_from(["txt", "md", "html", "csv", "pdf", "docx", "pptx", "odt", "odp", "bin", ""]),
+)
 @RELAXED
 def test_any_bytes_are_read_or_refused_in_words(parse, data: bytes, extension: str) -> None:
     try:
@@ -105,3 +111,78 @@ def test_any_page_of_lines_keeps_its_characters(
         assert bool(document.boxes.page[index]) != character.isspace()
     for page in document.pages:
         assert page.start <= page.end <= len(document.text)
+
+
+OFFICE_WORDS = st.text(
+    st.characters(exclude_categories=("Cs", "Cc"), exclude_characters="<>&\ufffe\uffff"), max_size=12
+)
+
+
+def _docx_part(draw_words: list[str], picks: list[int]) -> bytes:
+    """A Word body of nested odd pieces; ``picks`` chooses them."""
+    runs = [f"<w:r><w:t>{word}</w:t></w:r>" for word in draw_words] or ["<w:r/>"]
+    forms = (
+        "<w:p>{}</w:p>", "<w:p><w:pPr><w:pStyle w:val='Heading1'/></w:pPr>{}</w:p>", "<w:p><w:del>{}</w:del>{}</w:p>",
+        "<w:tbl><w:tr><w:tc><w:tcPr><w:gridSpan w:val='3'/></w:tcPr><w:p>{}</w:p></w:tc><w:tc><w:p/></w:tc></w:tr></w:tbl>",
+        "<w:sdt><w:sdtContent><w:p>{}</w:p></w:sdtContent></w:sdt>", "<w:p><w:r><w:txbxContent><w:p>{}</w:p></w:txbxContent></w:r></w:p>",
+    )  # fmt: skip
+    body = "".join(forms[pick % len(forms)].replace("{}", runs[pick % len(runs)]) for pick in picks)
+    space = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
+    return slides.zipped({"word/document.xml": f"<w:document xmlns:w='{space}'><w:body>{body}</w:body></w:document>"})
+
+
+def _slides(words: list[str], picks: list[int]) -> bytes:
+    texts = words or [""]
+    forms = (
+        lambda text: slides.title(text), lambda text: slides.shape(text, at=(len(text), 1)),
+        lambda text: slides.group(slides.shape(text), slides.shape(text, at=(1, 1)), at=(2, 2), inside=(0, 0, 0, 0)),
+        lambda text: slides.shape(text, ph="type='ftr'"), lambda text: slides.shape(text, ph=f"idx='{len(text)}'"),
+        lambda text: slides.frame(f"<a:tbl><a:tr><a:tc rowSpan='2'><a:txBody>{slides.paragraph(text)}</a:txBody></a:tc></a:tr><a:tr><a:tc vMerge='1'/></a:tr></a:tbl>"),
+    )  # fmt: skip
+    shapes = [forms[pick % len(forms)](texts[pick % len(texts)]) for pick in picks]
+    return slides.deck(["".join(shapes[:3]), "".join(shapes[3:])])
+
+
+def _opendocument(kind: str, words: list[str], picks: list[int]) -> bytes:
+    texts = words or [""]
+    forms = (
+        lambda text: odf.p(text), lambda text: f"<text:h>{text}</text:h>", lambda text: odf.items(text, text),
+        lambda text: odf.p(text + odf.annotation(text, text)), lambda text: odf.box(text),
+        lambda text: odf.table(odf.cell(text, "table:number-columns-repeated='3'") + odf.covered() + odf.cell(text)),
+        lambda text: odf.p(f"<text:note><text:note-body>{odf.p(text)}</text:note-body></text:note><text:s text:c='2'/>"),
+    )  # fmt: skip
+    pieces = [forms[pick % len(forms)](texts[pick % len(texts)]) for pick in picks]
+    return odf.odt("".join(pieces)) if kind == "odt" else odf.odp(*(odf.box(piece) for piece in pieces))
+
+
+@pytest.mark.parametrize("extension", ["docx", "pptx", "odt", "odp"])
+@given(words=st.lists(OFFICE_WORDS, max_size=5), picks=st.lists(st.integers(0, 1000), min_size=1, max_size=8))
+@RELAXED
+def test_any_office_file_parses_to_ordered_blocks_or_is_refused_in_words(
+    parse, extension: str, words: list[str], picks: list[int]
+) -> None:
+    data = {"docx": _docx_part, "pptx": _slides}.get(extension, lambda *given: _opendocument(extension, *given))(
+        words, picks
+    )
+    try:
+        document = parse(data, f"a.{extension}")
+    except DocumentError as err:
+        check_words(err)
+        return
+    check(document)
+    assert parse(data, f"a.{extension}").text == document.text
+    for page in document.pages:
+        assert page.start <= page.end <= len(document.text)
+
+
+@pytest.mark.parametrize("extension", ["pptx", "odt", "odp"])
+@given(at=st.integers(0, 100_000), value=st.binary(min_size=1, max_size=4))
+@RELAXED
+def test_a_damaged_office_file_is_read_or_refused_in_words(parse, extension: str, at: int, value: bytes) -> None:
+    whole = _slides(["a", "b"], [0, 1, 2, 5]) if extension == "pptx" else _opendocument(extension, ["a"], [0, 1, 2, 5])
+    at %= len(whole)
+    data = whole[:at] + value + whole[at + len(value) :]
+    try:
+        check(parse(data, f"a.{extension}"))
+    except DocumentError as err:
+        check_words(err)

@@ -1,12 +1,26 @@
 from __future__ import annotations
 
 import pytest
-from made_slides import SPACES, deck, frame, group, paragraph, relations, shape, title, tree, zipped
+from made_slides import (
+    CHARTS,
+    SPACES,
+    chart,
+    deck,
+    frame,
+    group,
+    paragraph,
+    points,
+    relations,
+    series,
+    shape,
+    title,
+    tree,
+    zipped,
+)  # fmt: skip
 from office import Expected, of_format, unmet
 
 from knowledge.errors import DocumentDamaged, DocumentEncrypted, DocumentRefused, DocumentTooLarge, DocumentWithoutText
 
-CHARTS = "http://schemas.openxmlformats.org/drawingml/2006/chart"
 DIAGRAMS = "http://schemas.openxmlformats.org/drawingml/2006/diagram"
 BULLET = '<a:pPr><a:buChar char="&#8226;"/></a:pPr>'
 
@@ -149,19 +163,6 @@ def test_a_merged_cell_cannot_blow_up(parse) -> None:
     rows = [cell(long, 'rowSpan="9999"'), *[cell("", 'vMerge="1"')] * 5_000]
     with pytest.raises(DocumentTooLarge, match="table cells"):
         parse(deck([table(*rows)]), "a.pptx", cells=100_000)
-
-
-def chart(body: str) -> str:
-    return f'<c:chartSpace xmlns:c="{CHARTS}" xmlns:a="http://schemas.openxmlformats.org/drawingml/2006/main"><c:chart>{body}</c:chart></c:chartSpace>'
-
-
-def points(*values: str, kind: str = "numCache", code: str = "General") -> str:
-    found = "".join(f'<c:pt idx="{at}"><c:v>{value}</c:v></c:pt>' for at, value in enumerate(values))
-    return f"<c:{kind}><c:formatCode>{code}</c:formatCode>{found}</c:{kind}>"
-
-
-def series(name: str, categories: str, values: str) -> str:
-    return f"<c:ser><c:tx><c:strRef><c:strCache><c:pt idx='0'><c:v>{name}</c:v></c:pt></c:strCache></c:strRef></c:tx><c:cat>{categories}</c:cat><c:val>{values}</c:val></c:ser>"
 
 
 CHART = frame(f'<c:chart xmlns:c="{CHARTS}" r:id="rId1"/>')

@@ -6,7 +6,7 @@ import zipfile
 import pytest
 
 from knowledge.errors import DocumentEmpty, DocumentEncrypted, UnsupportedFormat
-from knowledge.parsing.formats import CSV, DOCX, HTML, MARKDOWN, PDF, TEXT
+from knowledge.parsing.formats import CSV, DOCX, HTML, MARKDOWN, ODP, ODT, PDF, PPTX, TEXT
 from knowledge.parsing.registry import detect, extensions, media_types, parser_for
 
 
@@ -29,6 +29,9 @@ WORD = archive("[Content_Types].xml", "word/document.xml")
         (b"%PDF-1.7\n", "no extension", PDF),
         (WORD, "A.DOCX", DOCX),
         (WORD, "upload", DOCX),
+        (archive("ppt/presentation.xml"), "a.ppsx", PPTX),
+        (archive("content.xml", "META-INF/manifest.xml"), "a.odp", ODP),
+        (archive("content.xml", "META-INF/manifest.xml"), "upload", ODT),
         (b"words", "a.txt", TEXT),
         (b"words", "LICENSE", TEXT),
         (b"<p>", "a.txt", TEXT),
@@ -58,7 +61,8 @@ def test_content_decides_then_the_extension(data: bytes, name: str, expected: st
         (b"MZ\x90\0\3\0\0\0" + bytes(range(256)) * 4, "a.md", "a Windows program"),
         (bytes(range(256)) * 4, "a.pdf", "binary data"),
         (bytes(range(256)) * 4, "noname", "binary data"),
-        (archive("ppt/presentation.xml"), "a.pptx", "a presentation"),
+        (archive("ppt/presentation.xml"), "a.docx", "is really a presentation"),
+        (archive("content.xml", "META-INF/manifest.xml"), "a.docx", "is really an OpenDocument text"),
         (archive("xl/workbook.xml"), "a.docx", "a spreadsheet"),
         (archive("x.txt"), "a.zip", "a ZIP archive"),
         (b"{\\rtf1 x}", "a.txt", "Rich Text"),
