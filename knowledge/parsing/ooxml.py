@@ -15,7 +15,11 @@ if TYPE_CHECKING:
     from lxml.etree import _Element
 
 _RATIO_FROM = 10 * 1024 * 1024  # small files may compress any way they like
+_BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, OSError, ValueError)  # ValueError: names, offsets
+_COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # others may ask for any amount of memory
 _END_RECORD = b"PK\x05\x06"
+_STRICT = re.compile(rb'="http://purl\.oclc\.org/ooxml/([A-Za-z]+)/([A-Za-z/]+)"')
+_DECLARED = 16 * 1024  # the root element declares the namespaces
 _PROLOG = re.compile(rb"\s*(?:<\?[^>]*\?>\s*|<!--(?:[^-]|-[^-])*-->\s*)*<!DOCTYPE", re.IGNORECASE)
 
 
@@ -41,6 +45,8 @@ class Package:
         infos = self._zip.infolist()
         if len(infos) > self._limits.archive_parts:
             raise _too_many(len(infos), self._limits.archive_parts)
+        if any(info.compress_type not in _COMPRESSIONS for info in infos):
+            raise DocumentDamaged("The file is damaged: its archive is compressed in a way that Office files are not.")
         total = sum(info.file_size for info in infos)
         if total > self._limits.inflated_bytes:
             limit = self._limits.inflated_bytes // (1024 * 1024)
@@ -66,7 +72,7 @@ class Package:
         try:
             with self._zip.open(name) as part:
                 return part.read(64 * 1024)
-        except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, OSError) as err:
+        except _BROKEN as err:
             raise DocumentDamaged(_unreadable(name)) from err
 
     def xml(self, name: str) -> _Element:
@@ -86,7 +92,7 @@ class Package:
             remove_pis=True,
         )
         try:
-            root = etree.fromstring(self.read(name), parser)
+            root = etree.fromstring(_transitional(self.read(name)), parser)
         except etree.XMLSyntaxError as err:
             raise DocumentDamaged(f"The file is damaged: its part {name} is not valid XML.") from err
         if root.getroottree().docinfo.doctype:
@@ -101,8 +107,20 @@ class Package:
             return self._zip.read(name)
         except KeyError as err:
             raise DocumentDamaged(f"The file is damaged: its part {name} is missing.") from err
-        except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, OSError) as err:
+        except _BROKEN as err:
             raise DocumentDamaged(_unreadable(name)) from err
+
+
+def _transitional(xml: bytes) -> bytes:
+    """Name the namespaces of Strict Open XML as everybody else does; they differ in nothing that we read."""
+    if b"http://purl.oclc.org/ooxml/" not in xml[:_DECLARED]:
+        return xml
+    return _STRICT.sub(_transitional_name, xml[:_DECLARED]) + xml[_DECLARED:]
+
+
+def _transitional_name(strict: re.Match[bytes]) -> bytes:
+    area, rest = strict.groups()
+    return b'="http://schemas.openxmlformats.org/' + area + b"/2006/" + rest + b'"'
 
 
 def _unreadable(name: str) -> str:

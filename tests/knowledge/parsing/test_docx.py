@@ -342,3 +342,46 @@ def test_a_table_of_hostile_size_is_refused(parse, make_docx, rezip) -> None:
     xml = f"<w:tbl><w:tr>{long}<w:tc><w:p/></w:tc></w:tr>{f'<w:tr>{below}</w:tr>' * 8_000}</w:tbl>"
     with pytest.raises(DocumentTooLarge, match="table cells"):
         parse(with_body(make_docx, rezip, xml), "a.docx", cells=1_000_000)
+
+
+STRICT = (
+    (
+        "http://schemas.openxmlformats.org/wordprocessingml/2006/main",
+        "http://purl.oclc.org/ooxml/wordprocessingml/main",
+    ),
+    (
+        "http://schemas.openxmlformats.org/officeDocument/2006/relationships",
+        "http://purl.oclc.org/ooxml/officeDocument/relationships",
+    ),
+)
+
+
+def test_strict_open_xml_is_read(parse, make_docx, rezip) -> None:
+    def strict(body: bytes) -> bytes:
+        for usual, other in STRICT:
+            body = body.replace(usual.encode(), other.encode())
+        return body
+
+    names = (PART, "word/styles.xml", "word/_rels/document.xml.rels", "_rels/.rels")
+    document = parse(rezip(make_docx(build), dict.fromkeys(names, strict)), "a.docx")
+    assert document.text == parse(make_docx(build), "a.docx").text
+    assert document.blocks[1].heading_path == ()
+    assert document.blocks[1].level == 1
+
+
+def test_other_compressions_and_broken_names_are_damaged(parse, make_docx) -> None:
+    import io
+    import zipfile
+
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_LZMA) as target:
+        target.writestr("word/document.xml", "<x/>")
+    with pytest.raises(DocumentDamaged, match="compressed in a way"):
+        parse(out.getvalue(), "a.docx")
+    data = bytearray(make_docx(lambda d: d.add_paragraph("x")))
+    at = data.index(b"word/document.xml")  # its local header
+    flags = data.rindex(b"PK\x03\x04", 0, at) + 6
+    data[flags : flags + 2] = (0x800).to_bytes(2, "little")  # the name is UTF-8
+    data[at] = 0xFF
+    with pytest.raises(DocumentDamaged, match="cannot be read"):
+        parse(bytes(data), "a.docx")
