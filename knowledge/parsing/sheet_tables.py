@@ -244,9 +244,11 @@ def _header(rows: Sequence[Row], spans: Spans) -> tuple[int, int] | None:
     for at in range(min(len(rows) - 1, _MOST_ABOVE)):
         row = rows[at]
         under = rows[at + 2 : at + 2 + _SAMPLE]
-        if under and _groups_columns(row, spans) and _is_header(rows[at + 1], under, width):
+        next_names = bool(under) and _is_header(rows[at + 1], under, width)
+        if next_names and _groups_columns(row, spans):
             return at, at + 1
-        if _is_header(row, rows[at + 1 : at + 1 + _SAMPLE], width):
+        fuller = next_names and len(rows[at + 1].columns) > len(row.columns)
+        if not fuller and _is_header(row, rows[at + 1 : at + 1 + _SAMPLE], width):
             return at, at
         if len(row.columns) >= width or not all(_is_text(row, cell) for cell in range(len(row.columns))):
             return None

@@ -178,6 +178,12 @@ class SheetReader:
         if self._outside:
             say(f"The sheet “{name}” has {self._outside:,} cells outside any sheet's bounds, which were left out.")
         if self._formulas:
-            say(f"The sheet “{name}” has {self._formulas:,} formulas without a stored result, shown as written.")
+            say(f"The sheet “{name}” has {_count(self._formulas)} without a stored result, shown as written.")
         if self._shared_formulas:
-            say(f"The sheet “{name}” has {self._shared_formulas:,} copied formulas without a stored result, left out.")
+            say(
+                f"The sheet “{name}” has {_count(self._shared_formulas)} copied from others without a stored result, left out."
+            )
+
+
+def _count(formulas: int) -> str:
+    return "1 formula" if formulas == 1 else f"{formulas:,} formulas"
