@@ -11,7 +11,7 @@ from knowledge.parsing.builder import TextBuilder
 from knowledge.parsing.formats import ODS
 from knowledge.parsing.ooxml import Package
 from knowledge.parsing.sheet import Note, Sheet, SheetWriter, one_line
-from knowledge.parsing.sheet_tables import BOLD, DATE, MAX_COLUMNS, MAX_ROWS, NUMBER, TEXT, Row
+from knowledge.parsing.sheet_tables import BOLD, DATE, EMPTY_FACTOR, MAX_COLUMNS, MAX_ROWS, NUMBER, TEXT, Row
 from knowledge.types import ParsedDocument
 
 if TYPE_CHECKING:
@@ -64,6 +64,7 @@ class _Reader:
         self._writer = writer
         self._max_cells = max_cells
         self._left = max_cells
+        self._stored_left = max_cells * EMPTY_FACTOR
         self._bold: set[str] = set()
         self._hidden: set[str] = set()
         self._begin()
@@ -109,6 +110,9 @@ class _Reader:
 
     def _rows(self, element: _Element) -> None:
         """Read one row element; a row with text that is stored once and stands n times is written n times."""
+        self._stored_left -= 1 + len(element)
+        if self._stored_left < 0:
+            raise DocumentTooLarge("The sheets store more cells than are accepted, most of them without a value.")
         times = _repeated(element, "rows", MAX_ROWS)
         first = self._row + 1
         self._row += times

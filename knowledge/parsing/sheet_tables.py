@@ -12,6 +12,7 @@ from typing import Final, TypeAlias
 
 MAX_ROWS: Final = 1_048_576
 MAX_COLUMNS: Final = 16_384
+EMPTY_FACTOR: Final = 5  # stored cells and rows without a value that are looked at for each cell the limit allows
 TEXT: Final = 0
 NUMBER: Final = 1  # numbers, truth values, errors
 DATE: Final = 2

@@ -76,9 +76,8 @@ def _sheets(workbook: CalamineWorkbook, facts: WorkbookFacts, writer: SheetWrite
             raise _damaged(err) from err
         writer.spend(len(merges) + sum(len(row.columns) for row in rows))
         if known.comments:
-            writer.warnings.append(
-                f"The sheet “{name}” has {known.comments:,} comments, which are not read from XLS workbooks."
-            )
+            count = f"{known.comments:,} comments" if known.comments > 1 else "a comment"
+            writer.warnings.append(f"The sheet “{name}” has {count}, not read from XLS workbooks.")
         hidden = entry.visible is not SheetVisibleEnum.Visible
         yield Sheet(name=name, rows=rows, merges=merges, hidden=hidden, hidden_columns=known.hidden_columns)
 

@@ -12,12 +12,12 @@ from knowledge.parsing.builder import TextBuilder
 from knowledge.parsing.formats import XLSX
 from knowledge.parsing.ooxml import Package
 from knowledge.parsing.sheet import Sheet, SheetWriter, one_line
+from knowledge.parsing.sheet_tables import EMPTY_FACTOR
 from knowledge.parsing.xlsx_cells import SheetReader
 from knowledge.parsing.xlsx_parts import attribute, is_on, local
 from knowledge.types import ParsedDocument
 
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-_EMPTY_FACTOR = 5  # cells without a value that may stand beside each one with a value
 _OTHER_SHEETS: Final = {
     "chartsheet": "holds only a chart", "dialogsheet": "is a dialog", "xlMacrosheet": "holds only macros",
     "xlIntlMacrosheet": "holds only macros",
@@ -54,7 +54,7 @@ class _Workbook:
 
     def __init__(self, package: Package, max_cells: int) -> None:
         self._package = package
-        self._stored_left = max_cells * _EMPTY_FACTOR
+        self._stored_left = max_cells * EMPTY_FACTOR
         main = next((r.target for r in xlsx_parts.relations(package, "").values() if r.kind == "officeDocument"), "")
         if main.endswith(".bin"):
             raise UnsupportedFormat("This is a binary workbook (XLSB). Save it as XLSX.")
@@ -67,7 +67,7 @@ class _Workbook:
         self._listed = groups.get("sheets", ())
         by_kind = {r.kind: r.target for r in self._relations.values() if r.target in package.names}
         shared = by_kind.get("sharedStrings")
-        self.texts = xlsx_parts.shared_texts(package, shared, max_cells * _EMPTY_FACTOR) if shared else []
+        self.texts = xlsx_parts.shared_texts(package, shared, max_cells * EMPTY_FACTOR) if shared else []
         styles = by_kind.get("styles")
         self.styles = xlsx_parts.styles(package, styles, date1904=self.date1904) if styles else []
         self._people = xlsx_parts.people(package, self._relations)

@@ -180,9 +180,7 @@ class SheetReader:
         if self._formulas:
             say(f"The sheet “{name}” has {_count(self._formulas)} without a stored result, shown as written.")
         if self._shared_formulas:
-            say(
-                f"The sheet “{name}” has {_count(self._shared_formulas)} copied from others without a stored result, left out."
-            )
+            say(f"The sheet “{name}” has {_count(self._shared_formulas)} copied without a result, left out.")
 
 
 def _count(formulas: int) -> str:

@@ -18,7 +18,7 @@ def zip_of(parts: Mapping[str, str | bytes]) -> bytes:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as target:
         for name, body in parts.items():
-            target.writestr(name, body)
+            target.writestr(name, body, zipfile.ZIP_STORED if name == "mimetype" else None)
     return out.getvalue()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from sheet_files import grid, ods_of, ods_rows, xlsx_of
 
 from knowledge.errors import DocumentError
 from knowledge.parsing import from_json, to_json
@@ -69,7 +70,10 @@ def test_markdown_blocks_hold_every_word_of_the_source(parse, source: str) -> No
     assert not [c for c, seen in zip(document.text, covered, strict=True) if c.isalnum() and not seen]
 
 
-@given(data=st.binary(max_size=300), extension=st.sampled_from(["txt", "md", "html", "csv", "pdf", "docx", "bin", ""]))
+@given(
+    data=st.binary(max_size=300),
+    extension=st.sampled_from(["txt", "md", "html", "csv", "pdf", "docx", "xlsx", "ods", "xls", "bin", ""]),
+)
 @RELAXED
 def test_any_bytes_are_read_or_refused_in_words(parse, data: bytes, extension: str) -> None:
     try:
@@ -105,3 +109,38 @@ def test_any_page_of_lines_keeps_its_characters(
         assert bool(document.boxes.page[index]) != character.isspace()
     for page in document.pages:
         assert page.start <= page.end <= len(document.text)
+
+
+VALUES = (
+    st.none()
+    | st.integers(-(10**9), 10**9)
+    | st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_size=20)
+)
+
+
+@given(table=st.lists(st.lists(VALUES, max_size=6), max_size=8), sheets=st.integers(1, 2))
+@example(table=[["a", None, None, "b"], ["c", 1, None, "d", 2], [], [None, "_x0041_"]], sheets=1)
+@RELAXED
+def test_any_sheet_keeps_every_value_in_its_cell(parse, table: list[list[int | str | None]], sheets: int) -> None:
+    values = [v for row in table for v in row if v is not None and not str(v).startswith(("<", "_x"))]
+    names = [f"S{number}" for number in range(sheets)]
+    made = {"xlsx": xlsx_of(dict.fromkeys(names, grid(table))), "ods": ods_of(dict.fromkeys(names, ods_rows(table)))}
+    for extension, data in made.items():
+        try:
+            document = parse(data, f"a.{extension}")
+        except DocumentError as err:
+            check_words(err)
+            assert not values
+            continue
+        check(document)
+        for value in values:
+            assert document.text.count(str(value)) >= sheets
+        for block in document.blocks:
+            assert block.attrs["sheet"] in names
+            texts = [document.text[start:end] for start, end in block.attrs.get("cells", [])]
+            for text, column in zip(texts, block.attrs.get("columns", []), strict=True):
+                assert text == shown_at(table, block.attrs["row"], column) or str(text).startswith(("_x", "<"))
+
+
+def shown_at(table: list[list[int | str | None]], row: int, column: str) -> str:
+    return str(table[row - 1][ord(column) - 65])

@@ -77,7 +77,7 @@ def test_formulas_are_never_evaluated(parse) -> None:
     assert document.text == "S\n\n=cmd|'/C calc'!A0; @SUM(1); =1+1\n\nx"
     assert document.warnings == (
         "The sheet “S” has 2 formulas without a stored result, shown as written.",
-        "The sheet “S” has 1 formula copied from others without a stored result, left out.",
+        "The sheet “S” has 1 formula copied without a result, left out.",
     )
 
 
