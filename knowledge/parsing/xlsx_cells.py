@@ -11,7 +11,7 @@ from knowledge.errors import DocumentDamaged
 from knowledge.parsing import xlsx_parts
 from knowledge.parsing.sheet import SheetWriter, letters, one_line
 from knowledge.parsing.sheet_tables import BOLD, DATE, MAX_COLUMNS, MAX_ROWS, NUMBER, TEXT, Row
-from knowledge.parsing.xlsx_parts import Style, is_on, local, position
+from knowledge.parsing.xlsx_parts import Style, is_on, local, position, whole
 
 if TYPE_CHECKING:
     from lxml.etree import _Element
@@ -60,9 +60,8 @@ class SheetReader:
                     raise DocumentDamaged(f"The file is damaged: a sheet has more than {MAX_ROWS:,} rows.")
                 self._row(element)
             elif kind == "col" and is_on(element.get("hidden")):
-                first, last = element.get("min") or "", element.get("max") or ""
-                if first.isdecimal() and last.isdecimal() and len(self.hidden_columns) < MAX_COLUMNS:
-                    self.hidden_columns.append((int(first), int(last)))
+                if len(self.hidden_columns) < MAX_COLUMNS:
+                    self.hidden_columns.append((whole(element.get("min")), whole(element.get("max"))))
             elif kind == "mergeCell":
                 self.writer.spend(1)
                 first_cell, _, last_cell = (element.get("ref") or "").partition(":")
@@ -71,8 +70,8 @@ class SheetReader:
                     self.merges.append((*start, *end))
 
     def _row(self, element: _Element) -> None:
-        number = element.get("r") or ""
-        self._number = int(number) if number.isdecimal() and len(number) < 8 else self._number + 1
+        number = whole(element.get("r"))
+        self._number = number if number >= 0 else self._number + 1
         self.workbook.count_stored(1 + len(element))
         if not 0 < self._number <= MAX_ROWS:
             self._outside += len(element)
@@ -136,7 +135,7 @@ class SheetReader:
 
     def _value(self, value: str, kind: str, style: Style, column: int) -> tuple[str, int]:
         if kind == "s":
-            index = int(value) if value.isdecimal() and len(value) < 10 else -1
+            index = whole(value)
             if 0 <= index < len(self.workbook.texts):
                 return self.workbook.texts[index], TEXT
             self._lost.append(f"{letters(column)}{self._number}")
@@ -165,9 +164,8 @@ class SheetReader:
         return f"={text}", NUMBER | bold
 
     def _style(self, index: str | None) -> Style:
-        if index and index.isdecimal() and len(index) < 7 and int(index) < len(self.workbook.styles):
-            return self.workbook.styles[int(index)]
-        return _NO_STYLE
+        number = whole(index or "0")
+        return self.workbook.styles[number] if 0 <= number < len(self.workbook.styles) else _NO_STYLE
 
     def warn(self, name: str) -> None:
         """Say in words what of this sheet could not be read."""

@@ -49,6 +49,11 @@ def is_on(value: str | None) -> bool:
     return value in ("1", "true", "on")
 
 
+def whole(value: str | None) -> int:
+    """A number of an attribute; -1 for anything else or one too long to be meant."""
+    return int(value) if value and value.isdecimal() and len(value) < 8 else -1
+
+
 def relations(package: Package, part: str) -> dict[str, Relation]:
     """What a part ("" for the package) points to inside the file, by relation id."""
     folder, name = posixpath.split(part)
@@ -129,11 +134,11 @@ def styles(package: Package, part: str, *, date1904: bool) -> list[Style]:
         number = xf.get("numFmtId") or "0"
         code = codes.get(number)
         if code is None:
-            code = format_code(int(number)) if number.isdecimal() else "General"
+            code = format_code(whole(number))
         if code not in made:
             made[code] = number_format(code, date1904=date1904)
-        font = xf.get("fontId") or ""
-        found.append(Style(made[code], font.isdecimal() and int(font) < len(bold) and bold[int(font)]))
+        font = whole(xf.get("fontId"))
+        found.append(Style(made[code], 0 <= font < len(bold) and bold[font]))
     return found
 
 
@@ -158,8 +163,8 @@ def _plain_notes(root: _Element, threaded: set[tuple[int, int]]) -> Iterator[Not
     authors = [one_line(each.text or "") for each in groups.get("authors", ())]
     for comment in groups.get("commentList", ()):
         place = position(comment.get("ref") or "")
-        number = comment.get("authorId") or ""
-        author = authors[int(number)] if number.isdecimal() and int(number) < len(authors) else ""
+        number = whole(comment.get("authorId"))
+        author = authors[number] if 0 <= number < len(authors) else ""
         text = " ".join(rich_text(child) for child in comment if local(child) == "text")
         if author and text.startswith(f"{author}:"):  # programs write the name into the text as well
             text = text[len(author) + 1 :].strip()

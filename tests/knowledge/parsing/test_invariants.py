@@ -114,15 +114,17 @@ def test_any_page_of_lines_keeps_its_characters(
 VALUES = (
     st.none()
     | st.integers(-(10**9), 10**9)
-    | st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_size=20)
+    | st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_size=20).filter(
+        lambda text: not text.startswith("<") and "_x" not in text
+    )  # they mean something to the writer or the file
 )
 
 
 @given(table=st.lists(st.lists(VALUES, max_size=6), max_size=8), sheets=st.integers(1, 2))
-@example(table=[["a", None, None, "b"], ["c", 1, None, "d", 2], [], [None, "_x0041_"]], sheets=1)
+@example(table=[["a", None, None, "b"], ["c", 1, None, "d", 2], [], [None, "=1+1"]], sheets=1)
 @RELAXED
 def test_any_sheet_keeps_every_value_in_its_cell(parse, table: list[list[int | str | None]], sheets: int) -> None:
-    values = [v for row in table for v in row if v is not None and not str(v).startswith(("<", "_x"))]
+    values = [v for row in table for v in row if v is not None]
     names = [f"S{number}" for number in range(sheets)]
     made = {"xlsx": xlsx_of(dict.fromkeys(names, grid(table))), "ods": ods_of(dict.fromkeys(names, ods_rows(table)))}
     for extension, data in made.items():
@@ -139,7 +141,7 @@ def test_any_sheet_keeps_every_value_in_its_cell(parse, table: list[list[int | s
             assert block.attrs["sheet"] in names
             texts = [document.text[start:end] for start, end in block.attrs.get("cells", [])]
             for text, column in zip(texts, block.attrs.get("columns", []), strict=True):
-                assert text == shown_at(table, block.attrs["row"], column) or str(text).startswith(("_x", "<"))
+                assert text == shown_at(table, block.attrs["row"], column)
 
 
 def shown_at(table: list[list[int | str | None]], row: int, column: str) -> str:
