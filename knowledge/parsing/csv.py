@@ -5,44 +5,72 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import ClassVar
 
 from knowledge.errors import DocumentDamaged, DocumentTooLarge
 from knowledge.parsing.base import ParseContext
-from knowledge.parsing.builder import TextBuilder, format_row
+from knowledge.parsing.builder import TextBuilder
 from knowledge.parsing.decode import decode
+from knowledge.parsing.sheet import RecordWriter, one_line, prefixes_of
 from knowledge.types import BlockKind, ParsedDocument
 
 MAX_COLUMNS = 5_000
 MAX_CELL_CHARACTERS = 1_000_000
+_NAME_LENGTH = 1_000  # a longer text is no column name: it would be repeated on every row
+_MOST_TITLES = 5
 _DELIMITERS = ",;\t|"
 
 
 class CsvParser:
     name: ClassVar[str] = "csv"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     media_types: ClassVar[tuple[str, ...]] = ("text/csv",)
     extensions: ClassVar[tuple[str, ...]] = (".csv", ".tsv")
 
     def parse(self, data: bytes, context: ParseContext) -> ParsedDocument:
         text = decode(data)
+        layout = _layout(_records(text, context.limits.cells))
         builder = TextBuilder()
-        headers: list[str] | None = None
+        records = RecordWriter(builder, context.limits)
         for number, cells in enumerate(_records(text, context.limits.cells), start=1):
-            if headers is None:
-                headers = cells
-                continue
-            _add_row(builder, headers, cells, number)
-        if headers and not len(builder):  # a single record: data, not a header
-            _add_row(builder, [], headers, 1)
+            columns = tuple(column for column, cell in enumerate(cells, start=1) if cell)
+            texts = [cell for cell in cells if cell]
+            if number < layout.header:
+                records.add_line(BlockKind.CAPTION, number, columns, texts)
+            elif number > layout.header:
+                records.add(layout.prefixes, number, columns, texts)
+            elif layout.repeats_header:
+                records.add({}, number, columns, texts, {"header": True})
         return builder.document(
             parser=self.name, parser_version=self.version, media_type=self.media_types[0], title=None
         )
 
 
-def _add_row(builder: TextBuilder, headers: list[str], cells: list[str], number: int) -> None:
-    row, _ = format_row(headers, cells)
-    builder.add(BlockKind.TABLE_ROW, row, attrs={"row": number})
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """Where the header stands among the records that are not blank; 0: there is none."""
+
+    header: int
+    prefixes: dict[int, str]
+    repeats_header: bool  # a column without a value would lose its name
+
+
+def _layout(records: Iterator[list[str]]) -> _Layout:
+    """Find the header: the first record, or the one under title lines ("Title,,")."""
+    header, names, titles, count = 0, dict[int, str](), 0, 0
+    used: set[int] = set()
+    for count, cells in enumerate(records, start=1):
+        filled = {column for column, cell in enumerate(cells, start=1) if cell}
+        if header:
+            used |= filled
+        elif len(cells) > 1 and len(filled) == 1 and titles < _MOST_TITLES:
+            titles += 1
+        else:
+            header, names = count, {column: cells[column - 1] for column in filled}
+    if header in (0, count) or any(len(name) > _NAME_LENGTH for name in names.values()):
+        return _Layout(0, {}, repeats_header=False)  # data alone
+    return _Layout(header, prefixes_of(names), repeats_header=not names.keys() <= used)
 
 
 def _records(text: str, max_cells: int) -> Iterator[list[str]]:
@@ -68,8 +96,8 @@ def _records(text: str, max_cells: int) -> Iterator[list[str]]:
         if total > max_cells:
             raise DocumentTooLarge(f"The table has more than {max_cells:,} cells.")
         line = reader.line_num + 1
-        if any(cell.strip() for cell in record):
-            yield [" ".join(cell.split()) for cell in record]
+        if any(cells := [one_line(cell) for cell in record]):
+            yield cells
 
 
 def _readable(err: csv.Error, line: int) -> DocumentDamaged | DocumentTooLarge:

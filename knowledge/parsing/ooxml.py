@@ -6,6 +6,7 @@ import io
 import re
 import zipfile
 import zlib
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from knowledge.errors import DocumentDamaged, DocumentRefused, DocumentTooLarge
@@ -100,6 +101,39 @@ class Package:
         if too_deep(root, self._limits.xml_depth):
             raise DocumentTooLarge(f"The file nests elements more than {self._limits.xml_depth} deep.")
         return root
+
+    def stream(self, name: str, *tags: str) -> Iterator[_Element]:
+        """Yield the elements with these tags (``{*}name``) as they end and empty each afterwards.
+
+        For parts too large to hold. Elements within one of them are complete when it is yielded.
+
+        :raises DocumentDamaged: missing, not well-formed, or nested too deep.
+        :raises DocumentRefused: it declares a DTD.
+        """
+        from lxml import etree
+
+        try:
+            with self._zip.open(name) as part:
+                events = etree.iterparse(
+                    part, ("end",), tag=tags, resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False,
+                    remove_comments=True, remove_pis=True,
+                )  # fmt: skip
+                first = True
+                for _, element in events:
+                    if first and element.getroottree().docinfo.doctype:
+                        raise DocumentRefused("A part of the file contains a DTD, which is not accepted.")
+                    first = False
+                    yield element
+                    element.clear()
+                    parent = element.getparent()
+                    while parent is not None and parent[0] is not element:
+                        del parent[0]
+        except KeyError as err:
+            raise DocumentDamaged(f"The file is damaged: its part {name[:100]} is missing.") from err
+        except etree.XMLSyntaxError as err:
+            raise DocumentDamaged(f"The file is damaged: its part {name[:100]} is not valid XML.") from err
+        except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, OSError) as err:
+            raise DocumentDamaged(_unreadable(name)) from err
 
     def read(self, name: str) -> bytes:
         """Inflate one part; the sizes were checked on opening and zipfile holds a part to its size."""

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from office import of_format, unmet
 
 from knowledge.errors import DocumentDamaged, DocumentTooLarge, DocumentWithoutText
 from knowledge.parsing.csv import sniff_delimiter
@@ -57,3 +58,38 @@ def test_empty_records_alone_are_no_text(parse) -> None:
 
 def test_formulas_are_text(parse) -> None:
     assert parse('a,b\n"=HYPERLINK(""http://a.test"")",2\n', "a.csv").text == 'a: =HYPERLINK("http://a.test"); b: 2'
+
+
+def test_values_know_their_place_and_column(parse) -> None:
+    document = parse("Name,Age,Town\nAnna,,Rome\nBen,3,\n", "a.csv")
+    row = document.blocks[0]
+    assert [document.text[a:b] for a, b in row.attrs["cells"]] == ["Anna", "Rome"]
+    assert (row.attrs["row"], row.attrs["columns"]) == (2, ["A", "C"])
+
+
+def test_title_lines_stand_above_the_names(parse, shown) -> None:
+    assert shown(parse("Stanley Cups,,\nall years,,\nTeam,Town,Cups\nBlues,STL,1\n", "a.csv")) == [
+        ("caption", "Stanley Cups"), ("caption", "all years"), ("table_row", "Team: Blues; Town: STL; Cups: 1"),
+    ]  # fmt: skip
+    assert shown(parse("only,\none,\n", "a.csv")) == [("table_row", "only"), ("table_row", "one")]
+
+
+def test_the_name_of_an_empty_column_is_not_lost(parse, shown) -> None:
+    assert shown(parse("Name,Fax\nAnna,\nBen,\n", "a.csv")) == [
+        ("table_row", "Name; Fax"), ("table_row", "Name: Anna"), ("table_row", "Name: Ben"),
+    ]  # fmt: skip
+
+
+def test_a_first_record_of_long_texts_names_nothing(parse) -> None:
+    long = "x" * 2_000
+    assert parse(f"{long},b\n1,2\n", "a.csv").text == f"{long}; b\n1; 2"
+
+
+def test_repeated_names_cannot_outgrow_the_text_limit(parse) -> None:
+    with pytest.raises(DocumentTooLarge, match="1 MB"):
+        parse(f"{'n' * 900},b\n" + "1,2\n" * 3_000, "a.csv", inflated_bytes=1024 * 1024)
+
+
+@pytest.mark.parametrize("expected", of_format("csv"))
+def test_real_tables(parse, expected) -> None:
+    assert unmet(parse(expected.data, expected.file.name), expected.row) == []

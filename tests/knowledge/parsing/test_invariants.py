@@ -7,6 +7,7 @@ import made_slides as slides
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from sheet_files import grid, ods_of, ods_rows, xlsx_of
 
 from knowledge.errors import DocumentError
 from knowledge.parsing import from_json, to_json
@@ -74,7 +75,9 @@ def test_markdown_blocks_hold_every_word_of_the_source(parse, source: str) -> No
 
 @given(
     data=st.binary(max_size=300),
-    extension=st.sampled_from(["txt", "md", "html", "csv", "pdf", "docx", "pptx", "odt", "odp", "bin", ""]),
+    extension=st.sampled_from(
+        ["txt", "md", "html", "csv", "pdf", "docx", "pptx", "odt", "odp", "bin", "", "xlsx", "ods", "xls"]
+    ),
 )
 @RELAXED
 def test_any_bytes_are_read_or_refused_in_words(parse, data: bytes, extension: str) -> None:
@@ -186,3 +189,40 @@ def test_a_damaged_office_file_is_read_or_refused_in_words(parse, extension: str
         check(parse(data, f"a.{extension}"))
     except DocumentError as err:
         check_words(err)
+
+
+VALUES = (
+    st.none()
+    | st.integers(-(10**9), 10**9)
+    | st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_size=20).filter(
+        lambda text: not text.startswith("<") and "_x" not in text
+    )  # they mean something to the writer or the file
+)
+
+
+@given(table=st.lists(st.lists(VALUES, max_size=6), max_size=8), sheets=st.integers(1, 2))
+@example(table=[["a", None, None, "b"], ["c", 1, None, "d", 2], [], [None, "=1+1"]], sheets=1)
+@RELAXED
+def test_any_sheet_keeps_every_value_in_its_cell(parse, table: list[list[int | str | None]], sheets: int) -> None:
+    values = [v for row in table for v in row if v is not None]
+    names = [f"S{number}" for number in range(sheets)]
+    made = {"xlsx": xlsx_of(dict.fromkeys(names, grid(table))), "ods": ods_of(dict.fromkeys(names, ods_rows(table)))}
+    for extension, data in made.items():
+        try:
+            document = parse(data, f"a.{extension}")
+        except DocumentError as err:
+            check_words(err)
+            assert not values
+            continue
+        check(document)
+        for value in values:
+            assert document.text.count(str(value)) >= sheets
+        for block in document.blocks:
+            assert block.attrs["sheet"] in names
+            texts = [document.text[start:end] for start, end in block.attrs.get("cells", [])]
+            for text, column in zip(texts, block.attrs.get("columns", []), strict=True):
+                assert text == shown_at(table, block.attrs["row"], column)
+
+
+def shown_at(table: list[list[int | str | None]], row: int, column: str) -> str:
+    return str(table[row - 1][ord(column) - 65])
