@@ -21,7 +21,11 @@ _OLDER = ["cp1252", "cp932", "euc_jp", "gb18030", "big5", "euc_kr", "cp949", "cp
 
 def decode(data: bytes, *, declared: str | None = None) -> str:
     """Decode a text file; line ends become LF, the byte order mark, NUL and lone surrogates go."""
-    text = _decode(data, declared)
+    return clean(_decode(data, declared))
+
+
+def clean(text: str) -> str:
+    """Make line ends LF; NUL and lone surrogates go."""
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     return _FORBIDDEN.sub("", text)
