@@ -12,6 +12,7 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
+_SEVEN_BIT = ("iso-2022", "iso2022", "hz", "utf-7", "utf7")  # written in bytes that are ASCII too
 _SAMPLE = 64 * 1024
 _FORBIDDEN = re.compile("[\x00\ud800-\udfff]")
 _NON_LATIN = re.compile("[\u0250-\u1dff\u2e80-\ud7ff\uf900-\ufaff]")
@@ -35,6 +36,11 @@ def _decode(data: bytes, declared: str | None) -> str:
     for mark, marked in _BOMS:
         if data.startswith(mark):
             return data[len(mark) :].decode(marked, errors="replace")
+    if declared and declared.lower().startswith(_SEVEN_BIT) and data.isascii():
+        try:
+            return data.decode(declared)
+        except (LookupError, UnicodeDecodeError):
+            pass
     if wide := utf16_without_mark(data):
         return data.decode(wide, errors="replace")
     try:

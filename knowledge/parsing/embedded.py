@@ -31,7 +31,7 @@ _MAX_LEVEL = 9
 def append(
     builder: TextBuilder, document: ParsedDocument, *, below: int = 0, attrs: Mapping[str, Any] | None = None
 ) -> None:
-    """Append the blocks of a parsed document; its headings go ``below`` levels down, its pages and boxes are dropped."""
+    """Append the blocks of a document, headings ``below`` levels further down; its pages and boxes are dropped."""
     cleans = _clean_headings(document.blocks)
     end = 0
     for block in document.blocks:
@@ -46,7 +46,7 @@ def append(
             document.text[block.start : block.end],
             level=min(block.level + below, _MAX_LEVEL) if block.level else None,
             heading=cleans.get(block.ordinal),
-            attrs={**own, **(attrs or {})},
+            attrs={**(attrs or {}), **own},
             cells=[(a - block.start, b - block.start) for a, b in cells] if cells is not None else None,
         )
     builder.end_table()

@@ -73,7 +73,7 @@ FORMATS: Final = (
     Format(JSON, "JSON", "JSON data", (".json", ".geojson")),
     Format(JSONL, "JSON Lines", "JSON Lines data", (".jsonl", ".ndjson")),
     Format(NOTEBOOK, "notebooks", "a notebook (IPYNB)", (".ipynb",)),
-    Format(EML, "EML", "an e-mail message (EML)", (".eml",)),
+    Format(EML, "EML", "an e-mail message (EML)", (".eml",), "eml.EmlParser"),
     Format(MSG, "MSG", "an Outlook message (MSG)", (".msg",)),
     Format(VTT, "WebVTT", "a caption file (WebVTT)", (".vtt",)),
     Format(SRT, "SRT", "a subtitle file (SRT)", (".srt",)),
