@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import io
 import logging
+import re
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
+from itertools import zip_longest
 from typing import Any, Final
 
 from knowledge.errors import DocumentEmpty, DocumentError, DocumentTooLarge
@@ -26,13 +27,15 @@ MAX_DEPTH: Final = 3
 MAX_FILES: Final = 100
 MAX_WARNINGS: Final = 100
 _MAX_LEVEL = 9
+_WITH_MARKS = ("markdown", "rst")  # parsers whose text is the source
+_LETTER = re.compile(r"\w")
 
 
 def append(
     builder: TextBuilder, document: ParsedDocument, *, below: int = 0, attrs: Mapping[str, Any] | None = None
 ) -> None:
     """Append the blocks of a document, headings ``below`` levels further down; its pages and boxes are dropped."""
-    cleans = _clean_headings(document.blocks)
+    cleans = _clean_headings(document)
     end = 0
     for block in document.blocks:
         between = document.text[end : block.start]
@@ -52,14 +55,19 @@ def append(
     builder.end_table()
 
 
-def _clean_headings(blocks: tuple[Block, ...]) -> dict[int, str]:
+def _clean_headings(document: ParsedDocument) -> dict[int, str]:
     """The text of headings as the paths of the blocks below them show it, without marks like ``#``."""
-    inside = [block for block in blocks if block.kind is not BlockKind.FURNITURE]
+    inside = [block for block in document.blocks if block.kind is not BlockKind.FURNITURE]
     found = {}
-    for block, following in pairwise(inside):
+    for block, following in zip_longest(inside, inside[1:]):
         depth = len(block.heading_path)
-        if block.kind is BlockKind.HEADING and len(following.heading_path) > depth:
+        if block.kind is not BlockKind.HEADING:
+            continue
+        if following is not None and len(following.heading_path) > depth:
             found[block.ordinal] = following.heading_path[depth]
+        elif document.parser in _WITH_MARKS:
+            lines = document.text[block.start : block.end].split("\n")
+            found[block.ordinal] = next((line for line in lines if _LETTER.search(line)), "").strip("#=~-*_` \t")
     return found
 
 
@@ -81,15 +89,30 @@ class Enclosure:
         if len(self.warnings) < MAX_WARNINGS:
             self.warnings.append(sentence)
 
-    def add(self, data: bytes, *, name: str, media_type: str = "") -> None:
+    def add(self, data: bytes | Callable[[], bytes], *, name: str, media_type: str = "") -> None:
         """Read one file under the limits that all files inside share; what cannot be read is named in a warning."""
+
+        def parse(context: ParseContext) -> ParsedDocument:
+            raw = data if isinstance(data, bytes) else data()
+            if not raw:
+                raise DocumentEmpty("It is empty.")
+            self._charge(raw)
+            found = media_type if media_type in _BY_PLACE else detect(raw, _named(name, media_type))
+            return parser_for(found).parse(raw, context)
+
+        self.enclose(name, parse)
+
+    def enclose(self, name: str, parse: Callable[[ParseContext], ParsedDocument]) -> None:
+        """Append what ``parse`` makes of a file inside this one, which may be one more file deep."""
         enclosed = self.context.enclosed
         if enclosed.files >= MAX_FILES:
             self._left_out += 1
             return
         enclosed.files += 1
         try:
-            document = self._parse(data, name, media_type)
+            if self.context.depth >= MAX_DEPTH:
+                raise DocumentTooLarge(f"It lies more than {MAX_DEPTH} files deep.")
+            document = parse(replace(self.context, filename=name, depth=self.context.depth + 1))
         except DocumentError as err:
             self.not_read(name, err.message)
         except RecursionError:
@@ -115,18 +138,12 @@ class Enclosure:
             )
         return tuple(self.warnings)
 
-    def _parse(self, data: bytes, name: str, media_type: str) -> ParsedDocument:
-        context = self.context
-        if not data:
-            raise DocumentEmpty("It is empty.")
-        if context.depth >= MAX_DEPTH:
-            raise DocumentTooLarge(f"It lies more than {MAX_DEPTH} files deep.")
-        context.enclosed.bytes += _inflated(data, context.limits)
-        if context.enclosed.bytes > context.limits.inflated_bytes:
-            limit = context.limits.inflated_bytes // (1024 * 1024)
+    def _charge(self, data: bytes) -> None:
+        enclosed, limits = self.context.enclosed, self.context.limits
+        enclosed.bytes += _inflated(data, limits)
+        if enclosed.bytes > limits.inflated_bytes:
+            limit = limits.inflated_bytes // (1024 * 1024)
             raise DocumentTooLarge(f"All attachments together expand beyond the limit of {limit} MB.")
-        found = media_type if media_type in _BY_PLACE else detect(data, _named(name, media_type))
-        return parser_for(found).parse(data, replace(context, filename=name, depth=context.depth + 1))
 
     def _append(self, document: ParsedDocument, name: str) -> None:
         attrs = {"attachment": name}

@@ -25,7 +25,7 @@ _IGNORED: Final = _SIGNATURES | {"application/applefile", "application/pgp-encry
 _ENCRYPTED: Final = frozenset(("multipart/encrypted", "application/pkcs7-mime", "application/x-pkcs7-mime"))
 _TNEF: Final = frozenset(("application/ms-tnef", "application/vnd.ms-tnef"))
 _BODIES: Final = frozenset(("text/plain", "text/html"))
-_SHOWN: Final = re.compile(r"\bcid:([^\s\"'<>)]{1,200})")
+CONTENT_IDS: Final = re.compile(r"\bcid:([^\s\"'<>)]{1,200})")
 _AS_TEXT: Final = frozenset(("message/delivery-status", "message/disposition-notification", "message/feedback-report"))
 
 
@@ -111,7 +111,7 @@ class _Reader:
         raw = part.body(self._data)
         if part.type == "text/html":
             source = decode_html(raw, declared=part.charset)
-            self._shown.update(_SHOWN.findall(source))
+            self._shown.update(CONTENT_IDS.findall(source))
             document = html_document(source, self._limits)
             return Body(document, html=True) if document else None
         text = decode(raw, declared=part.charset)

@@ -74,7 +74,7 @@ FORMATS: Final = (
     Format(JSONL, "JSON Lines", "JSON Lines data", (".jsonl", ".ndjson")),
     Format(NOTEBOOK, "notebooks", "a notebook (IPYNB)", (".ipynb",), "ipynb.NotebookParser"),
     Format(EML, "EML", "an e-mail message (EML)", (".eml",), "eml.EmlParser"),
-    Format(MSG, "MSG", "an Outlook message (MSG)", (".msg",)),
+    Format(MSG, "MSG", "an Outlook message (MSG)", (".msg",), "msg.MsgParser"),
     Format(VTT, "WebVTT", "a caption file (WebVTT)", (".vtt",)),
     Format(SRT, "SRT", "a subtitle file (SRT)", (".srt",)),
     Format(SOURCE, "source code", "source code", _SOURCE_EXTENSIONS),

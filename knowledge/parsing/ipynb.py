@@ -165,7 +165,8 @@ class _Writer:
         elif markdown := _text(data.get("text/markdown")):
             self._markdown(markdown, attrs)
         elif page := _text(data.get("text/html")):
-            add_html(self.builder, page, self._context.limits)
+            of_body = lambda node: attrs if node.tag == "body" else None  # noqa: E731
+            add_html(self.builder, page, self._context.limits, attrs_of=of_body)
         elif latex := _text(data.get("text/latex")):
             self.builder.add(BlockKind.CODE, latex, attrs=attrs)
 
