@@ -17,7 +17,7 @@ from knowledge.parsing.builder import TextBuilder, clean_title
 from knowledge.parsing.formats import BY_EXTENSION, BY_MEDIA_TYPE, FORMATS
 from knowledge.parsing.ooxml import check_count
 from knowledge.parsing.registry import detect, parser_for
-from knowledge.types import Block, BlockKind, ParsedDocument
+from knowledge.types import BlockKind, ParsedDocument
 
 __all__ = ["MAX_DEPTH", "MAX_FILES", "Enclosure", "append", "label"]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from knowledge.parsing.decode import clean
 from knowledge.types import BlockKind
 
 if TYPE_CHECKING:
@@ -91,4 +92,4 @@ def text_of(node: LexborNode) -> str:
             if current.tag in BLOCKS or current.tag == "br":
                 parts.append(" ")
             stack.extend(reversed(list(current.iter(include_text=True))))
-    return "".join(parts)
+    return clean("".join(parts))

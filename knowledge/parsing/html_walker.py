@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from knowledge.errors import DocumentTooLarge
 from knowledge.parsing.builder import TextBuilder, format_row
+from knowledge.parsing.decode import clean
 from knowledge.parsing.html_nodes import BLOCKS, BREAK, KINDS, fold, is_page_furniture, skipped, text_of
 from knowledge.parsing.html_tables import is_data_table, rows_of
 from knowledge.types import BlockKind
@@ -90,7 +91,7 @@ class Walker:
             self._regions.pop()
 
     def _flush(self) -> None:
-        raw = "".join(self._buffer)
+        raw = clean("".join(self._buffer))  # character references may stand for anything
         self._buffer.clear()
         if not raw or raw.isspace():
             return

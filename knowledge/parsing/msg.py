@@ -10,7 +10,7 @@ from typing import ClassVar, Final
 from knowledge.errors import DocumentDamaged, DocumentError, UnsupportedFormat
 from knowledge.parsing.base import ParseContext
 from knowledge.parsing.builder import TextBuilder
-from knowledge.parsing.decode import decode
+from knowledge.parsing.decode import clean, decode
 from knowledge.parsing.embedded import Enclosure, append, label
 from knowledge.parsing.eml import CONTENT_IDS, add_header
 from knowledge.parsing.formats import MSG, RTF
@@ -29,8 +29,8 @@ LONG_FILENAME, FILENAME, DATA, MIME_TYPE, CONTENT_ID, METHOD = 0x3707, 0x3704, 0
 HTML_CODE_PAGE, CODE_PAGE = 0x3FDE, 0x3FFD
 _EMBEDDED_MESSAGE: Final = 5
 _EPOCH = datetime(1601, 1, 1, tzinfo=UTC)
-_CODE_PAGES = {65001: "utf-8", 1200: "utf-16-le", 20127: "ascii", 28591: "latin-1", 50220: "iso-2022-jp", 51932: "euc_jp",
-               936: "gb18030", 20866: "koi8_r"}  # fmt: skip
+_CODE_PAGES = {65001: "utf-8", 1200: "utf-16-le", 20127: "ascii", 28591: "latin-1", 50220: "iso-2022-jp",
+               51932: "euc_jp", 936: "gb18030", 20866: "koi8_r"}  # fmt: skip
 
 
 class MsgParser:
@@ -142,12 +142,13 @@ class _Message:
     def _body(self, message: _Properties) -> tuple[Body | None, set[str]]:
         """The words of the message, and the content ids of the pictures shown between them."""
         bodies: list[Body] = []
-        if plain := plain_document(decode(message.text(BODY).encode("utf-8", "replace"))):
+        if plain := plain_document(clean(message.text(BODY))):
             bodies.append(Body(plain, html=False))
         page = message.number(HTML_CODE_PAGE)
         source = message.text(HTML_BODY)
         if raw := message.binary(HTML_BODY):
             source = decode_html(raw, declared=_charset(page) if page else None)
+        source = clean(source)
         if source and (html := html_document(source, self._limits)):
             bodies.append(Body(html, html=True))
         if not bodies and (rich := self._rich(message.binary(RTF_BODY))):
