@@ -29,6 +29,8 @@ _PAGE_TYPES: Final = frozenset(
     ("application/xhtml+xml", "text/html", "text/x-oeb1-document", "application/xml", "text/xml")
 )
 _DOCTYPE = re.compile(r"<!DOCTYPE[^\[>]*\[", re.IGNORECASE)
+_ROOT = re.compile(r"<html\b", re.IGNORECASE)
+_PROLOG = 20_000  # characters
 _EMPTY_ELEMENT = re.compile(r"<([a-zA-Z][\w:.-]*+)([^<>]*+)(?<=/)>")
 _VOID = frozenset("area base br col embed hr img input link meta param source track wbr".split(" "))
 _CDATA = re.compile(r"<!\[CDATA\[(.*?)\]\]>", re.DOTALL)
@@ -151,9 +153,12 @@ def _source(data: bytes) -> str:
     :raises DocumentRefused: it declares entities of its own, whose text would be lost.
     """
     source = decode_html(data)
-    doctype = _DOCTYPE.search(source[:20_000])
-    if doctype and "<!ENTITY" in source[doctype.end() :].partition("]")[0].upper():
-        raise DocumentRefused("A chapter of the book declares entities in a DTD, which is not accepted.")
+    if doctype := _DOCTYPE.search(source, 0, _PROLOG):
+        root = _ROOT.search(source, doctype.end())
+        subset = source[doctype.end() : root.start() if root else None]
+        if "<!ENTITY" in subset.upper():
+            raise DocumentRefused("A chapter of the book declares entities in a DTD, which is not accepted.")
+        source = source[root.start() if root else doctype.end() :]
     source = _CDATA.sub(lambda match: html.escape(match.group(1)), source)
     return _EMPTY_ELEMENT.sub(_opened, source)
 
@@ -168,7 +173,7 @@ def _opened(match: re.Match[str]) -> str:
 def _is_contents(body: LexborNode) -> bool:
     """Whether most of the words are links: what the book calls its contents may be more than that."""
     links = sum(len(link.text().split()) for link in body.css("a"))
-    return links * 2 > len(body.text(separator=" ").split())
+    return links * 2 >= len(body.text(separator=" ").split())
 
 
 def _add_title(builder: TextBuilder, book: _Book, text: str) -> None:
