@@ -13,6 +13,7 @@ _BOMS = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 _SEVEN_BIT = ("iso-2022", "iso2022", "hz", "utf-7", "utf7")  # written in bytes that are ASCII too
+_NO_CHARSET = ("punycode", "idna", "unicode", "raw", "undefined")  # codecs of Python that no file is written in
 _SAMPLE = 64 * 1024
 _FORBIDDEN = re.compile("[\x00\ud800-\udfff]")
 _NON_LATIN = re.compile("[\u0250-\u1dff\u2e80-\ud7ff\uf900-\ufaff]")
@@ -37,10 +38,9 @@ def _decode(data: bytes, declared: str | None) -> str:
         if data.startswith(mark):
             return data[len(mark) :].decode(marked, errors="replace")
     if declared and declared.lower().startswith(_SEVEN_BIT) and data.isascii():
-        try:
-            return data.decode(declared)
-        except (LookupError, UnicodeDecodeError):
-            pass
+        text = decode_as(data, declared)
+        if text is not None:
+            return text
     if wide := utf16_without_mark(data):
         return data.decode(wide, errors="replace")
     try:
@@ -48,12 +48,20 @@ def _decode(data: bytes, declared: str | None) -> str:
     except UnicodeDecodeError:
         pass
     for encoding in (declared, guess(data)):
-        try:
-            if encoding:
-                return data.decode(encoding)
-        except (LookupError, UnicodeDecodeError):
-            continue
+        text = decode_as(data, encoding) if encoding else None
+        if text is not None:
+            return text
     return data.decode("cp1252", errors="replace")
+
+
+def decode_as(data: bytes, charset: str) -> str | None:
+    """Decode by the name of a charset a file states; None when it is unknown, unfit or wrong."""
+    if charset.lower().startswith(_NO_CHARSET):
+        return None
+    try:
+        return data.decode(charset)
+    except (LookupError, ValueError):  # ValueError: a NUL in the name
+        return None
 
 
 def utf16_without_mark(data: bytes) -> str | None:

@@ -9,7 +9,7 @@ from typing import ClassVar, Final
 from knowledge.errors import DocumentTooLarge
 from knowledge.parsing.base import ParseContext
 from knowledge.parsing.builder import TextBuilder
-from knowledge.parsing.decode import clean, decode
+from knowledge.parsing.decode import clean, decode, decode_as
 from knowledge.parsing.embedded import Enclosure, append, label
 from knowledge.parsing.formats import EML, HTML
 from knowledge.parsing.html import decode_html
@@ -156,7 +156,5 @@ def _transcoded(part: Part, data: bytes) -> bytes:
     """A text whose charset only the message states, in UTF-8."""
     if not part.type.startswith("text/") or not part.charset:
         return data
-    try:
-        return data.decode(part.charset).encode("utf-8")
-    except (LookupError, ValueError):
-        return data
+    text = decode_as(data, part.charset)
+    return data if text is None else text.encode("utf-8", "replace")

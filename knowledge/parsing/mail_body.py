@@ -134,4 +134,5 @@ def choose(bodies: Sequence[Body]) -> Body | None:
 
 
 def _words(body: Body) -> Counter[str]:
-    return Counter(_WORDS.findall(_URL.sub(" ", body.document.text.casefold())))
+    text = _URL.sub(" ", body.document.text.casefold())
+    return Counter(match.group() for match in _WORDS.finditer(text))

@@ -7,7 +7,7 @@ import email.message
 import re
 from collections.abc import Iterator
 
-from knowledge.parsing.decode import clean, decode
+from knowledge.parsing.decode import clean, decode, decode_as
 
 __all__ = ["eight_bit", "header_text"]
 
@@ -61,10 +61,8 @@ def _bytes(encoding: str, word: str) -> bytes:
 
 
 def _text(data: bytes, charset: str) -> str:
-    try:
-        return data.decode(charset.partition("*")[0])
-    except (LookupError, ValueError):
-        return decode(data)
+    text = decode_as(data, charset.partition("*")[0])  # after the star stands the language
+    return decode(data) if text is None else text
 
 
 def eight_bit(text: str) -> str:

@@ -14,6 +14,7 @@ __all__ = ["Compound", "Entry"]
 
 _MAGIC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _LAST_SECTOR: Final = 0xFFFFFFFA  # greater numbers mean the end of a chain, or no sector
+_END: Final = 0xFFFFFFFE
 _NO_ENTRY: Final = 0xFFFFFFFF
 _STORAGE, _STREAM, _ROOT = 1, 2, 5
 _MINI_BELOW = 4096  # bytes; shorter streams lie in the mini stream
@@ -51,12 +52,12 @@ class Compound:
         self._sectors = max(0, len(data) // self._sector)
         self._left = limits.inflated_bytes
         self._fat = self._read_fat()
-        directory = self._chain(_int(data, 48))
+        directory = self._chain(_int(data, 48), whole=True)
         if len(directory) // 128 > limits.archive_parts * 4:
             raise DocumentTooLarge(f"The file has more than {limits.archive_parts * 4:,} entries.")
         self.root = self._read_tree(directory)
         self._mini_fat = _integers(self._chain(_int(data, 60)))
-        self._mini_stream = self._chain(self.root.start)[: self.root.size]
+        self._mini_stream = self._chain(self.root.start, self.root.size)
 
     def read(self, entry: Entry) -> bytes:
         """The bytes of a stream.
@@ -96,13 +97,18 @@ class Compound:
         begin = (sector + 1) * self._sector
         return self._data[begin : begin + self._sector]
 
-    def _chain(self, start: int, size: int | None = None) -> bytes:
-        """The sectors of a chain, put together; a chain that runs in circles ends with the file's own length."""
+    def _chain(self, start: int, size: int | None = None, *, whole: bool = False) -> bytes:
+        """The sectors of a chain, put together; a chain that runs in circles ends with the file's own length.
+
+        :raises DocumentDamaged: the chain does not come to its end, though it must be read ``whole``.
+        """
         wanted = self._sectors if size is None else -(-size // self._sector)
         parts: list[bytes] = []
         while start < _LAST_SECTOR and len(parts) < wanted:
             parts.append(self._at(start))
             start = self._fat[start] if start < len(self._fat) else _NO_ENTRY
+        if whole and start != _END:
+            raise DocumentDamaged(_DAMAGED)
         return b"".join(parts)
 
     def _mini_chain(self, start: int, size: int) -> bytes:
@@ -113,7 +119,7 @@ class Compound:
         return b"".join(parts)
 
     def _read_tree(self, directory: bytes) -> Entry:
-        """Hang every entry below its storage once: a hostile file may name one twice, or in a circle."""
+        """Hang every entry below its storage; one that is named twice could stand in a circle."""
         raw = [directory[at : at + 128] for at in range(0, len(directory) - 127, 128)]
         if not raw or raw[0][66] != _ROOT:
             raise DocumentDamaged(_DAMAGED)
@@ -122,8 +128,10 @@ class Compound:
         waiting = [(_int(raw[0], 76), root)]
         while waiting:
             number, parent = waiting.pop()
-            if number >= len(raw) or number in seen:
+            if number == _NO_ENTRY:
                 continue
+            if number >= len(raw) or number in seen:
+                raise DocumentDamaged(_DAMAGED)
             seen.add(number)
             found = raw[number]
             waiting += [(_int(found, 68), parent), (_int(found, 72), parent)]

@@ -66,7 +66,7 @@ class Package:
         try:
             with self._zip.open(name) as part:
                 return part.read(64 * 1024)
-        except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, OSError) as err:
+        except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, OSError, ValueError) as err:
             raise DocumentDamaged(_unreadable(name)) from err
 
     def xml(self, name: str) -> _Element:
@@ -101,7 +101,7 @@ class Package:
             return self._zip.read(name)
         except KeyError as err:
             raise DocumentDamaged(f"The file is damaged: its part {name} is missing.") from err
-        except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, OSError) as err:
+        except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, OSError, ValueError) as err:
             raise DocumentDamaged(_unreadable(name)) from err
 
 

@@ -63,16 +63,20 @@ def compound(tree: Tree) -> bytes:
         directory += raw.ljust(64, b"\0") + struct.pack("<HBBIII", len(raw) + 2, kind, 1, FREE, right, child)
         directory += bytes(36) + struct.pack("<IQ", start, size)
     directory_start = store(directory)
-    tables = 1
-    while (len(fat) + tables) * 4 > tables * 512:
-        tables += 1
-    fat_start = len(fat)
-    fat += [FAT] * tables
+    tables = lists = 1
+    while (len(fat) + tables + lists) * 4 > tables * 512 or tables > 109 + lists * 127:
+        tables, lists = tables + 1, lists + (tables + 1 > 109 + lists * 127)
+    fat_start, list_start = len(fat), len(fat) + tables
+    fat += [FAT] * tables + [0xFFFFFFFC] * lists
     table = struct.pack(f"<{len(fat)}I", *fat).ljust(tables * 512, b"\xff")
     header = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(16) + struct.pack("<HHHHH", 0x3E, 3, 0xFFFE, 9, 6) + bytes(6)
-    header += struct.pack("<IIIIIIIIII", 0, tables, directory_start, 0, 4096, mini_start, 1, END, 0, fat_start)
-    more = [fat_start + n if n < tables else FREE for n in range(1, 109)]
-    return header + struct.pack("<108I", *more) + body + table
+    header += struct.pack("<IIIIIIIII", 0, tables, directory_start, 0, 4096, mini_start, 1, list_start, lists)
+    numbers = [fat_start + n if n < tables else FREE for n in range(109 + lists * 127)]
+    further = b""
+    for n in range(lists):
+        following = list_start + n + 1 if n + 1 < lists else END
+        further += struct.pack("<128I", *numbers[109 + n * 127 : 236 + n * 127], following)
+    return header + struct.pack("<109I", *numbers[:109]) + body + table + further
 
 
 def fixed(header: int, **numbers: int) -> bytes:

@@ -163,3 +163,33 @@ def test_a_file_cut_before_its_tables_is_damaged() -> None:
         Compound(mail(PLAIN)[:512], ParseLimits())
     with pytest.raises(DocumentDamaged):
         Compound(b"no compound file at all" * 100, ParseLimits())
+
+
+def test_a_file_whose_table_needs_a_table_of_its_own(parse) -> None:
+    long = b"words " * 1_500_000  # 9 MB: more than the 109 sectors of numbers that the header has room for
+    data = compound(message(text(0x0037, "x"), attachment(0, "a.txt", long)))
+    assert parse(data, "a.msg").text.endswith(long.decode().strip())
+    assert parse(data, "a.msg").warnings == ()
+
+
+def test_entries_in_a_circle_or_beyond_the_end_are_damage() -> None:
+    data = bytearray(compound(message(text(0x0037, "x"))))
+    at = data.index("__substg1.0_0037001F".encode("utf-16-le"))
+    for number in (0, 1, 2, 500):
+        broken = bytes(data[: at + 72]) + struct.pack("<I", number) + bytes(data[at + 76 :])
+        with pytest.raises(DocumentDamaged):
+            Compound(broken, ParseLimits())
+
+
+def test_a_directory_that_breaks_off_is_damage() -> None:
+    people = {}
+    for number in range(200):
+        people.update(recipient(number, "name", "a@x.test"))
+    data = compound(message(people))
+    start = struct.unpack_from("<I", data, 48)[0]
+    fat = struct.unpack_from("<I", data, 76)[0]
+    entry = (fat + 1) * 512 + (start + 3) * 4 if start + 3 < 128 else None
+    assert entry is not None
+    broken = data[:entry] + struct.pack("<I", 0x00FFFFFF) + data[entry + 4 :]
+    with pytest.raises(DocumentDamaged):
+        Compound(broken, ParseLimits())
