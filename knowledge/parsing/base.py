@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, Protocol
 
 from knowledge.types import ParsedDocument
@@ -25,10 +25,20 @@ class ParseLimits:
     wall_seconds: int = 300
 
 
+@dataclass(slots=True, kw_only=True)
+class Enclosed:
+    """What the files inside one uploaded file have used up together, at any depth."""
+
+    files: int = 0
+    bytes: int = 0  # once inflated
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParseContext:
     filename: str  # a label only, never opened
     limits: ParseLimits = ParseLimits()
+    depth: int = 0  # how many files this one lies in
+    enclosed: Enclosed = field(default_factory=Enclosed)  # shared by all files inside the uploaded one
 
 
 class Parser(Protocol):

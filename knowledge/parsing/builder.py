@@ -90,10 +90,14 @@ class TextBuilder:
         text: str,
         *,
         level: int | None = None,
+        heading: str | None = None,
         attrs: Mapping[str, Any] | None = None,
         cells: list[tuple[int, int]] | None = None,
     ) -> None:
-        """Append one block; ``cells`` are ranges relative to ``text`` and are stored absolute."""
+        """Append one block; ``cells`` are ranges relative to ``text`` and are stored absolute.
+
+        ``heading`` is the clean text of a heading whose ``text`` holds marks as well.
+        """
         if not text.strip():
             return
         row = kind is BlockKind.TABLE_ROW
@@ -107,7 +111,13 @@ class TextBuilder:
             attrs = {**(attrs or {}), "cells": [[start + a, start + b] for a, b in cells]}
         page = len(self._page_starts)
         self._list.add(
-            kind, start, self._length, level=level, heading=text, attrs=attrs, pages=(page, page) if page else None
+            kind,
+            start,
+            self._length,
+            level=level,
+            heading=text if heading is None else heading,
+            attrs=attrs,
+            pages=(page, page) if page else None,
         )
 
     def begin_page(self) -> None:

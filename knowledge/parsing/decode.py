@@ -12,6 +12,8 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
+_SEVEN_BIT = ("iso-2022", "iso2022", "hz", "utf-7", "utf7")  # written in bytes that are ASCII too
+_NO_CHARSET = ("punycode", "idna", "unicode", "raw", "undefined")  # codecs of Python that no file is written in
 _SAMPLE = 64 * 1024
 _FORBIDDEN = re.compile("[\x00\ud800-\udfff]")
 _NON_LATIN = re.compile("[\u0250-\u1dff\u2e80-\ud7ff\uf900-\ufaff]")
@@ -21,7 +23,11 @@ _OLDER = ["cp1252", "cp932", "euc_jp", "gb18030", "big5", "euc_kr", "cp949", "cp
 
 def decode(data: bytes, *, declared: str | None = None) -> str:
     """Decode a text file; line ends become LF, the byte order mark, NUL and lone surrogates go."""
-    text = _decode(data, declared)
+    return clean(_decode(data, declared))
+
+
+def clean(text: str) -> str:
+    """Make line ends LF; NUL and lone surrogates go."""
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     return _FORBIDDEN.sub("", text)
@@ -31,6 +37,10 @@ def _decode(data: bytes, declared: str | None) -> str:
     for mark, marked in _BOMS:
         if data.startswith(mark):
             return data[len(mark) :].decode(marked, errors="replace")
+    if declared and declared.lower().startswith(_SEVEN_BIT) and data.isascii():
+        text = decode_as(data, declared)
+        if text is not None:
+            return text
     if wide := utf16_without_mark(data):
         return data.decode(wide, errors="replace")
     try:
@@ -38,12 +48,20 @@ def _decode(data: bytes, declared: str | None) -> str:
     except UnicodeDecodeError:
         pass
     for encoding in (declared, guess(data)):
-        try:
-            if encoding:
-                return data.decode(encoding)
-        except (LookupError, UnicodeDecodeError):
-            continue
+        text = decode_as(data, encoding) if encoding else None
+        if text is not None:
+            return text
     return data.decode("cp1252", errors="replace")
+
+
+def decode_as(data: bytes, charset: str) -> str | None:
+    """Decode by the name of a charset a file states; None when it is unknown, unfit or wrong."""
+    if charset.lower().startswith(_NO_CHARSET):
+        return None
+    try:
+        return data.decode(charset)
+    except (LookupError, ValueError):  # ValueError: a NUL in the name
+        return None
 
 
 def utf16_without_mark(data: bytes) -> str | None:

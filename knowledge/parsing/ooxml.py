@@ -34,7 +34,7 @@ class Package:
         :raises DocumentTooLarge: too many parts, too large once inflated, or inflated too strongly.
         """
         self._limits = limits
-        _check_count(data, limits.archive_parts)
+        check_count(data, limits.archive_parts)
         try:
             self._zip = zipfile.ZipFile(io.BytesIO(data))
         except (zipfile.BadZipFile, ValueError, OSError, RuntimeError) as err:
@@ -165,7 +165,7 @@ def _too_many(parts: int, limit: int) -> DocumentTooLarge:
     return DocumentTooLarge(f"The file has {parts:,} parts; at most {limit:,} are accepted.")
 
 
-def _check_count(data: bytes, limit: int) -> None:
+def check_count(data: bytes, limit: int) -> None:
     """Read the number of parts from the end record, before zipfile makes an object of each."""
     end = data.rfind(_END_RECORD)
     if end >= 0 and len(data) >= end + 12:

@@ -35,9 +35,9 @@ _FOREIGN: Final = (
 )
 _OLE: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _OLE_STREAMS: Final = (
+    ("__properties_version1.0", formats.MSG),  # first: a message may hold any of the others as attachment
     ("WordDocument", formats.DOC),
     ("PowerPoint Document", formats.PPT),
-    ("__properties_version1.0", formats.MSG),
     ("Workbook", formats.XLS),
     ("Book", formats.XLS),
 )

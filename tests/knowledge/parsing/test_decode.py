@@ -42,3 +42,14 @@ def test_lone_surrogates_go() -> None:
 def test_text_after_a_long_ascii_start_decides_the_encoding() -> None:
     text = "plain line\n" * 20_000 + GERMAN
     assert decode(text.encode("cp1252")).endswith(GERMAN)
+
+
+@pytest.mark.parametrize("charset", ["punycode", "idna", "unicode_escape", "a\0b", "base64", "", "ascii"])
+def test_what_is_no_charset_of_the_text_is_not_believed(charset: str) -> None:
+    assert decode("Grüße".encode("cp1252") * 9, declared=charset) == "Grüße" * 9
+
+
+def test_seven_bit_charsets_are_believed_though_they_look_like_ascii() -> None:
+    assert decode("漢字".encode("iso-2022-jp"), declared="ISO-2022-JP") == "漢字"
+    assert decode(b"plain", declared="iso-2022-jp") == "plain"
+    assert decode(b"\x1b$B broken", declared="iso-2022-jp") == "\x1b$B broken"

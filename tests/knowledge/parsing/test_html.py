@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+from typing import Any
+
+import office
 import pytest
 
 from knowledge.errors import DocumentTooLarge, DocumentWithoutText
 from knowledge.parsing.html_depth import depth
+from knowledge.types import BlockKind
 
 PAGE = """<!DOCTYPE html><html><head><title> The
  Title </title><style>p{color:red}</style></head><body>
@@ -100,3 +104,62 @@ def test_unclosed_comments_take_linear_time(parse) -> None:
 def test_a_page_without_words_is_a_document_without_text(parse) -> None:
     with pytest.raises(DocumentWithoutText):
         parse("<html><body><nav>menu</nav><img src=x></body></html>", "a.html")
+
+
+@pytest.mark.parametrize("expected", office.of_format("html"))
+def test_real_pages(parse, expected: Any) -> None:
+    assert office.unmet(parse(expected.data, expected.file.name), expected.row) == []
+
+
+def test_header_and_footer_of_the_page_are_furniture(parse, shown) -> None:
+    page = (
+        "<body><header><a>Logo</a></header><div class='cookie-banner'><p>We use cookies</p></div>"
+        "<article><header>By Ann</header><p>Words</p><footer>Notes</footer></article>"
+        "<div role=contentinfo><table><tr><td>Imprint<td>Terms</table></div></body>"
+    )
+    document = parse(page, "a.html")
+    assert shown(document, BlockKind.PARAGRAPH) == [
+        ("paragraph", "By Ann"),
+        ("paragraph", "Words"),
+        ("paragraph", "Notes"),
+    ]
+    page = (
+        page.replace("<article>", "<section>").replace("</article>", "</section>").replace("<p>Words", "<p>Many words")
+    )
+    furniture = [text for _, text in shown(parse(page, "a.html"), BlockKind.FURNITURE)]
+    assert furniture == ["Logo", "We use cookies", "Imprint; Terms"]
+
+
+def test_a_page_header_with_the_title_is_content(parse, shown) -> None:
+    page = "<body><header><h1>Title</h1></header><p>Words</p></body>"
+    assert shown(parse(page, "a.html")) == [("heading", "Title"), ("paragraph", "Words")]
+
+
+def test_a_page_of_nothing_but_a_footer_is_read(parse, shown) -> None:
+    assert shown(parse("<body><footer><p>All the words</p></footer>", "a.html")) == [("paragraph", "All the words")]
+
+
+def test_terms_stand_with_their_definitions(parse, shown) -> None:
+    page = (
+        "<dl><dt>Term<dd>Meaning<dt>Two<dt>names<dd><p>First</p><p>Second</p><dt>Alone</dl>"
+        "<dl><div><dt>Key</dt><dd><pre>code</pre></dd></div></dl>"
+    )
+    assert shown(parse(page, "a.html")) == [
+        ("list_item", "Term\nMeaning"),
+        ("list_item", "Two\nnames\nFirst"),
+        ("paragraph", "Second"),
+        ("list_item", "Alone"),
+        ("list_item", "Key"),
+        ("code", "code"),
+    ]
+
+
+def test_character_references_cannot_smuggle_in_what_no_text_may_hold(parse) -> None:
+    document = parse("<pre>a&#13;b&#0;c</pre><table><tr><td>d&#13;<td>e</table>", "a.html")
+    assert "\r" not in document.text
+    assert "\0" not in document.text
+
+
+def test_a_column_of_divisions_is_layout(parse, shown) -> None:
+    page = "<table><tr><td><div>One</div><div>Two</div></tr></table><table><tr><td>1<td>2</table>"
+    assert shown(parse(page, "a.html")) == [("paragraph", "One"), ("paragraph", "Two"), ("table_row", "1; 2")]

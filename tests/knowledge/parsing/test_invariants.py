@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import made_opendocument as odf
 import made_slides as slides
 import pytest
@@ -46,7 +48,7 @@ def check(document: ParsedDocument) -> None:
     assert again.blocks == document.blocks
 
 
-@given(source=SOURCES, extension=st.sampled_from(["txt", "md", "html", "csv"]))
+@given(source=SOURCES, extension=st.sampled_from(["txt", "md", "html", "csv", "eml", "ipynb"]))
 @example(source="- a\n  - b\n\n      c\n> - d", extension="md")
 @example(source="* * *\n- - x\n", extension="md")
 @RELAXED
@@ -58,6 +60,36 @@ def test_any_text_parses_to_ordered_blocks_or_is_refused_in_words(parse, source:
         return
     check(document)
     assert parse(source.encode("utf-8", "replace"), f"a.{extension}").text == document.text
+
+
+HEADER_LINES = st.sampled_from(
+    ["Subject: a =?utf-8?q?=C3?=", "From: b", "Content-Type: multipart/mixed; boundary=x", "Content-Type: text/html",
+     "Content-Type: multipart/alternative; boundary=y", "Content-Type: message/rfc822", "Content-Type: text/csv; name=a.csv",
+     "Content-Transfer-Encoding: base64", "Content-Transfer-Encoding: quoted-printable", "--x", "--x--", "--y", "--y--", "",
+     "", "> quoted", "R3LDvMOf", "<p>word</p>", "words=", "Content-Type: text/plain; format=flowed", " folded"]
+)  # fmt: skip
+
+
+@given(lines=st.lists(HEADER_LINES, max_size=30), end=st.sampled_from(["\n", "\r\n"]))
+@RELAXED
+def test_any_lines_of_mails_are_read_or_refused_in_words(parse, lines: list[str], end: str) -> None:
+    try:
+        check(parse(end.join(lines) + end, "a.eml"))
+    except DocumentError as err:
+        check_words(err)
+
+
+@given(cells=st.lists(st.tuples(st.sampled_from(["markdown", "code", "raw", "heading"]), SOURCES, SOURCES), max_size=6))
+@RELAXED
+def test_any_cells_of_notebooks_are_read_or_refused_in_words(parse, cells: list[tuple[str, str, str]]) -> None:
+    made = [
+        {"cell_type": kind, "source": source, "outputs": [{"output_type": "stream", "text": text}]}
+        for kind, source, text in cells
+    ]
+    try:
+        check(parse(json.dumps({"cells": made}), "a.ipynb"))
+    except DocumentError as err:
+        check_words(err)
 
 
 @given(source=SOURCES)
@@ -76,7 +108,26 @@ def test_markdown_blocks_hold_every_word_of_the_source(parse, source: str) -> No
 @given(
     data=st.binary(max_size=300),
     extension=st.sampled_from(
-        ["txt", "md", "html", "csv", "pdf", "docx", "pptx", "odt", "odp", "bin", "", "xlsx", "ods", "xls"]
+        [
+            "txt",
+            "md",
+            "html",
+            "csv",
+            "pdf",
+            "docx",
+            "pptx",
+            "odt",
+            "odp",
+            "bin",
+            "",
+            "xlsx",
+            "ods",
+            "xls",
+            "eml",
+            "msg",
+            "epub",
+            "ipynb",
+        ]
     ),
 )
 @RELAXED

@@ -1,0 +1,60 @@
+"""Tables of HTML: which hold values, and the cells of their rows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from knowledge.parsing.html_nodes import fold, skipped, text_of
+
+if TYPE_CHECKING:
+    from selectolax.lexbor import LexborNode
+
+
+def is_data_table(table: LexborNode) -> bool:
+    """A table of values; one that holds tables, headings or several paragraphs is layout."""
+    if (table.attributes.get("role") or "") in ("presentation", "none"):
+        return False
+    if table.css_first("td p, td div, td ul, td ol") is not None and table.css_first("td + td, th") is None:
+        return False  # a single column, as mails put around everything
+    nested = any(inner.mem_id != table.mem_id for inner in table.css("table"))
+    return not nested and not table.css("h1, h2, h3, td p + p") and not skipped(table)
+
+
+def rows_of(table: LexborNode) -> list[tuple[list[str], bool]]:
+    """The cells of every row and whether it is a row of headers; a spanning cell is repeated in each row."""
+    below: dict[int, tuple[int, str]] = {}  # column -> rows still covered, text
+    return [_row(tr, below) for tr in table.css("tr")]
+
+
+def _row(tr: LexborNode, below: dict[int, tuple[int, str]]) -> tuple[list[str], bool]:
+    cells: list[str] = []
+    headers = 0
+    nodes = [node for node in tr.iter() if node.tag in ("td", "th") and not skipped(node)]
+    for node in nodes:
+        _fill_from_above(cells, below)
+        text = fold(text_of(node)).replace("\n", " ")
+        columns, rows = _span(node, "colspan"), _span(node, "rowspan")
+        is_header = node.tag == "th"
+        headers += is_header
+        if rows > 1:
+            below.update((len(cells) + n, (rows - 1, text if n == 0 or is_header else "")) for n in range(columns))
+        cells += [text] * columns if is_header else [text] + [""] * (columns - 1)
+    _fill_from_above(cells, below)
+    in_head = tr.parent is not None and tr.parent.tag == "thead"
+    return cells, in_head or (headers > 0 and headers == len(nodes))
+
+
+def _fill_from_above(cells: list[str], below: dict[int, tuple[int, str]]) -> None:
+    """Append the cells that reach down from rows above at this column."""
+    while (spanning := below.get(len(cells))) is not None:
+        rows, text = spanning
+        if rows > 1:
+            below[len(cells)] = (rows - 1, text)
+        else:
+            del below[len(cells)]
+        cells.append(text)
+
+
+def _span(node: LexborNode, name: str) -> int:
+    value = node.attributes.get(name) or "1"
+    return max(1, min(int(value), 100)) if value.isdigit() and value.isascii() and len(value) < 9 else 1
