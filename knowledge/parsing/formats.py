@@ -64,7 +64,7 @@ FORMATS: Final = (
     Format(ODS, "ODS", "an OpenDocument spreadsheet (ODS)", (".ods", ".ots")),
     Format(ODP, "ODP", "an OpenDocument presentation (ODP)", (".odp", ".otp")),
     Format(XLS, "XLS", "an old binary spreadsheet (XLS)", (".xls", ".xlt")),
-    Format(RTF, "RTF", "a Rich Text document (RTF)", (".rtf",)),
+    Format(RTF, "RTF", "a Rich Text document (RTF)", (".rtf",), "rtf.RtfParser"),
     Format(EPUB, "EPUB", "an e-book (EPUB)", (".epub",)),
     Format(HTML, "HTML", "an HTML page", (".html", ".htm", ".xhtml"), "html.HtmlParser"),
     Format(MARKDOWN, "Markdown", "Markdown", (".md", ".markdown", ".mdown", ".mkd"), "markdown.MarkdownParser"),

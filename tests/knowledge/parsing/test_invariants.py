@@ -69,7 +69,10 @@ def test_markdown_blocks_hold_every_word_of_the_source(parse, source: str) -> No
     assert not [c for c, seen in zip(document.text, covered, strict=True) if c.isalnum() and not seen]
 
 
-@given(data=st.binary(max_size=300), extension=st.sampled_from(["txt", "md", "html", "csv", "pdf", "docx", "bin", ""]))
+@given(
+    data=st.binary(max_size=300),
+    extension=st.sampled_from(["txt", "md", "html", "csv", "pdf", "docx", "json", "rtf", "srt", "bin", ""]),
+)
 @RELAXED
 def test_any_bytes_are_read_or_refused_in_words(parse, data: bytes, extension: str) -> None:
     try:
