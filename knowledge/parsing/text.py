@@ -10,6 +10,7 @@ from knowledge.errors import DocumentWithoutText
 from knowledge.parsing.base import ParseContext
 from knowledge.parsing.builder import BlockList
 from knowledge.parsing.decode import decode
+from knowledge.parsing.invisible import invisible_characters
 from knowledge.types import BlockKind, ParsedDocument
 
 
@@ -32,6 +33,7 @@ class TextParser:
             parser=self.name,
             parser_version=self.version,
             media_type=self.media_types[0],
+            warnings=invisible_characters(text),
         )
 
 

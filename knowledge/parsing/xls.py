@@ -8,11 +8,11 @@ from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, ClassVar
 
 from knowledge.errors import DocumentDamaged, DocumentEncrypted, DocumentError
-from knowledge.parsing.base import ParseContext
+from knowledge.parsing.base import ParseContext, ParseLimits
 from knowledge.parsing.builder import TextBuilder
-from knowledge.parsing.compound import stream
 from knowledge.parsing.formats import XLS
 from knowledge.parsing.number_format import NumberFormat, number_format
+from knowledge.parsing.ole import Compound
 from knowledge.parsing.sheet import Sheet, SheetWriter, one_line
 from knowledge.parsing.sheet_tables import DATE, NUMBER, TEXT, Row
 from knowledge.parsing.xls_records import SheetFacts, WorkbookFacts, look
@@ -31,7 +31,7 @@ class XlsParser:
     def parse(self, data: bytes, context: ParseContext) -> ParsedDocument:
         builder = TextBuilder()
         writer = SheetWriter(builder, context.limits)
-        facts = look(stream(data, "Workbook", "Book"), max_cells=context.limits.cells)
+        facts = look(_workbook_stream(data, context.limits), max_cells=context.limits.cells)
         for sheet in _sheets(_open(data), facts, writer):
             writer.sheet(sheet)
         return builder.document(
@@ -41,6 +41,15 @@ class XlsParser:
             title=None,
             warnings=writer.finish(),
         )
+
+
+def _workbook_stream(data: bytes, limits: ParseLimits) -> bytes:
+    compound = Compound(data, limits)
+    for name in ("Workbook", "Book"):
+        entry = compound.root.children.get(name)
+        if entry is not None and not entry.is_storage:
+            return compound.read(entry)
+    raise DocumentDamaged("The file is damaged: it holds no workbook.")
 
 
 def _open(data: bytes) -> CalamineWorkbook:

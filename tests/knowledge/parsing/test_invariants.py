@@ -21,7 +21,8 @@ PIECES = st.sampled_from(
      "<div>",
      "</p>", "<table><tr><td>", "word ", "Ünï ", "漢字。", '"', ",", ";", "\t", "\r\n", "[x]: /y\n", "*b* ", "&amp;",
      "\u200d",
-     "\x0b", "\x0c", "\u2028"]
+     "\x0b", "\x0c", "\u2028", "00:01.000 --> 00:02.000\n", "<v Ann>", "\U000e0041", "{", "}", "[", "]", '"a": ', "1e9", "null", "\\u0000",
+     ".. note:: ", "::\n\n", "+--+--+\n", "==  ==\n", "class A:\n", "def f():\n"]
 )  # fmt: skip
 SOURCES = st.lists(PIECES, max_size=40).map("".join) | st.text(max_size=200)
 
@@ -48,7 +49,10 @@ def check(document: ParsedDocument) -> None:
     assert again.blocks == document.blocks
 
 
-@given(source=SOURCES, extension=st.sampled_from(["txt", "md", "html", "csv", "eml", "ipynb"]))
+@given(
+    source=SOURCES,
+    extension=st.sampled_from("txt md html csv eml ipynb vtt srt json jsonl rst py java toml rtf".split(" ")),
+)
 @example(source="- a\n  - b\n\n      c\n> - d", extension="md")
 @example(source="* * *\n- - x\n", extension="md")
 @RELAXED
@@ -108,26 +112,7 @@ def test_markdown_blocks_hold_every_word_of_the_source(parse, source: str) -> No
 @given(
     data=st.binary(max_size=300),
     extension=st.sampled_from(
-        [
-            "txt",
-            "md",
-            "html",
-            "csv",
-            "pdf",
-            "docx",
-            "pptx",
-            "odt",
-            "odp",
-            "bin",
-            "",
-            "xlsx",
-            "ods",
-            "xls",
-            "eml",
-            "msg",
-            "epub",
-            "ipynb",
-        ]
+        "txt md html csv pdf docx pptx odt odp xlsx ods xls eml msg epub ipynb json rtf srt bin".split(" ") + [""]
     ),
 )
 @RELAXED

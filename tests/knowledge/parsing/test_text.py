@@ -1,8 +1,9 @@
 from __future__ import annotations
 
+import office
 import pytest
 
-from knowledge.errors import DocumentWithoutText
+from knowledge.errors import DocumentEmpty, DocumentWithoutText
 
 
 def test_text_stays_verbatim_and_paragraphs_are_ranges(parse, shown) -> None:
@@ -25,3 +26,19 @@ def test_white_space_alone_is_a_document_without_text(parse, source: str) -> Non
 def test_one_line_of_many_megabytes_is_one_block(parse) -> None:
     document = parse("a" * 5_000_000, "a.txt")
     assert [(b.start, b.end) for b in document.blocks] == [(0, 5_000_000)]
+
+
+@pytest.mark.parametrize("expected", office.of_format("txt", "md", "csv"))
+def test_real_text_files(parse, expected) -> None:
+    if expected.row["expect"] == "empty":
+        with pytest.raises(DocumentEmpty):
+            parse(expected.data, expected.file.name)
+        return
+    assert office.unmet(parse(expected.data, expected.file.name), expected.row) == []
+
+
+def test_the_largest_line_and_stacks_of_marks_are_read_within_the_limits(child) -> None:
+    line = b"a" * (50 * 1024 * 1024)
+    assert len(child.parse(line, filename="oneline.txt").text) == len(line)
+    zalgo = ("a" + "\u0301" * 5000) * 50
+    assert child.parse(zalgo.encode(), filename="zalgo.txt").text == zalgo
