@@ -31,7 +31,7 @@ def compound(tree: Tree) -> bytes:
 
     add(0, tree)
     fat: list[int] = []
-    body = b""
+    body = bytearray()
     stored: dict[int, int] = {}
 
     def store(data: bytes) -> int:
@@ -46,7 +46,7 @@ def compound(tree: Tree) -> bytes:
         stored[id(data)] = start
         return start
 
-    mini, mini_fat, places = b"", [], []
+    mini, mini_fat, places = bytearray(), [], []
     for _, kind, _, _, data in entries:
         if kind == 2 and 0 < len(data) < 4096:
             start, count = len(mini_fat), -(-len(data) // 64)
@@ -55,14 +55,14 @@ def compound(tree: Tree) -> bytes:
             places.append((start, len(data)))
         else:
             places.append((store(data), len(data)) if kind == 2 else (0, 0))
-    places[0] = (store(mini), len(mini))
+    places[0] = (store(bytes(mini)), len(mini))
     mini_start = store(struct.pack(f"<{len(mini_fat)}I", *mini_fat))
-    directory = b""
+    directory = bytearray()
     for (name, kind, right, child, _), (start, size) in zip(entries, places, strict=True):
         raw = name.encode("utf-16-le")
         directory += raw.ljust(64, b"\0") + struct.pack("<HBBIII", len(raw) + 2, kind, 1, FREE, right, child)
         directory += bytes(36) + struct.pack("<IQ", start, size)
-    directory_start = store(directory)
+    directory_start = store(bytes(directory))
     tables = lists = 1
     while (len(fat) + tables + lists) * 4 > tables * 512 or tables > 109 + lists * 127:
         tables, lists = tables + 1, lists + (tables + 1 > 109 + lists * 127)

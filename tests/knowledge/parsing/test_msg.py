@@ -193,3 +193,17 @@ def test_a_directory_that_breaks_off_is_damage() -> None:
     broken = data[:entry] + struct.pack("<I", 0x00FFFFFF) + data[entry + 4 :]
     with pytest.raises(DocumentDamaged):
         Compound(broken, ParseLimits())
+
+
+def test_many_and_deep_storages_are_read_without_recursion(child) -> None:
+    deep = {"x": message(header=24)}
+    for level in range(400):
+        deep = {f"s{level}": deep}
+    people = {}
+    for number in range(14_000):
+        people.update(recipient(number, f"n{number}", "a@x.test"))
+    data = compound(message(text(0x0037, "s"), {**deep, **people}))
+    with pytest.raises(DocumentTooLarge, match="40,000 entries"):
+        child.parse(data, filename="a.msg")
+    small = compound(message(text(0x0037, "s"), {**deep, **dict(list(people.items())[:5_000])}))
+    assert child.parse(small, filename="a.msg").text.endswith("n4999 <a@x.test>")
