@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Final
 
-from knowledge.errors import DocumentWithoutText
+from knowledge.errors import DocumentTooLarge, DocumentWithoutText
 from knowledge.parsing.base import ParseContext
 from knowledge.parsing.builder import BlockList
 from knowledge.parsing.decode import decode
@@ -18,6 +18,7 @@ from knowledge.parsing.lines import Line, lines
 from knowledge.parsing.source_languages import leading_comment, syntax_of
 from knowledge.types import BlockKind, ParsedDocument
 
+MAX_BLOCKS: Final = 250_000
 LONG: Final = 60  # lines of a block at most
 ENOUGH: Final = 40  # lines after which a block ends at a blank line
 DECORATORS: Final = 4  # lines above a definition that are part of its heading
@@ -64,6 +65,8 @@ class _Cutter:
             )
         for line in lines(self._text, comment):
             self._line(line)
+            if len(self._list.blocks) > MAX_BLOCKS:
+                raise DocumentTooLarge(f"The file holds more than {MAX_BLOCKS:,} definitions.")
         self._end()
         return self._list
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import knowledge.parsing.source as this
-from knowledge.errors import DocumentError, DocumentWithoutText
+from knowledge.errors import DocumentError, DocumentTooLarge, DocumentWithoutText
 from knowledge.parsing.base import ParseContext
 from knowledge.parsing.source import LONG, SourceParser
 from knowledge.types import BlockKind, ParsedDocument
@@ -126,6 +126,13 @@ def test_a_very_long_line_and_an_empty_file(parse) -> None:
     assert len(parse("a=1;" * 500_000, "a.js").blocks) == 1
     with pytest.raises(DocumentWithoutText):
         parse("\n \n", "a.py")
+
+
+def test_more_definitions_than_any_file_has_are_refused(monkeypatch: pytest.MonkeyPatch, parse) -> None:
+    monkeypatch.setattr(this, "MAX_BLOCKS", 50)
+    assert len(parse("def f():\n    return 1\n" * 50, "a.py").blocks) == 50
+    with pytest.raises(DocumentTooLarge, match="more than 50 definitions"):
+        parse("def f():\n    return 1\n" * 60, "a.py")
 
 
 def test_our_own_source_keeps_every_line(parse) -> None:
