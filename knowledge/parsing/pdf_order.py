@@ -24,18 +24,30 @@ class Line:
     x1: float
     base: float
     size: float
+    _text: str | None = None
 
     @property
     def text(self) -> str:
-        parts = [self.runs[0].text]
-        for before, run in pairwise(self.runs):
-            parts += (gap(before, run), run.text)
-        return "".join(parts).replace(CELL, " ")
+        if self._text is None:
+            parts = [self.runs[0].text]
+            for before, run in pairwise(self.runs):
+                parts += (gap(before, run), run.text)
+            self._text = "".join(parts).replace(CELL, " ")
+        return self._text
 
     @property
     def cells(self) -> int:
         """How many stretches of text stand apart on this line."""
         return 1 + sum(gap(before, run) == CELL for before, run in pairwise(self.runs))
+
+    def parts(self) -> list[list[Run]]:
+        """The runs of each cell."""
+        result = [[self.runs[0]]]
+        for before, run in pairwise(self.runs):
+            if gap(before, run) == CELL:
+                result.append([])
+            result[-1].append(run)
+        return result
 
 
 CELL = "\t"
