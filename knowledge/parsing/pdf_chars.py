@@ -22,10 +22,13 @@ LINE_END_HYPHEN = "\x02"
 
 CELL_GAP = 1.3  # font sizes of white space that end a run
 _LINE_JUMP = 0.7  # font sizes of vertical movement that end a run
+_MOST_REPEATS = 200  # looked for on a page
 _TINY = 2.0  # points; nobody reads smaller text
 _BULLETS = {0xF0B7: 0x2022, 0xF0A7: 0x2022, 0xF0D8: 0x2022, 0xF0FC: 0x2713}  # symbol fonts
 _SPACES = (9, 0x20, 0xA0, 0x1680, 0x202F, 0x205F, 0x3000, *range(0x2000, 0x200B))
 _RTL = ((0x590, 0x8FF), (0xFB1D, 0xFDFF), (0xFE70, 0xFEFE))
+
+_IS_SPACE = np.isin(np.arange(max(_SPACES) + 2), _SPACES)  # by code; its last entry stands for all that follow
 
 Box = tuple[float, float, float, float]
 Mask = npt.NDArray[np.bool_]
@@ -106,7 +109,7 @@ def read_page(textpage: Any, around: Surroundings) -> PageText:
     characters = read_characters(textpage)
     codes, paired = _whole(characters.codes)
     line_end = (codes == 10) | (codes == 13)
-    space = np.isin(codes, _SPACES)
+    space = _IS_SPACE[np.minimum(codes, len(_IS_SPACE) - 1)]
     hyphen = (codes == 2) | (codes == 0xFFFE)
     drawn = ~(line_end | space | paired)
     private = (codes >= 0xE000) & (codes <= 0xF8FF)
@@ -117,8 +120,13 @@ def read_page(textpage: Any, around: Surroundings) -> PageText:
     result = PageText(runs=[], characters=int((drawn & ~hyphen).sum()), bad=int(bad.sum()))
     if not len(index):
         return result
-    styles = read_styles(textpage, characters)
     boxes = _finite(characters, textpage, index)
+    displaced = _displaced(boxes)
+    if displaced.any():
+        boxes[displaced] = 0.0
+        fresh = ~_repeats(codes[index], displaced)
+        index, boxes = index[fresh], boxes[fresh]
+    styles = read_styles(textpage, characters)
     kept_styles = Styles(
         sizes=styles.sizes[index],
         directions=styles.directions[index],
@@ -160,6 +168,28 @@ def _finite(characters: Characters, textpage: Any, index: Integers) -> Floats:
         loose[~np.isfinite(loose).all(axis=1)] = 0.0
         boxes[flat] = loose
     return boxes
+
+
+def _displaced(boxes: Floats) -> Mask:
+    """Where several characters share a box that another one had before: PDFium does not know their place."""
+    same = np.append(False, (boxes[1:] == boxes[:-1]).all(axis=1))
+    shared: Mask = same | np.append(same[1:], False)
+    if not shared.any():
+        return shared
+    _, first, which = np.unique(boxes, axis=0, return_index=True, return_inverse=True)
+    group = np.maximum.accumulate(np.where(same, 0, np.arange(len(boxes))))  # where the characters sharing it begin
+    displaced: Mask = shared & (first[which.ravel()] < group)
+    return displaced
+
+
+def _repeats(codes: Integers, displaced: Mask) -> Mask:
+    """Displaced characters that only say again what was read before, as PDFium does where it turns a line round."""
+    repeated = np.zeros(len(codes), dtype=bool)
+    text = codes.astype("<u4").tobytes().decode("utf-32-le", "replace")
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], displaced, [False]]).astype(np.int8)))
+    for start, end in edges.reshape(-1, 2)[:_MOST_REPEATS].tolist():
+        repeated[start:end] = text[start:end] in text[:start]
+    return repeated
 
 
 def _layers(boxes: Floats, styles: Styles, around: Surroundings) -> tuple[Integers, Floats]:

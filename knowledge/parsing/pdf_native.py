@@ -54,7 +54,7 @@ def read_characters(textpage: Any) -> Characters:
     count = max(0, bound("FPDFText_CountChars", _INT, _POINTER)(handle))
     indexes = range(count)
     get_code = bound("FPDFText_GetUnicode", _UNSIGNED, _POINTER, _INT)
-    get_object = bound("FPDFText_GetTextObject", _POINTER, _POINTER, _INT)
+    get_object = bound("FPDFText_GetTextObject", ctypes.c_size_t, _POINTER, _INT)  # a number also where there is none
     get_box = bound("FPDFText_GetCharBox", _INT, _POINTER, _INT, *[_POINTER] * 4)
     codes = np.fromiter(map(get_code, repeat(handle, count), indexes), dtype=np.int64, count=count)
     boxes = np.zeros((count, 4))
@@ -62,8 +62,8 @@ def read_characters(textpage: Any) -> Characters:
         range(first, first + _BOX * count, _BOX) for first in range(boxes.ctypes.data, boxes.ctypes.data + _BOX, 8)
     )
     deque(map(get_box, repeat(handle, count), indexes, left, right, bottom, top), maxlen=0)
-    pointers = (pointer or 0 for pointer in map(get_object, repeat(handle, count), indexes))
-    return Characters(codes=codes, boxes=boxes, objects=np.fromiter(pointers, dtype=np.uint64, count=count))
+    objects = np.fromiter(map(get_object, repeat(handle, count), indexes), dtype=np.uint64, count=count)
+    return Characters(codes=codes, boxes=boxes, objects=objects)
 
 
 def loose_boxes(textpage: Any, indexes: Integers) -> Floats:

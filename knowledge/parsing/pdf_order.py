@@ -13,6 +13,7 @@ _MIN_COLUMN_LINES = 5
 _MIN_COLUMN_CHARACTERS = 14  # mean of what stands in a column: shorter ones are table cells
 _MIN_COLUMN_FILL = 0.5  # median width of a column's lines over its own width
 _MAX_DEPTH = 3
+_SCRIPT = 0.85  # of a word's size: from here down a number behind it is raised or lowered
 
 
 @dataclass(slots=True)
@@ -81,7 +82,25 @@ def rows(runs: list[Run]) -> list[Line]:
                 groups[-1].append(run)
                 continue
         groups.append([run])
-    return [make_line(group) for group in groups]
+    return [make_line(group) for group in _with_scripts(groups)]
+
+
+def _with_scripts(groups: list[list[Run]]) -> list[list[Run]]:
+    """Move raised and lowered small characters to the row of the word they stand behind."""
+    for above, below in pairwise(groups):
+        for small, full in ((above, below), (below, above)):
+            moved = [run for run in small if any(_is_script_of(word, run) for word in full)]
+            if moved and len(moved) == len(small):
+                full += moved
+                small.clear()
+    return [group for group in groups if group]
+
+
+def _is_script_of(word: Run, run: Run) -> bool:
+    size = word.size
+    if run.size > _SCRIPT * size or not -0.4 * size < run.base - word.base < 0.8 * size:
+        return False
+    return -0.3 * size <= run.x0 - word.x1 <= 0.5 * size
 
 
 def regions(runs: list[Run], depth: int = 0) -> list[list[Line]]:
