@@ -176,9 +176,10 @@ def _displaced(boxes: Floats) -> Mask:
     shared: Mask = same | np.append(same[1:], False)
     if not shared.any():
         return shared
-    _, first, which = np.unique(boxes, axis=0, return_index=True, return_inverse=True)
+    corners = boxes[:, 0] + 1j * boxes[:, 1]  # one number each: many times faster than whole boxes
+    _, first, which = np.unique(corners, return_index=True, return_inverse=True)
     group = np.maximum.accumulate(np.where(same, 0, np.arange(len(boxes))))  # where the characters sharing it begin
-    displaced: Mask = shared & (first[which.ravel()] < group)
+    displaced: Mask = shared & (first[which] < group)
     return displaced
 
 

@@ -86,9 +86,11 @@ def rows(runs: list[Run]) -> list[Line]:
 
 
 def _with_scripts(groups: list[list[Run]]) -> list[list[Run]]:
-    """Move raised and lowered small characters to the row of the word they stand behind."""
+    """Move raised and lowered small characters to the row of the word they stand behind or before."""
     for above, below in pairwise(groups):
         for small, full in ((above, below), (below, above)):
+            if not small or min(r.size for r in small) > _SCRIPT * max((r.size for r in full), default=0.0):
+                continue
             moved = [run for run in small if any(_is_script_of(word, run) for word in full)]
             if moved and len(moved) == len(small):
                 full += moved
@@ -100,7 +102,7 @@ def _is_script_of(word: Run, run: Run) -> bool:
     size = word.size
     if run.size > _SCRIPT * size or not -0.4 * size < run.base - word.base < 0.8 * size:
         return False
-    return -0.3 * size <= run.x0 - word.x1 <= 0.5 * size
+    return any(-0.3 * size <= distance <= 0.5 * size for distance in (run.x0 - word.x1, word.x0 - run.x1))
 
 
 def regions(runs: list[Run], depth: int = 0) -> list[list[Line]]:

@@ -35,7 +35,7 @@ class Glyph:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compared:
-    """One quote beside what stands under its rectangles, all folded: in the order of the file, and from left to right."""
+    """One quote beside what stands under its rectangles, in the order of the file and from left to right; folded."""
 
     quote: str
     under: str
