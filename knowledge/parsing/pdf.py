@@ -49,11 +49,12 @@ class PdfParser:
                 raise DocumentTooLarge(f"The PDF has {count:,} pages; at most {context.limits.pages:,} are accepted.")
             pages = [read(document, index) for index in range(count)]
             title = document.get_metadata_value("Title")
+            attached = document.count_attachments()
         finally:
             document.close()
         if not any(page.text.characters for page in pages):
             raise DocumentWithoutText(_without_text(pages))
-        warnings = _warnings(pages)
+        warnings = _warnings(pages, attached)
         tag_furniture(pages)
         writer = PdfWriter()
         ranges = _write(writer, pages)
@@ -190,7 +191,7 @@ def _without_text(pages: list[PageRuns]) -> str:
     return f"{subject}{negation} text layer. Scanned pages need text recognition (OCR)."
 
 
-def _warnings(pages: list[PageRuns]) -> tuple[str, ...]:
+def _warnings(pages: list[PageRuns], attached: int) -> tuple[str, ...]:
     empty = [p.page.number for p in pages if not p.text.characters]
     garbled = [
         p.page.number
@@ -208,6 +209,8 @@ def _warnings(pages: list[PageRuns]) -> tuple[str, ...]:
     if hidden:
         verb = "holds" if len(hidden) == 1 else "hold"
         result.append(f"{name_pages(hidden)} {verb} hidden text.")
+    if attached > 0:
+        result.append(f"{attached} attached file{' was' if attached == 1 else 's were'} not read.")
     return tuple(result)
 
 

@@ -23,6 +23,7 @@ LINE_END_HYPHEN = "\x02"
 CELL_GAP = 1.3  # font sizes of white space that end a run
 _LINE_JUMP = 0.7  # font sizes of vertical movement that end a run
 _MOST_REPEATS = 200  # looked for on a page
+_MOST_PAIRS = 20_000_000  # of white characters and coloured surfaces
 _TINY = 2.0  # points; nobody reads smaller text
 _BULLETS = {0xF0B7: 0x2022, 0xF0A7: 0x2022, 0xF0D8: 0x2022, 0xF0FC: 0x2713}  # symbol fonts
 _SPACES = (9, 0x20, 0xA0, 0x1680, 0x202F, 0x205F, 0x3000, *range(0x2000, 0x200B))
@@ -215,7 +216,9 @@ def _layers(boxes: Floats, styles: Styles, around: Surroundings) -> tuple[Intege
 
 
 def _inside_any(points: Floats, boxes: Floats) -> Mask:
-    """Whether each point lies in one of the boxes."""
+    """Whether each point lies in one of the boxes; where that is too much to find out, each is said to."""
+    if len(points) * len(boxes) > _MOST_PAIRS:
+        return np.ones(len(points), dtype=bool)
     found = np.zeros(len(points), dtype=bool)
     for x0, y0, x1, y1 in np.unique(boxes, axis=0):
         found |= ((points >= (x0, y0)) & (points <= (x1, y1))).all(axis=1)

@@ -80,18 +80,18 @@ def loose_boxes(textpage: Any, indexes: Integers) -> Floats:
     return found[:, [0, 3, 2, 1]].astype(np.float64)  # FS_RECTF holds left, top, right, bottom
 
 
-def page_objects(page: Any) -> list[tuple[int, int]]:
-    """Address and type of every object of a page, in the order they are drawn."""
-    return _objects(address(page), "FPDFPage_CountObjects", "FPDFPage_GetObject")
+def page_objects(page: Any, *, most: int) -> list[tuple[int, int]]:
+    """Address and type of the objects of a page, in the order they are drawn."""
+    return _objects(address(page), "FPDFPage_CountObjects", "FPDFPage_GetObject", _INT, most)
 
 
-def form_objects(form: int) -> list[tuple[int, int]]:
-    """Address and type of every object of a form object."""
-    return _objects(form, "FPDFFormObj_CountObjects", "FPDFFormObj_GetObject")
+def form_objects(form: int, *, most: int) -> list[tuple[int, int]]:
+    """Address and type of the objects of a form object."""
+    return _objects(form, "FPDFFormObj_CountObjects", "FPDFFormObj_GetObject", ctypes.c_ulong, most)
 
 
-def _objects(handle: int, counter: str, getter: str) -> list[tuple[int, int]]:
-    count = max(0, bound(counter, _INT, _POINTER)(handle))
-    get = bound(getter, _POINTER, _POINTER, _UNSIGNED if getter.startswith("FPDFForm") else _INT)
+def _objects(handle: int, counter: str, getter: str, index: Any, most: int) -> list[tuple[int, int]]:
+    count = max(0, min(bound(counter, _INT, _POINTER)(handle), most))
+    get = bound(getter, _POINTER, _POINTER, index)
     found = [pointer for pointer in map(get, repeat(handle, count), range(count)) if pointer]
     return list(zip(found, map(bound("FPDFPageObj_GetType", _INT, _POINTER), found), strict=True))

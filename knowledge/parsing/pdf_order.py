@@ -13,6 +13,7 @@ _MIN_COLUMN_LINES = 5
 _MIN_COLUMN_CHARACTERS = 14  # mean of what stands in a column: shorter ones are table cells
 _MIN_COLUMN_FILL = 0.5  # median width of a column's lines over its own width
 _MAX_DEPTH = 3
+_MOST_PAIRS = 10_000  # of runs of two rows that are compared
 _SCRIPT = 0.85  # of a word's size: from here down a number behind it is raised or lowered
 
 
@@ -89,7 +90,9 @@ def _with_scripts(groups: list[list[Run]]) -> list[list[Run]]:
     """Move raised and lowered small characters to the row of the word they stand behind or before."""
     for above, below in pairwise(groups):
         for small, full in ((above, below), (below, above)):
-            if not small or min(r.size for r in small) > _SCRIPT * max((r.size for r in full), default=0.0):
+            if not 0 < len(small) * len(full) < _MOST_PAIRS:
+                continue
+            if min(r.size for r in small) > _SCRIPT * max(r.size for r in full):
                 continue
             moved = [run for run in small if any(_is_script_of(word, run) for word in full)]
             if moved and len(moved) == len(small):

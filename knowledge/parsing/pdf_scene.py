@@ -44,17 +44,21 @@ def surfaces(page: Any) -> Floats:
 
 
 def _walk(page: Any) -> Iterator[tuple[int, int, Matrix]]:
-    """Every object of a page and of its form objects, with the matrix that places it."""
-    waiting = [(page_objects(page), _IDENTITY, 0)]
-    left = _MOST_OBJECTS
-    while waiting:
-        objects, matrix, depth = waiting.pop()
-        for pointer, kind in objects[:left]:
-            if kind == _FORM and depth < _DEEPEST:
-                waiting.append((form_objects(pointer), _multiply(_matrix(pointer), matrix), depth + 1))
-            else:
+    """The objects of a page and of its form objects, with the matrix that places each; not without end."""
+    objects = page_objects(page, most=_MOST_OBJECTS)
+    waiting: list[tuple[int, Matrix, int]] = []
+    matrix, depth, left = _IDENTITY, 0, _MOST_OBJECTS
+    while True:
+        left -= len(objects) + 1
+        for pointer, kind in objects:
+            if kind != _FORM:
                 yield pointer, kind, matrix
-        left = max(left - len(objects), 0)
+            elif depth < _DEEPEST:
+                waiting.append((pointer, _multiply(_matrix(pointer), matrix), depth + 1))
+        if not waiting or left <= 0:
+            return
+        form, matrix, depth = waiting.pop()
+        objects = form_objects(form, most=left)
 
 
 def _matrix(pointer: int) -> Matrix:

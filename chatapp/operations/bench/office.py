@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from knowledge.errors import (
-    DocumentDamaged,
     DocumentEmpty,
     DocumentEncrypted,
+    DocumentError,
     DocumentWithoutText,
     KnowledgeError,
     UnsupportedFormat,
@@ -50,7 +50,7 @@ REFUSALS: dict[str, tuple[type[KnowledgeError], ...]] = {
     "needs_ocr": (DocumentWithoutText,),
     "password": (DocumentEncrypted,),
     "empty": (DocumentEmpty, DocumentWithoutText),
-    "unreadable": (UnsupportedFormat, DocumentDamaged),
+    "unreadable": (DocumentError,),
 }
 """The errors that are the right answer, by what a row expects. A file that needs OCR may also be read with it."""
 

@@ -170,7 +170,9 @@ def _table(random_: random.Random) -> bytes:
 
 def _form(random_: random.Random) -> bytes:
     """Labels, and fields whose values only their appearance streams draw, or nothing does."""
-    labels, fields, more = b"", [], []
+    labels = b""
+    fields: list[int] = []
+    more: list[bytes] = []
     for n in range(12):
         y = 760 - 24 * n
         labels += line(f"Field {n + 1}:", 72, y)
