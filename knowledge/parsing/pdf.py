@@ -31,6 +31,7 @@ _NOT_A_TITLE = re.compile(
 class _Piece:
     paragraph: Paragraph
     attrs: dict[str, Any] = field(default_factory=dict)
+    region: int = 0  # of its page, in reading order
 
 
 class PdfParser:
@@ -130,17 +131,17 @@ def _write_page(writer: PdfWriter, page: PageRuns, body_size: float) -> int:
 
 def _flow(page: PageRuns, body_size: float) -> tuple[list[_Piece], list[_Piece]]:
     """The paragraphs of a page in reading order, and what stands apart from them: notes, turned and hidden text."""
-    found: list[Paragraph] = []
+    found: list[_Piece] = []
     after: list[Paragraph] = []
     _, bottom, _, top = turn(page.page.view_box, page.direction)
-    for region in regions(page.body):
+    for number, region in enumerate(regions(page.body)):
         lines, notes = split_notes(region, body_size=body_size, middle=(bottom + top) / 2)
-        found += paragraphs(lines, body_size=body_size)
+        found += [_Piece(p, _attrs(p), number) for p in paragraphs(lines, body_size=body_size)]
         after += notes
     after += [p for run in page.aside for p in paragraphs([make_line([run])], body_size=body_size)]
     pieces = [_Piece(p, _attrs(p)) for p in after]
     pieces += [_Piece(Paragraph(BlockKind.PARAGRAPH, p.lines), {"hidden": True}) for p in _hidden(page.hidden)]
-    return [_Piece(p, _attrs(p)) for p in found], pieces
+    return found, pieces
 
 
 def _hidden(runs: list[Run]) -> list[Paragraph]:
@@ -157,14 +158,14 @@ def _attrs(paragraph: Paragraph) -> dict[str, Any]:
 def _before_open_end(pieces: list[_Piece]) -> int:
     """Where the last paragraph of a page begins if it may go on overleaf, else the end.
 
-    It may itself go on from paragraphs before it, in another column.
+    It may itself go on from paragraphs before it; a place between two columns is none.
     """
     if not pieces or not is_open(pieces[-1].paragraph.kind, pieces[-1].paragraph.lines[-1].text):
         return len(pieces)
     at = len(pieces) - 1
     while at and _follows(pieces[at - 1].paragraph, pieces[at].paragraph):
         at -= 1
-    return at or len(pieces)
+    return at if at and pieces[at - 1].region == pieces[at].region else len(pieces)
 
 
 def _follows(before: Paragraph, paragraph: Paragraph) -> bool:

@@ -109,7 +109,7 @@ def speed(name: str, files: Sequence[tuple[str, bytes]]) -> Speed:
             document = parser.parse(data, filename=filename)
             pages += len(document.pages) or len(document.text) / PAGE_CHARACTERS
         seconds = time.perf_counter() - began
-        return Speed(name=name, files=len(files), pages=round(pages, 1), seconds=round(seconds, 4), peak=_peak())
+        return Speed(name=name, files=len(files), pages=round(pages, 2), seconds=round(seconds, 4), peak=_peak())
 
 
 def _peak() -> int:
