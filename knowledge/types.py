@@ -67,7 +67,10 @@ class Block:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """One page: its range in the canonical text and its geometry in points."""
+    """One page: its range in the canonical text, its geometry in points, and how its text was come by.
+
+    Few characters beside an image, or many bad ones, call for text recognition.
+    """
 
     number: int
     start: int
@@ -76,6 +79,10 @@ class Page:
     height: float
     rotation: int = 0
     view_box: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
+    characters: int = 0  # without white space
+    bad: int = 0  # of these: control, private use or replacement characters
+    has_image: bool = False  # images cover at least a fifth of it
+    source: str = "text"  # "text", "ocr" (recognised by us), "ocr-layer" (by whoever made the file), "none"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

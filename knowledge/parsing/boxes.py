@@ -6,8 +6,11 @@ import io
 import zipfile
 
 import numpy as np
+import numpy.typing as npt
 
 from knowledge.types import CharBoxes, Rect
+
+_Box = tuple[float, float, float, float]
 
 _SAME_LINE = 0.4  # share of the lower of two heights that must overlap on one line
 _MAX_GAP = 6.0  # line heights between two characters of one rectangle
@@ -36,28 +39,81 @@ def decode_boxes(data: bytes) -> CharBoxes:
 
 
 def rects(boxes: CharBoxes, start: int, end: int) -> list[Rect]:
-    """Merge the characters of ``[start, end)`` into one rectangle per line and page."""
-    result: list[_Run] = []
+    """Merge the characters of ``[start, end)`` into one rectangle per line and page.
+
+    Where such a rectangle would cover a character outside the range (a raised number, a neighbour that is set
+    closely), it is cut into parts that do not.
+    """
+    strangers = _Strangers(boxes, start, end)
+    found: list[_Run] = []
     pages = boxes.page[start:end].tolist()
-    for page, box in zip(pages, boxes.xyxy[start:end].tolist(), strict=True):
+    for page, box in zip(pages, map(_box, boxes.xyxy[start:end].tolist()), strict=True):
         if not page or (box[2] <= box[0] and box[3] <= box[1]):
             continue
-        if not result or not result[-1].accepts(page, box):
-            result.append(_Run(page, box))
+        if not found or not found[-1].accepts(page, box):
+            found.append(_Run(page, box))
         else:
-            result[-1].extend(box)
-    return [run.rect for run in result]
+            found[-1].extend(box)
+    return [rect for run in found for rect in _cut(run, strangers)]
+
+
+def _cut(run: _Run, strangers: _Strangers) -> list[Rect]:
+    """The rectangle of a run, or several where it would cover a stranger."""
+    if not strangers.within(run.rect):
+        return [run.rect]
+    page, parts = run.page, [run.parts[0]]
+    for box in run.parts[1:]:
+        grown = _union(parts[-1], box)
+        if strangers.within((page, *grown)):
+            parts.append(box)
+        else:
+            parts[-1] = grown
+    return [(page, *part) for part in parts]
+
+
+class _Strangers:
+    """The middles of the characters outside a range, on the pages it lies on."""
+
+    def __init__(self, boxes: CharBoxes, start: int, end: int) -> None:
+        self._boxes, self._start, self._end = boxes, start, end
+        self._middles: dict[int, npt.NDArray[np.float32]] = {}  # by page
+
+    def within(self, rect: Rect) -> bool:
+        """Whether any lies in a rectangle."""
+        page, x0, y0, x1, y1 = rect
+        middles = self._of(page)
+        x, y = middles[:, 0], middles[:, 1]
+        return bool(((x >= x0) & (x <= x1) & (y >= y0) & (y <= y1)).any())
+
+    def _of(self, page: int) -> npt.NDArray[np.float32]:
+        if page not in self._middles:
+            here = self._boxes.page == page
+            here[self._start : self._end] = False
+            box = self._boxes.xyxy[here]
+            self._middles[page] = (box[:, :2] + box[:, 2:]) / 2
+        return self._middles[page]
+
+
+def _box(values: list[float]) -> _Box:
+    x0, y0, x1, y1 = values
+    return (x0, y0, x1, y1)
+
+
+def _union(first: _Box, second: _Box) -> _Box:
+    return (
+        min(first[0], second[0]), min(first[1], second[1]), max(first[2], second[2]), max(first[3], second[3]),
+    )  # fmt: skip
 
 
 class _Run:
     """A rectangle that grows character by character along one line, level or upright."""
 
-    __slots__ = ("_last", "_upright", "box", "page")
+    __slots__ = ("_upright", "box", "page", "parts")
 
-    def __init__(self, page: int, box: list[float]) -> None:
+    def __init__(self, page: int, box: _Box) -> None:
         self.page = page
-        self.box = list(box)
-        self._last = box
+        self.box = box
+        self.parts = [box]  # of its characters
         self._upright: bool | None = None  # unknown until the second character
 
     @property
@@ -65,7 +121,7 @@ class _Run:
         x0, y0, x1, y1 = self.box
         return (self.page, x0, y0, x1, y1)
 
-    def accepts(self, page: int, box: list[float]) -> bool:
+    def accepts(self, page: int, box: _Box) -> bool:
         if page != self.page:
             return False
         level = self._level(box)
@@ -74,20 +130,20 @@ class _Run:
             self._upright = upright if level or upright else None
         return upright if self._upright else level
 
-    def _level(self, box: list[float]) -> bool:
+    def _level(self, box: _Box) -> bool:
         _, y0, _, y1 = self.box
         overlap = min(y1, box[3]) - max(y0, box[1])
         lower = min(y1 - y0, box[3] - box[1])
         height = max(y1 - y0, box[3] - box[1], 1.0)
         centre = (box[1] + box[3]) / 2
-        last = self._last
+        last = self.parts[-1]
         beside = min(last[2], box[2]) - max(last[0], box[0]) < 0.5 * min(last[2] - last[0], box[2] - box[0])
         near = beside and y0 - 0.3 * height <= centre <= y1 + 0.3 * height  # a comma after a quotation mark
         gap = max(box[0] - last[2], last[0] - box[2])
         return (overlap >= _SAME_LINE * lower or near) and gap <= _MAX_GAP * height
 
-    def _upright_next(self, box: list[float]) -> bool:
-        last = self._last
+    def _upright_next(self, box: _Box) -> bool:
+        last = self.parts[-1]
         overlap = min(last[2], box[2]) - max(last[0], box[0])
         if overlap < _SAME_LINE * min(last[2] - last[0], box[2] - box[0]):
             return False
@@ -95,8 +151,6 @@ class _Run:
         gap = max(box[1] - last[3], last[1] - box[3])
         return gap <= 0.6 * size and self._upright is not False
 
-    def extend(self, box: list[float]) -> None:
-        self.box = [
-            min(self.box[0], box[0]), min(self.box[1], box[1]), max(self.box[2], box[2]), max(self.box[3], box[3]),
-        ]  # fmt: skip
-        self._last = box
+    def extend(self, box: _Box) -> None:
+        self.box = _union(self.box, box)
+        self.parts.append(box)

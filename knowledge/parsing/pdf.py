@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 from knowledge.errors import DocumentDamaged, DocumentEncrypted, DocumentTooLarge, DocumentWithoutText
 from knowledge.parsing.base import ParseContext
 from knowledge.parsing.builder import clean_title
-from knowledge.parsing.pdf_blocks import Paragraph, paragraphs
-from knowledge.parsing.pdf_chars import PageText, read_page
-from knowledge.parsing.pdf_furniture import PageRuns, part, tag_furniture
-from knowledge.parsing.pdf_order import make_line, regions
+from knowledge.parsing.pdf_blocks import Paragraph, goes_on, is_open, paragraphs
+from knowledge.parsing.pdf_chars import Layer, Run, turn
+from knowledge.parsing.pdf_furniture import PageRuns, tag_furniture
+from knowledge.parsing.pdf_notes import split_notes
+from knowledge.parsing.pdf_order import make_line, regions, rows
+from knowledge.parsing.pdf_page import read
 from knowledge.parsing.pdf_writer import PdfWriter
 from knowledge.types import Block, BlockKind, Page, ParsedDocument
 
@@ -25,9 +27,16 @@ _NOT_A_TITLE = re.compile(
 )
 
 
+@dataclass(slots=True)
+class _Piece:
+    paragraph: Paragraph
+    attrs: dict[str, Any] = field(default_factory=dict)
+    region: int = 0  # of its page, in reading order
+
+
 class PdfParser:
     name: ClassVar[str] = "pdf"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     media_types: ClassVar[tuple[str, ...]] = ("application/pdf",)
     extensions: ClassVar[tuple[str, ...]] = (".pdf",)
 
@@ -39,13 +48,14 @@ class PdfParser:
                 raise DocumentDamaged("The PDF has no pages.")
             if count > context.limits.pages:
                 raise DocumentTooLarge(f"The PDF has {count:,} pages; at most {context.limits.pages:,} are accepted.")
-            pages = [_read(document, index) for index in range(count)]
+            pages = [read(document, index) for index in range(count)]
             title = document.get_metadata_value("Title")
+            attached = document.count_attachments()
         finally:
             document.close()
         if not any(page.text.characters for page in pages):
             raise DocumentWithoutText(_without_text(pages))
-        warnings = _warnings(pages)
+        warnings = _warnings(pages, attached)
         tag_furniture(pages)
         writer = PdfWriter()
         ranges = _write(writer, pages)
@@ -68,42 +78,13 @@ def _open(data: bytes) -> Any:
     import pypdfium2 as pdfium
 
     try:
-        return pdfium.PdfDocument(data)
+        document = pdfium.PdfDocument(data)
+        document.init_forms()  # lets PDFium draw the fields that carry a value and no picture of it
+        return document
     except pdfium.PdfiumError as err:
         if getattr(err, "err_code", None) in (_PASSWORD, _SECURITY):
             raise DocumentEncrypted from err
         raise DocumentDamaged("The PDF is damaged and could not be opened.") from err
-
-
-def _read(document: Any, index: int) -> PageRuns:
-    """Read one page; a page that cannot be loaded counts as a page without text."""
-    import pypdfium2 as pdfium
-
-    try:
-        page = document[index]
-    except pdfium.PdfiumError:
-        return part(Page(number=index + 1, start=0, end=0, width=0.0, height=0.0), PageText(runs=[]))
-    try:
-        width, height = page.get_size()
-        x0, y0, x1, y1 = page.get_cropbox()
-        geometry = Page(
-            number=index + 1,
-            start=0,
-            end=0,
-            width=float(width),
-            height=float(height),
-            rotation=int(page.get_rotation()),
-            view_box=(float(x0), float(y0), float(x1), float(y1)),
-        )
-        textpage = page.get_textpage()
-        try:
-            return part(geometry, read_page(textpage))
-        finally:
-            textpage.close()
-    except pdfium.PdfiumError:
-        return part(Page(number=index + 1, start=0, end=0, width=0.0, height=0.0), PageText(runs=[]))
-    finally:
-        page.close()
 
 
 def _write(writer: PdfWriter, pages: list[PageRuns]) -> tuple[Page, ...]:
@@ -112,7 +93,6 @@ def _write(writer: PdfWriter, pages: list[PageRuns]) -> tuple[Page, ...]:
     starts: list[int] = []
     for page in pages:
         starts.append(_write_page(writer, page, body_size))
-        page.body, page.aside, page.text = [], [], PageText(runs=[])  # frees the boxes read
     ends = [*starts[1:], len(writer)]
     return tuple(
         replace(page.page, start=min(start, len(writer)), end=min(end, len(writer)))
@@ -124,28 +104,72 @@ def _write_page(writer: PdfWriter, page: PageRuns, body_size: float) -> int:
     """Write one page and return where it starts.
 
     Headers and footers stand at its start, or after its first paragraph where the page before ends
-    within a sentence or with a heading: furniture parts chunks, and must not part those.
+    within a sentence or with a heading: furniture parts chunks, and must not part those. Footnotes and what
+    else does not belong to the flow stand at its end, or before its last paragraph where that may go on overleaf.
     """
     number = page.page.number
-    found = [p for region in regions(page.body) for p in paragraphs(region, body_size=body_size)]
-    found += [p for run in page.aside for p in paragraphs([make_line([run])], body_size=body_size)]
-    furniture = [Paragraph(BlockKind.FURNITURE, [row]) for row in page.furniture]
+    found, after = _flow(page, body_size)
+    furniture = [_Piece(Paragraph(BlockKind.FURNITURE, [row])) for row in page.furniture]
     start: int | None = None
-    if found and writer.continues(found[0]):
-        start = writer.extend(found.pop(0), number)
+    if found and writer.continues(found[0].paragraph):
+        start = writer.extend(found.pop(0).paragraph, number)
     elif found and writer.ends_with_heading:
         start = _after_gap(writer)
-        writer.write(found.pop(0), number)
+        writer.write(found[0].paragraph, number, attrs=found.pop(0).attrs)
     if start is None:
         start = _after_gap(writer)
-    for paragraph in furniture:
-        writer.write(paragraph, number)
-    for paragraph in found:
-        if writer.continues(paragraph):
-            writer.extend(paragraph, number)
+    last = _before_open_end(found)
+    for piece in [*furniture, *found[:last], *after, *found[last:]]:
+        if writer.continues(piece.paragraph) and not piece.attrs.get("hidden"):
+            writer.extend(piece.paragraph, number)
         else:
-            writer.write(paragraph, number)
+            writer.write(piece.paragraph, number, attrs=piece.attrs)
+    for note in page.notes:
+        writer.write_note(note, number)
     return start
+
+
+def _flow(page: PageRuns, body_size: float) -> tuple[list[_Piece], list[_Piece]]:
+    """The paragraphs of a page in reading order, and what stands apart from them: notes, turned and hidden text."""
+    found: list[_Piece] = []
+    after: list[Paragraph] = []
+    _, bottom, _, top = turn(page.page.view_box, page.direction)
+    for number, region in enumerate(regions(page.body)):
+        lines, notes = split_notes(region, body_size=body_size, middle=(bottom + top) / 2)
+        found += [_Piece(p, _attrs(p), number) for p in paragraphs(lines, body_size=body_size)]
+        after += notes
+    after += [p for run in page.aside for p in paragraphs([make_line([run])], body_size=body_size)]
+    pieces = [_Piece(p, _attrs(p)) for p in after]
+    pieces += [_Piece(Paragraph(BlockKind.PARAGRAPH, p.lines), {"hidden": True}) for p in _hidden(page.hidden)]
+    return found, pieces
+
+
+def _hidden(runs: list[Run]) -> list[Paragraph]:
+    """Hidden runs as paragraphs, each direction of text by itself."""
+    by_direction = [[run for run in runs if run.direction == d] for d in sorted({run.direction for run in runs})]
+    return [p for group in by_direction for p in paragraphs(rows(group), body_size=0.0)]
+
+
+def _attrs(paragraph: Paragraph) -> dict[str, Any]:
+    recognised = all(run.layer is Layer.OCR for line in paragraph.lines for run in line.runs)
+    return {"source": Layer.OCR.value} if recognised else {}
+
+
+def _before_open_end(pieces: list[_Piece]) -> int:
+    """Where the last paragraph of a page begins if it may go on overleaf, else the end.
+
+    It may itself go on from paragraphs before it; a place between two columns is none.
+    """
+    if not pieces or not is_open(pieces[-1].paragraph.kind, pieces[-1].paragraph.lines[-1].text):
+        return len(pieces)
+    at = len(pieces) - 1
+    while at and _follows(pieces[at - 1].paragraph, pieces[at].paragraph):
+        at -= 1
+    return at if at and pieces[at - 1].region == pieces[at].region else len(pieces)
+
+
+def _follows(before: Paragraph, paragraph: Paragraph) -> bool:
+    return goes_on(before.kind, before.size, before.lines[-1].text, paragraph)
 
 
 def _after_gap(writer: PdfWriter) -> int:
@@ -168,13 +192,14 @@ def _without_text(pages: list[PageRuns]) -> str:
     return f"{subject}{negation} text layer. Scanned pages need text recognition (OCR)."
 
 
-def _warnings(pages: list[PageRuns]) -> tuple[str, ...]:
+def _warnings(pages: list[PageRuns], attached: int) -> tuple[str, ...]:
     empty = [p.page.number for p in pages if not p.text.characters]
     garbled = [
         p.page.number
         for p in pages
         if p.text.characters >= _MIN_CHARACTERS and p.text.bad > _BAD_SHARE * p.text.characters
     ]
+    hidden = [p.page.number for p in pages if p.hidden]
     result = []
     if empty:
         verb = "has" if len(empty) == 1 else "have"
@@ -182,6 +207,11 @@ def _warnings(pages: list[PageRuns]) -> tuple[str, ...]:
     if garbled:
         verb = "uses" if len(garbled) == 1 else "use"
         result.append(f"{name_pages(garbled)} {verb} a broken text encoding; words there may be wrong.")
+    if hidden:
+        verb = "holds" if len(hidden) == 1 else "hold"
+        result.append(f"{name_pages(hidden)} {verb} hidden text.")
+    if attached > 0:
+        result.append(f"{attached} attached file{' was' if attached == 1 else 's were'} not read.")
     return tuple(result)
 
 

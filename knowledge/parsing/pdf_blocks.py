@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import groupby, pairwise
 from statistics import median
 
+from knowledge.parsing.pdf_chars import LINE_END_HYPHEN
 from knowledge.parsing.pdf_order import Line
+from knowledge.parsing.pdf_tables import column_names
 from knowledge.types import BlockKind
 
 _BULLET = re.compile(r"(?:[•‣▪●○◦■□✓–·*-]|\(?\d{1,3}[.)]|\(?[a-zA-Z][.)]|\([ivx]{1,5}\))(?:\s|$)")
-_SENTENCE_END = re.compile(r"[.!?:;。！？][\"'”’)\]]*$")
+_SENTENCE_END = re.compile(r"[.!?:;。！？…][\"'”’)\]]*$")
 _HEADING_RATIO = 1.15
 _MAX_HEADING = 200
+_OPEN_KINDS = (BlockKind.PARAGRAPH, BlockKind.LIST_ITEM)
 
 
 @dataclass(slots=True)
 class Paragraph:
     kind: BlockKind
     lines: list[Line] = field(default_factory=list)
+    header: list[str] | None = None  # table rows: the name of each cell's column, "" where none is known
 
     @property
     def size(self) -> float:
@@ -28,6 +32,21 @@ class Paragraph:
     @property
     def text(self) -> str:
         return " ".join(line.text for line in self.lines)
+
+
+def is_open(kind: BlockKind, last_line: str) -> bool:
+    """Whether a block of this kind that ends with this line may go on elsewhere."""
+    return kind in _OPEN_KINDS and not _SENTENCE_END.search(last_line)
+
+
+def goes_on(kind: BlockKind, size: float, last_line: str, paragraph: Paragraph) -> bool:
+    """Whether a paragraph is the rest of a block of this kind, size and last line."""
+    if not is_open(kind, last_line) or paragraph.kind is not BlockKind.PARAGRAPH:
+        return False
+    low, high = sorted((size, paragraph.size))
+    if high > 1.12 * low:
+        return False
+    return last_line.endswith((LINE_END_HYPHEN, ",")) or paragraph.text[:1].islower()
 
 
 def paragraphs(lines: list[Line], *, body_size: float) -> list[Paragraph]:
@@ -54,7 +73,15 @@ def paragraphs(lines: list[Line], *, body_size: float) -> list[Paragraph]:
             current.lines.append(line)
     for paragraph in result:
         _mark(paragraph, body_size)
+    for row, following in groupby(result, key=lambda p: p.kind):
+        if row is BlockKind.TABLE_ROW:
+            _name_columns(list(following))
     return result
+
+
+def _name_columns(rows: list[Paragraph]) -> None:
+    for row, names in zip(rows[1:], column_names([row.lines[0] for row in rows]), strict=False):
+        row.header = names
 
 
 def _mark(paragraph: Paragraph, body_size: float) -> None:

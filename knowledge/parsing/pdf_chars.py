@@ -1,45 +1,71 @@
 """PDF pages to runs: stretches of characters on one line, each character with its box.
 
-Characters are read one at a time. Joined text from PDFium has another length than its characters
-have indexes wherever an encoding is broken, so it could not carry offsets.
+Characters are read by their index, all at once. Joined text from PDFium has another length than its
+characters have indexes wherever an encoding is broken, so it could not carry offsets.
 """
 
 from __future__ import annotations
 
-import ctypes
-import math
-import re
-from array import array
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
-LINE_END_HYPHEN = "\x02"
-"""PDFium's mark for a hyphen at the end of a line; U+FFFE and U+00AD are mapped to it."""
+import numpy as np
+import numpy.typing as npt
 
-_HYPHENS = frozenset((0x02, 0xFFFE))
-_BOLD = 600  # font weight
-_BOLD_NAME = re.compile(rb"bold|black|heavy|cmbx", re.IGNORECASE)
+from knowledge.parsing.pdf_native import Characters, Floats, Integers, loose_boxes, read_characters
+from knowledge.parsing.pdf_styles import DOWN, INVISIBLE, OVER, UP, UPRIGHT, WHITE, Styles, read_styles
+
+LINE_END_HYPHEN = "\x02"
+"""PDFium's mark for a hyphen at the end of a line; U+FFFE is mapped to it."""
+
 CELL_GAP = 1.3  # font sizes of white space that end a run
 _LINE_JUMP = 0.7  # font sizes of vertical movement that end a run
+_MOST_REPEATS = 200  # looked for on a page
+_MOST_PAIRS = 20_000_000  # of white characters and coloured surfaces
+_TINY = 2.0  # points; nobody reads smaller text
 _BULLETS = {0xF0B7: 0x2022, 0xF0A7: 0x2022, 0xF0D8: 0x2022, 0xF0FC: 0x2713}  # symbol fonts
-UPRIGHT, UP, OVER, DOWN = 0, 90, 180, 270
+_SPACES = (9, 0x20, 0xA0, 0x1680, 0x202F, 0x205F, 0x3000, *range(0x2000, 0x200B))
+_RTL = ((0x590, 0x8FF), (0xFB1D, 0xFDFF), (0xFE70, 0xFEFE))
+
+_IS_SPACE = np.isin(np.arange(max(_SPACES) + 2), _SPACES)  # by code; its last entry stands for all that follow
 
 Box = tuple[float, float, float, float]
+Mask = npt.NDArray[np.bool_]
+Single = npt.NDArray[np.float32]
 
 
-@dataclass(slots=True)
+class Layer(StrEnum):
+    """Where a run stands: in plain sight, hidden from people, or invisible over the picture it was read from."""
+
+    TEXT = "text"
+    HIDDEN = "hidden"
+    OCR = "ocr-layer"
+
+
+_LAYERS = (Layer.TEXT, Layer.HIDDEN, Layer.OCR)
+
+
+def _no_boxes() -> Single:
+    return np.zeros((0, 4), dtype=np.float32)
+
+
+@dataclass(slots=True, eq=False)
 class Run:
-    """Characters of one line without a large gap, in logical order; ``boxes`` has 4 floats for each."""
+    """Characters of one line without a large gap, in logical order; ``boxes`` is ``(len(text), 4)``."""
 
     direction: int
     size: float
     text: str = ""
-    boxes: array[float] = field(default_factory=lambda: array("f"))
+    boxes: Single = field(default_factory=_no_boxes)
     x0: float = 0.0  # layout coordinates: turned so that the text runs to the right
     x1: float = 0.0
     base: float = 0.0
     rtl: bool = False
-    bold: bool = False  # from its first to its last character
+    bold: bool = False  # throughout
+    layer: Layer = Layer.TEXT
+    raised: int = 0  # leading characters that are set smaller than the rest: the number of a note
 
 
 @dataclass(slots=True)
@@ -47,10 +73,16 @@ class PageText:
     runs: list[Run]
     characters: int = 0  # real ones, without white space
     bad: int = 0  # of these: control, private use or replacement characters
+    read_from_picture: int = 0  # of these: in a layer of recognised text
 
 
-def is_rtl(code: int) -> bool:
-    return 0x590 <= code <= 0x8FF or 0xFB1D <= code <= 0xFDFF or 0xFE70 <= code <= 0xFEFE
+@dataclass(slots=True)
+class Surroundings:
+    """What tells hidden text from text in sight: the page's view box, its pictures, its coloured surfaces."""
+
+    view: Box
+    picture: bool  # a picture covers at least half of the page
+    surfaces: Callable[[], Floats]  # asked for only where text is white
 
 
 def turn(box: Box, direction: int) -> Box:
@@ -65,127 +97,214 @@ def turn(box: Box, direction: int) -> Box:
     return box
 
 
-def _lam_before_alef(text: str, boxes: array[float]) -> str:
+def _turn_all(boxes: Floats, directions: Integers) -> Floats:
+    turned = boxes
+    for direction in {int(d) for d in np.unique(directions)} - {UPRIGHT}:
+        here = (directions == direction)[:, None]
+        turned = np.where(here, np.stack(turn(tuple(boxes.T), direction), axis=1), turned)
+    return turned
+
+
+def read_page(textpage: Any, around: Surroundings) -> PageText:
+    """Read the characters of a PDFium text page into runs, in content order."""
+    characters = read_characters(textpage)
+    codes, paired = _whole(characters.codes)
+    line_end = (codes == 10) | (codes == 13)
+    space = _IS_SPACE[np.minimum(codes, len(_IS_SPACE) - 1)]
+    hyphen = (codes == 2) | (codes == 0xFFFE)
+    drawn = ~(line_end | space | paired)
+    private = (codes >= 0xE000) & (codes <= 0xF8FF)
+    control = (codes < 32) | ((codes >= 0x7F) & (codes <= 0x9F)) | (codes >= 0x110000)
+    bad = drawn & ~hyphen & (control | private | (codes == 0xFFFD))
+    kept = drawn & ~(bad & control)
+    index = np.flatnonzero(kept)
+    result = PageText(runs=[], characters=int((drawn & ~hyphen).sum()), bad=int(bad.sum()))
+    if not len(index):
+        return result
+    boxes = _finite(characters, textpage, index)
+    displaced = _displaced(boxes)
+    if displaced.any():
+        boxes[displaced] = 0.0
+        fresh = ~_repeats(codes[index], displaced)
+        index, boxes = index[fresh], boxes[fresh]
+    styles = read_styles(textpage, characters)
+    kept_styles = Styles(
+        sizes=styles.sizes[index],
+        directions=styles.directions[index],
+        bold=styles.bold[index],
+        ink=styles.ink[index],
+    )
+    layers, boxes = _layers(boxes, kept_styles, around)
+    result.read_from_picture = int((layers == 2).sum())
+    codes = np.where(hyphen, 2, np.where(codes == 0xAD, 0x2D, codes))[index]
+    before = np.cumsum(np.stack([line_end, space]), axis=1)[:, index]
+    result.runs = _Cut(codes, boxes, kept_styles, layers, passed=before).runs()
+    return result
+
+
+def _whole(codes: Integers) -> tuple[Integers, Mask]:
+    """Join surrogate pairs into the first of the two, map bullets; return the codes and what to leave out."""
+    high = (codes >= 0xD800) & (codes < 0xDC00)
+    low = (codes >= 0xDC00) & (codes < 0xE000)
+    joined = codes.copy()
+    for old, new in _BULLETS.items():
+        joined[codes == old] = new
+    if not (high | low).any():
+        return joined, np.zeros(len(codes), dtype=bool)
+    pair = high & np.append(low[1:], False)
+    second = np.append(False, pair[:-1])
+    following = np.append(codes[1:], 0)
+    joined = np.where(pair, 0x10000 + ((codes - 0xD800) << 10) + (following - 0xDC00), joined)
+    joined[(high & ~pair) | (low & ~second)] = 0  # a lone half
+    return joined, second
+
+
+def _finite(characters: Characters, textpage: Any, index: Integers) -> Floats:
+    """Boxes of the kept characters; one without an extent gets its font's box, a senseless one none."""
+    boxes = characters.boxes[index]
+    boxes[~np.isfinite(boxes).all(axis=1)] = 0.0
+    flat = np.flatnonzero((boxes[:, 2] <= boxes[:, 0]) & (boxes[:, 3] <= boxes[:, 1]))
+    if len(flat):
+        loose = loose_boxes(textpage, index[flat])
+        loose[~np.isfinite(loose).all(axis=1)] = 0.0
+        boxes[flat] = loose
+    return boxes
+
+
+def _displaced(boxes: Floats) -> Mask:
+    """Where several characters share a box that another one had before: PDFium does not know their place."""
+    same = np.append(False, (boxes[1:] == boxes[:-1]).all(axis=1))
+    shared: Mask = same | np.append(same[1:], False)
+    if not shared.any():
+        return shared
+    corners = boxes[:, 0] + 1j * boxes[:, 1]  # one number each: many times faster than whole boxes
+    _, first, which = np.unique(corners, return_index=True, return_inverse=True)
+    group = np.maximum.accumulate(np.where(same, 0, np.arange(len(boxes))))  # where the characters sharing it begin
+    displaced: Mask = shared & (first[which] < group)
+    return displaced
+
+
+def _repeats(codes: Integers, displaced: Mask) -> Mask:
+    """Displaced characters that only say again what was read before, as PDFium does where it turns a line round."""
+    repeated = np.zeros(len(codes), dtype=bool)
+    text = codes.astype("<u4").tobytes().decode("utf-32-le", "replace")
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], displaced, [False]]).astype(np.int8)))
+    for start, end in edges.reshape(-1, 2)[:_MOST_REPEATS].tolist():
+        repeated[start:end] = text[start:end] in text[:start]
+    return repeated
+
+
+def _layers(boxes: Floats, styles: Styles, around: Surroundings) -> tuple[Integers, Floats]:
+    """The layer of each character as an index of ``_LAYERS``, and the boxes cut to what the page shows."""
+    x0, y0, x1, y1 = around.view
+    middle = np.stack([boxes[:, 0] + boxes[:, 2], boxes[:, 1] + boxes[:, 3]], axis=1) / 2
+    hidden = styles.ink != 0
+    white = np.flatnonzero(styles.ink == WHITE)
+    if len(white):
+        hidden[white] = ~_inside_any(middle[white], around.surfaces())
+    layers = hidden.astype(np.int64)
+    if around.picture:
+        layers[styles.ink == INVISIBLE] = 2
+    height = np.minimum(boxes[:, 3] - boxes[:, 1], boxes[:, 2] - boxes[:, 0])
+    layers[(styles.sizes < _TINY) & (height < _TINY)] = 1
+    if x1 > x0 and y1 > y0:
+        outside = ((middle < (x0, y0)) | (middle > (x1, y1))).any(axis=1)
+        layers[outside] = 1
+        boxes = np.clip(boxes, (x0, y0, x0, y0), (x1, y1, x1, y1))
+        boxes[outside] = 0.0
+    return layers, boxes
+
+
+def _inside_any(points: Floats, boxes: Floats) -> Mask:
+    """Whether each point lies in one of the boxes; where that is too much to find out, each is said to."""
+    if len(points) * len(boxes) > _MOST_PAIRS:
+        return np.ones(len(points), dtype=bool)
+    found = np.zeros(len(points), dtype=bool)
+    for x0, y0, x1, y1 in np.unique(boxes, axis=0):
+        found |= ((points >= (x0, y0)) & (points <= (x1, y1))).all(axis=1)
+    return found
+
+
+class _Cut:
+    """Cuts the kept characters of a page into runs."""
+
+    def __init__(
+        self, codes: Integers, boxes: Floats, styles: Styles, layers: Integers, *, passed: npt.NDArray[np.int64]
+    ) -> None:
+        self._codes, self._boxes, self._styles, self._layers = codes, boxes, styles, layers
+        self._turned = _turn_all(boxes, styles.directions)
+        line_ends, spaces = (np.diff(row) > 0 for row in passed)  # between each two neighbours
+        self._space = np.append(False, spaces)
+        self._rtl = np.any([(codes >= first) & (codes <= last) for first, last in _RTL], axis=0)
+        self._starts = self._find_starts(line_ends)
+        self._space[self._starts] = False
+
+    def _find_starts(self, line_ends: Mask) -> Integers:
+        """The first character of each run."""
+        box, styles = self._turned, self._styles
+        size = np.maximum(styles.sizes[1:], styles.sizes[:-1])
+        jump = np.abs((box[1:, 1] + box[1:, 3]) - (box[:-1, 1] + box[:-1, 3])) / 2
+        hard = line_ends | (np.diff(styles.directions) != 0) | (np.diff(self._layers) != 0)
+        hard |= jump > _LINE_JUMP * np.maximum(size, 4.0)
+        gap = np.maximum(box[1:, 0] - box[:-1, 2], box[:-1, 0] - box[1:, 2])
+        wide = (gap > CELL_GAP * size) & ~self._mixed(hard)
+        return np.append(0, np.flatnonzero(hard | wide) + 1)
+
+    def _mixed(self, hard: Mask) -> Mask:
+        """Where right to left text stands earlier on the line or next: mixed scripts jump to and fro within it."""
+        if not self._rtl.any():
+            return np.zeros(len(hard), dtype=bool)
+        line = np.append(0, np.cumsum(hard))
+        seen = np.cumsum(self._rtl)
+        first = np.flatnonzero(np.append(True, hard))
+        before = (seen - self._rtl.astype(np.int64))[first]  # seen before the line begins
+        mixed: Mask = (seen - before[line])[1:] > 0
+        return mixed
+
+    def runs(self) -> list[Run]:
+        starts, ends = self._starts, np.append(self._starts[1:], len(self._codes))
+        place = np.arange(len(self._codes)) + np.cumsum(self._space)
+        codes = np.full(place[-1] + 1, 32, dtype="<u4")
+        codes[place] = self._codes
+        text = codes.tobytes().decode("utf-32-le")
+        boxes = np.zeros((len(codes), 4), dtype=np.float32)
+        boxes[place] = self._boxes
+        low, high = np.minimum.reduceat(self._turned[:, 0], starts), np.maximum.reduceat(self._turned[:, 2], starts)
+        rtl, bold = np.logical_or.reduceat(self._rtl, starts), np.logical_and.reduceat(self._styles.bold, starts)
+        rows = zip(
+            starts.tolist(), ends.tolist(), low.tolist(), high.tolist(), rtl.tolist(), bold.tolist(), strict=True
+        )
+        result = []
+        for start, end, x0, x1, is_turned, is_bold in rows:
+            first, last = int(place[start]), int(place[end - 1]) + 1
+            run = Run(
+                direction=int(self._styles.directions[start]), size=_middle(self._styles.sizes[start:end]),
+                text=text[first:last], boxes=boxes[first:last], x0=x0, x1=x1, base=_middle(self._turned[start:end, 1]),
+                rtl=is_turned, bold=is_bold, layer=_LAYERS[int(self._layers[start])],
+            )  # fmt: skip
+            run.raised = self._raised(start, end, run.size)
+            if run.rtl:
+                run.text = _lam_before_alef(run.text, run.boxes)
+            result.append(run)
+        return result
+
+    def _raised(self, start: int, end: int, size: float) -> int:
+        """How many characters at the start are set clearly smaller than the run."""
+        count = 0
+        while count < min(4, end - start) and self._styles.sizes[start + count] < 0.85 * size:
+            count += 1
+        return count
+
+
+def _middle(values: Floats) -> float:
+    return float(np.sort(values)[len(values) // 2])
+
+
+def _lam_before_alef(text: str, boxes: Single) -> str:
     """Turn round the two letters of a lam-alef ligature, which PDFium expands alef first."""
     letters = list(text)
     for index in range(1, len(letters)):
         ligature = letters[index] == "\u0644" and letters[index - 1] in "\u0622\u0623\u0625\u0627"
-        if ligature and boxes[4 * index - 4 : 4 * index] == boxes[4 * index : 4 * index + 4]:
+        if ligature and (boxes[index - 1] == boxes[index]).all():
             letters[index - 1], letters[index] = letters[index], letters[index - 1]
     return "".join(letters)
-
-
-def read_page(textpage: Any) -> PageText:
-    """Read the characters of a PDFium text page into runs, in content order."""
-    return _Reader(textpage).read()
-
-
-class _Reader:
-    def __init__(self, textpage: Any) -> None:
-        import pypdfium2.raw as pdfium
-
-        self._pdfium: Any = pdfium
-        self._page = textpage
-        self._result = PageText(runs=[])
-        self._run: Run | None = None
-        self._chars: list[str] = []
-        self._bases: list[float] = []
-        self._last: Box = (0.0, 0.0, 0.0, 0.0)  # of the last visible character, layout coordinates
-        self._last_index = 0
-        self._space = False
-
-    def read(self) -> PageText:
-        get_code, get_box = self._pdfium.FPDFText_GetUnicode, self._pdfium.FPDFText_GetCharBox
-        left, right, bottom, top = (ctypes.c_double() for _ in range(4))
-        high = 0
-        for index in range(max(0, self._pdfium.FPDFText_CountChars(self._page))):
-            code = get_code(self._page, index)
-            if code in (10, 13):
-                self._finish()
-                continue
-            if code in (9, 32, 0xA0) or 0x2000 <= code <= 0x200A:
-                self._space = True
-                continue
-            if 0xD800 <= code < 0xDC00:
-                high = code
-                continue
-            if 0xDC00 <= code < 0xE000:
-                code = 0x10000 + ((high - 0xD800) << 10) + (code - 0xDC00) if high else 0
-            high = 0
-            get_box(self._page, index, left, right, bottom, top)
-            self._add(index, code, (left.value, bottom.value, right.value, top.value))
-        self._finish()
-        return self._result
-
-    def _add(self, index: int, code: int, box: Box) -> None:
-        code = _BULLETS.get(code, code)
-        if code not in _HYPHENS:
-            self._result.characters += 1
-            if code < 32 or 0x7F <= code <= 0x9F or 0xE000 <= code <= 0xF8FF or code == 0xFFFD:
-                self._result.bad += 1
-                if code < 0xE000:
-                    return
-        if not all(map(math.isfinite, box)):
-            box = (0.0, 0.0, 0.0, 0.0)
-        run = self._run
-        if run is not None and self._breaks(run, turn(box, run.direction), code):
-            self._finish()
-            run = None
-        if run is None:
-            run = self._run = self._new_run(index)
-        self._append(run, index, code, box)
-
-    def _new_run(self, index: int) -> Run:
-        matrix = self._pdfium.FS_MATRIX()
-        size = self._pdfium.FPDFText_GetFontSize(self._page, index)
-        a, b, c, d = 1.0, 0.0, 0.0, 1.0
-        if self._pdfium.FPDFText_GetMatrix(self._page, index, matrix):
-            a, b, c, d = matrix.a, matrix.b, matrix.c, matrix.d
-        direction = (UP if b > 0 else DOWN) if abs(b) > abs(a) else UPRIGHT if a >= 0 else OVER
-        scale = math.hypot(c, d) or 1.0
-        size = round(size * scale, 1)
-        return Run(direction=direction, size=size if 0.5 < size < 5000 else 10.0, bold=self._is_bold(index))
-
-    def _is_bold(self, index: int) -> bool:
-        """By the font's weight, or by its name where the PDF states no weight."""
-        if self._pdfium.FPDFText_GetFontWeight(self._page, index) >= _BOLD:
-            return True
-        name, flags = ctypes.create_string_buffer(128), ctypes.c_int()
-        self._pdfium.FPDFText_GetFontInfo(self._page, index, name, 128, flags)
-        return bool(_BOLD_NAME.search(name.value))
-
-    def _breaks(self, run: Run, box: Box, code: int) -> bool:
-        last = self._last
-        mixed = run.rtl or is_rtl(code)  # mixed scripts jump to and fro within a line
-        gap = 0.0 if mixed else max(box[0] - last[2], last[0] - box[2])
-        jump = abs((box[1] + box[3]) - (last[1] + last[3])) / 2
-        return gap > CELL_GAP * run.size or jump > _LINE_JUMP * max(run.size, 4.0)
-
-    def _append(self, run: Run, index: int, code: int, box: Box) -> None:
-        turned = turn(box, run.direction)
-        if not self._chars:
-            run.x0, run.x1 = turned[0], turned[2]
-        elif self._space:
-            self._chars.append(" ")
-            run.boxes.extend((0.0, 0.0, 0.0, 0.0))
-        self._space = False
-        self._last_index = index
-        self._chars.append(LINE_END_HYPHEN if code in _HYPHENS else "-" if code == 0xAD else chr(code))
-        run.boxes.extend(box)
-        run.x0, run.x1 = min(run.x0, turned[0]), max(run.x1, turned[2])
-        run.rtl = run.rtl or is_rtl(code)
-        self._bases.append(turned[1])
-        self._last = turned
-
-    def _finish(self) -> None:
-        run = self._run
-        if run is not None and self._chars:
-            run.text = "".join(self._chars)
-            self._bases.sort()
-            run.base = self._bases[len(self._bases) // 2]
-            run.bold = run.bold and self._is_bold(self._last_index)
-            if run.rtl:
-                run.text = _lam_before_alef(run.text, run.boxes)
-            self._result.runs.append(run)
-        self._run, self._space = None, False
-        self._chars, self._bases = [], []

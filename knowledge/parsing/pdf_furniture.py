@@ -8,8 +8,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import islice
 
-from knowledge.parsing.pdf_chars import UPRIGHT, PageText, Run, turn
+from knowledge.parsing.pdf_chars import Layer, PageText, Run, turn
 from knowledge.parsing.pdf_order import Line, rows
+from knowledge.parsing.pdf_styles import UPRIGHT
 from knowledge.types import Page
 
 _MARGIN = 0.15  # share of the page height, at the top and at the bottom
@@ -24,7 +25,7 @@ Key = tuple[str, int]
 
 @dataclass(slots=True)
 class PageRuns:
-    """The runs of a page, parted: what runs in the page's main direction, and the rest."""
+    """The runs of a page, parted: what runs in the page's main direction, what is hidden, and the rest."""
 
     page: Page
     text: PageText
@@ -33,6 +34,8 @@ class PageRuns:
     aside: list[Run] = field(default_factory=list)
     margin: list[Line] = field(default_factory=list)  # rows near the top or bottom edge
     furniture: list[Line] = field(default_factory=list)
+    hidden: list[Run] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)  # words of comments, which do not stand on the page
 
     def take(self, row: Line) -> None:
         """Move a row from the body to the furniture."""
@@ -44,13 +47,15 @@ class PageRuns:
 def part(page: Page, text: PageText) -> PageRuns:
     """Find the main direction of a page and its margin rows."""
     weight: Counter[int] = Counter()
-    for run in text.runs:
+    hidden = [run for run in text.runs if run.layer is Layer.HIDDEN]
+    shown = [run for run in text.runs if run.layer is not Layer.HIDDEN]
+    for run in shown:
         weight[run.direction] += len(run.text)
-    result = PageRuns(page=page, text=text)
+    result = PageRuns(page=page, text=text, hidden=hidden)
     if not weight:
         return result
     result.direction = weight.most_common(1)[0][0]
-    for run in text.runs:
+    for run in shown:
         (result.body if run.direction == result.direction else result.aside).append(run)
     _, bottom, _, top = turn(page.view_box, result.direction)
     height = top - bottom

@@ -13,6 +13,8 @@ _MIN_COLUMN_LINES = 5
 _MIN_COLUMN_CHARACTERS = 14  # mean of what stands in a column: shorter ones are table cells
 _MIN_COLUMN_FILL = 0.5  # median width of a column's lines over its own width
 _MAX_DEPTH = 3
+_MOST_PAIRS = 10_000  # of runs of two rows that are compared
+_SCRIPT = 0.85  # of a word's size: from here down a number behind it is raised or lowered
 
 
 @dataclass(slots=True)
@@ -24,18 +26,30 @@ class Line:
     x1: float
     base: float
     size: float
+    _text: str | None = None
 
     @property
     def text(self) -> str:
-        parts = [self.runs[0].text]
-        for before, run in pairwise(self.runs):
-            parts += (gap(before, run), run.text)
-        return "".join(parts).replace(CELL, " ")
+        if self._text is None:
+            parts = [self.runs[0].text]
+            for before, run in pairwise(self.runs):
+                parts += (gap(before, run), run.text)
+            self._text = "".join(parts).replace(CELL, " ")
+        return self._text
 
     @property
     def cells(self) -> int:
         """How many stretches of text stand apart on this line."""
         return 1 + sum(gap(before, run) == CELL for before, run in pairwise(self.runs))
+
+    def parts(self) -> list[list[Run]]:
+        """The runs of each cell."""
+        result = [[self.runs[0]]]
+        for before, run in pairwise(self.runs):
+            if gap(before, run) == CELL:
+                result.append([])
+            result[-1].append(run)
+        return result
 
 
 CELL = "\t"
@@ -69,7 +83,29 @@ def rows(runs: list[Run]) -> list[Line]:
                 groups[-1].append(run)
                 continue
         groups.append([run])
-    return [make_line(group) for group in groups]
+    return [make_line(group) for group in _with_scripts(groups)]
+
+
+def _with_scripts(groups: list[list[Run]]) -> list[list[Run]]:
+    """Move raised and lowered small characters to the row of the word they stand behind or before."""
+    for above, below in pairwise(groups):
+        for small, full in ((above, below), (below, above)):
+            if not 0 < len(small) * len(full) < _MOST_PAIRS:
+                continue
+            if min(r.size for r in small) > _SCRIPT * max(r.size for r in full):
+                continue
+            moved = [run for run in small if any(_is_script_of(word, run) for word in full)]
+            if moved and len(moved) == len(small):
+                full += moved
+                small.clear()
+    return [group for group in groups if group]
+
+
+def _is_script_of(word: Run, run: Run) -> bool:
+    size = word.size
+    if run.size > _SCRIPT * size or not -0.4 * size < run.base - word.base < 0.8 * size:
+        return False
+    return any(-0.3 * size <= distance <= 0.5 * size for distance in (run.x0 - word.x1, word.x0 - run.x1))
 
 
 def regions(runs: list[Run], depth: int = 0) -> list[list[Line]]:

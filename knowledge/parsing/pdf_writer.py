@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import re
-from array import array
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
 from knowledge.parsing.builder import BlockList
-from knowledge.parsing.pdf_blocks import Paragraph
-from knowledge.parsing.pdf_chars import LINE_END_HYPHEN, Run
+from knowledge.parsing.pdf_blocks import Paragraph, goes_on
+from knowledge.parsing.pdf_chars import LINE_END_HYPHEN, Run, Single
 from knowledge.parsing.pdf_order import CELL, Line, gap
 from knowledge.types import Block, BlockKind, CharBoxes
 
-_OPEN_KINDS = (BlockKind.PARAGRAPH, BlockKind.LIST_ITEM)
-_SENTENCE_END = re.compile(r"[.!?:;。！？…][\"'”’)\]]*$")
-_NO_BOX = array("f", (0.0, 0.0, 0.0, 0.0))
 _MAX_LEVELS = 4
 
 
@@ -29,16 +26,20 @@ class _Draft:
     size: float
     page_first: int
     page_last: int
+    attrs: dict[str, Any] = field(default_factory=dict)
 
 
 class PdfWriter:
-    """Grows the text page by page; a paragraph may go on over a column or page border."""
+    """Grows the text page by page; a paragraph may go on over a column or page border.
+
+    Text, boxes and page numbers are kept in pieces of equal length and joined at the end.
+    """
 
     def __init__(self) -> None:
         self._parts: list[str] = []
         self._length = 0
-        self._boxes: array[float] = array("f")
-        self._pages: array[int] = array("H")
+        self._boxes: list[Single] = []
+        self._pages: list[tuple[int, int]] = []  # page number and length of each piece
         self._drafts: list[_Draft] = []
         self._last_line = ""  # as set, its line-end hyphen still marked
 
@@ -48,56 +49,80 @@ class PdfWriter:
     def continues(self, paragraph: Paragraph) -> bool:
         """Whether this paragraph is the rest of the one written last."""
         last = self._drafts[-1] if self._drafts else None
-        if last is None or last.kind not in _OPEN_KINDS or paragraph.kind is not BlockKind.PARAGRAPH:
-            return False
-        low, high = sorted((last.size, paragraph.size))
-        if high > 1.12 * low or _SENTENCE_END.search(self._last_line):
-            return False
-        return self._last_line.endswith((LINE_END_HYPHEN, ",")) or paragraph.text[:1].islower()
+        return last is not None and goes_on(last.kind, last.size, self._last_line, paragraph)
 
     @property
     def ends_with_heading(self) -> bool:
         return bool(self._drafts) and self._drafts[-1].kind is BlockKind.HEADING
 
-    def write(self, paragraph: Paragraph, page: int, *, kind: BlockKind | None = None) -> None:
+    def write(self, paragraph: Paragraph, page: int, *, attrs: Mapping[str, Any] | None = None) -> None:
         """Append a block."""
-        kind = kind or paragraph.kind
-        rows = kind is BlockKind.TABLE_ROW and bool(self._drafts) and self._drafts[-1].kind is kind
-        if self._length:
-            self._filler("\n" if rows and self._drafts[-1].page_last == page else "\n\n")
-        start = self._length
-        self._lines(paragraph.lines, page, cell=CELL if kind is BlockKind.TABLE_ROW else " ")
-        self._drafts.append(_Draft(kind, start, self._length, paragraph.size, page, page))
+        kind = paragraph.kind
+        draft = self._begin(kind, page, paragraph.size, attrs)
+        if kind is BlockKind.TABLE_ROW:
+            draft.attrs["cells"] = self._row(paragraph.lines[0], page)
+            if paragraph.header:
+                draft.attrs["header"] = paragraph.header
+        else:
+            self._lines(paragraph.lines, page)
+        draft.end = self._length
+
+    def write_note(self, text: str, page: int) -> None:
+        """Append words that do not stand on the page and have no boxes."""
+        draft = self._begin(BlockKind.NOTE, page, 0.0, {"source": "annotation"})
+        self._filler(text)
+        self._last_line = text
+        draft.end = self._length
+
+    def _begin(self, kind: BlockKind, page: int, size: float, attrs: Mapping[str, Any] | None) -> _Draft:
+        last = self._drafts[-1] if self._drafts else None
+        if last is not None:
+            rows = kind is BlockKind.TABLE_ROW and last.kind is kind
+            self._filler("\n" if rows and last.page_last == page else "\n\n")
+        draft = _Draft(kind, self._length, self._length, size, page, page, dict(attrs or {}))
+        self._drafts.append(draft)
+        return draft
 
     def extend(self, paragraph: Paragraph, page: int) -> int:
         """Go on with the last block and return where the new page's text starts."""
         self._join(self._last_line, paragraph.lines[0].text)
         start = self._length
-        self._lines(paragraph.lines, page, cell=" ")
+        self._lines(paragraph.lines, page)
         self._drafts[-1].end = self._length
         self._drafts[-1].page_last = page
         return start
 
-    def _lines(self, lines: list[Line], page: int, *, cell: str) -> None:
-        self._line(lines[0], page, cell)
+    def _lines(self, lines: list[Line], page: int) -> None:
+        self._line(lines[0], page)
         for above, line in pairwise(lines):
             self._join(above.text, line.text)
-            self._line(line, page, cell)
+            self._line(line, page)
         self._last_line = lines[-1].text
 
-    def _line(self, line: Line, page: int, cell: str) -> None:
+    def _line(self, line: Line, page: int) -> None:
         self._run(line.runs[0], page)
         for before, run in pairwise(line.runs):
             between = gap(before, run)
-            self._filler(cell if between == CELL else between)
+            self._filler(" " if between == CELL else between)
             self._run(run, page)
 
+    def _row(self, line: Line, page: int) -> list[list[int]]:
+        """Write a line of a table and return the range of each cell."""
+        cells: list[list[int]] = []
+        for part in line.parts():
+            if cells:
+                self._filler(CELL)
+            start = self._length
+            self._run(part[0], page)
+            for before, run in pairwise(part):
+                self._filler(gap(before, run))
+                self._run(run, page)
+            cells.append([start, self._length])
+        self._last_line = line.text
+        return cells
+
     def _run(self, run: Run, page: int) -> None:
-        text = run.text.replace(LINE_END_HYPHEN, "-")
-        self._parts.append(text)
-        self._length += len(text)
-        self._boxes.extend(run.boxes)
-        self._pages.extend(0 if c == " " else page for c in text)
+        self._push(run.text.replace(LINE_END_HYPHEN, "-"), run.boxes, page)
 
     def _join(self, above: str, below: str) -> None:
         """Put a space between two lines, or take back the hyphen that parted a word."""
@@ -110,14 +135,19 @@ class PdfWriter:
     def _take_back(self) -> None:
         self._parts[-1] = self._parts[-1][:-1]
         self._length -= 1
-        del self._boxes[-4:]
-        self._pages.pop()
+        self._boxes[-1] = self._boxes[-1][:-1]
+        page, length = self._pages[-1]
+        self._pages[-1] = (page, length - 1)
 
     def _filler(self, text: str) -> None:
+        if text:
+            self._push(text, np.zeros((len(text), 4), dtype=np.float32), 0)
+
+    def _push(self, text: str, boxes: Single, page: int) -> None:
         self._parts.append(text)
         self._length += len(text)
-        self._boxes.extend(_NO_BOX * len(text))
-        self._pages.extend([0] * len(text))
+        self._boxes.append(boxes)
+        self._pages.append((page, len(text)))
 
     def blocks(self) -> tuple[Block, ...]:
         """The blocks; the sizes of the headings make their levels."""
@@ -133,17 +163,22 @@ class PdfWriter:
                 level=min(sizes.index(round(draft.size)) + 1, _MAX_LEVELS) if heading else None,
                 heading=text[draft.start : draft.end] if heading else "",
                 pages=(draft.page_first, draft.page_last),
+                attrs=draft.attrs,
             )
         return tuple(result.blocks)
 
     def text(self) -> str:
-        self._parts = ["".join(self._parts)]
-        return self._parts[0]
+        return "".join(self._parts)
 
     def boxes(self) -> CharBoxes:
-        page = np.frombuffer(self._pages, dtype=np.uint16) if self._length else np.zeros(0, np.uint16)
-        xyxy = np.frombuffer(self._boxes, dtype=np.float32) if self._length else np.zeros(0, np.float32)
-        return CharBoxes(page=page, xyxy=xyxy.reshape(-1, 4))
+        """A box for each character; spaces and what cannot be seen have none."""
+        if not self._length:
+            return CharBoxes(page=np.zeros(0, np.uint16), xyxy=np.zeros((0, 4), np.float32))
+        xyxy = np.concatenate(self._boxes)
+        numbers, lengths = zip(*self._pages, strict=True)
+        page = np.repeat(np.array(numbers, dtype=np.uint16), lengths)
+        page[~xyxy.any(axis=1)] = 0
+        return CharBoxes(page=page, xyxy=xyxy)
 
 
 def drops_hyphen(above: str, below: str) -> bool:

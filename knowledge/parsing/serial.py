@@ -10,7 +10,9 @@ from typing import Any
 
 from knowledge.types import Block, BlockKind, CharBoxes, Page, ParsedDocument
 
-FORMAT = 1
+FORMAT = 2
+_READABLE = (1, FORMAT)  # in 1, pages end with their view box
+_SOURCES = ("text", "ocr", "ocr-layer", "none")
 
 
 def to_json(document: ParsedDocument) -> dict[str, Any]:
@@ -30,7 +32,21 @@ def to_json(document: ParsedDocument) -> dict[str, Any]:
         "length": len(document.text),
         "paths": [list(path) for path in paths],
         "blocks": blocks,
-        "pages": [[p.start, p.end, p.width, p.height, p.rotation, list(p.view_box)] for p in document.pages],
+        "pages": [
+            [
+                p.start,
+                p.end,
+                p.width,
+                p.height,
+                p.rotation,
+                list(p.view_box),
+                p.characters,
+                p.bad,
+                p.has_image,
+                p.source,
+            ]
+            for p in document.pages
+        ],
     }
 
 
@@ -46,7 +62,7 @@ def from_json(data: Mapping[str, Any], *, text: str, boxes: CharBoxes | None = N
 
 
 def _document(data: Mapping[str, Any], text: str, boxes: CharBoxes | None) -> ParsedDocument:
-    if data["format"] != FORMAT or data["length"] != len(text):
+    if data["format"] not in _READABLE or data["length"] != len(text):
         raise ValueError("a layout of another format or text")
     if boxes is not None and len(boxes.page) != len(text):
         raise ValueError("boxes of another text")
@@ -90,7 +106,10 @@ def _block(ordinal: int, row: Any, paths: list[tuple[str, ...]]) -> Block:
 
 
 def _page(number: int, row: Any, length: int) -> Page:
-    start, end, width, height, rotation, view_box = row
+    start, end, width, height, rotation, view_box, *facts = row
+    characters, bad, has_image, source = facts or (0, 0, False, "text")
+    if type(has_image) is not bool or source not in _SOURCES:
+        raise ValueError("a page of an unknown source")
     if not 0 <= _integer(start) <= _integer(end) <= length:
         raise ValueError("a page outside the text")
     x0, y0, x1, y1 = (float(value) for value in view_box)
@@ -102,6 +121,10 @@ def _page(number: int, row: Any, length: int) -> Page:
         height=float(height),
         rotation=_integer(rotation),
         view_box=(x0, y0, x1, y1),
+        characters=_integer(characters),
+        bad=_integer(bad),
+        has_image=has_image,
+        source=source,
     )
 
 

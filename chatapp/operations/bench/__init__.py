@@ -1,5 +1,5 @@
-"""Measures the whole product from outside, over its public contract."""
+"""Measures the whole product from outside, over its public contract, and its parsers by themselves."""
 
 from __future__ import annotations
 
-__all__ = ["client", "first_token", "ingest", "memory", "product", "quality", "report"]
+__all__ = ["client", "first_token", "ingest", "memory", "parsing", "product", "quality", "report"]

@@ -9,6 +9,7 @@ from typing import Any
 from chatapp.operations.bench.first_token import FirstToken
 from chatapp.operations.bench.ingest import IngestSpeed
 from chatapp.operations.bench.memory import ProcessMemory
+from chatapp.operations.bench.parsing import Parsing
 from chatapp.operations.bench.quality import Measured
 
 GOALS = {1: 12, 8: 50, 32: 150}
@@ -32,19 +33,19 @@ class Report:
     first_token: list[FirstToken] = field(default_factory=list)
     first_token_parts: dict[str, float] = field(default_factory=dict)
     quality: list[Measured] = field(default_factory=list)
+    parsing: Parsing | None = None
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
 
     def lines(self) -> list[str]:
         """Return the report for people."""
-        found = [
-            f"Machine: {', '.join(f'{name} {value}' for name, value in self.machine.items())}",
-            (
+        found = [f"Machine: {', '.join(f'{name} {value}' for name, value in self.machine.items())}"]
+        if self.first_start_seconds:
+            found.append(
                 f"Start: {self.first_start_seconds:.1f} s first, {self.second_start_seconds:.1f} s again; "
                 f"stop {self.stop_seconds:.1f} s"
-            ),
-        ]
+            )
         found += [*_memory("Memory after the start", self.idle), *_memory("Memory after the work", self.busy)]
         if self.ingest is not None:
             found.append(
@@ -54,7 +55,7 @@ class Report:
                 f"ratio {self.ingest.ratio:.2f}"
             )
             found.append(f"Search over {self.ingest.chunks} passages: median {self.search_ms:.1f} ms")
-        return [*found, *self._first_token(), *self._quality()]
+        return [*found, *self._first_token(), *self._quality(), *self._parsing()]
 
     def _first_token(self) -> list[str]:
         rows = [
@@ -79,6 +80,29 @@ class Report:
         ]  # fmt: skip
         head = ("set", "documents", "failed", "questions", "hit@1", "hit@5", "hit@10", "MRR@10")
         return ["Retrieval:", *table(head, rows)] if rows else []
+
+    def _parsing(self) -> list[str]:
+        if self.parsing is None:
+            return []
+        files = [
+            (
+                one.file,
+                one.format,
+                one.expect,
+                f"{one.seconds:.3f}",
+                "; ".join(one.unmet) or ("rightly refused" if one.refused else "met"),
+            )
+            for one in self.parsing.files
+        ]
+        speeds = [
+            (one.name, str(one.files), f"{one.pages:.0f}", f"{one.pages_per_second:.0f}", f"{one.peak / MIB:.0f}")
+            for one in self.parsing.speeds
+        ]
+        met = sum(not one.unmet for one in self.parsing.files)
+        found = [f"Parsing: {met} of {len(files)} files as expected"]
+        found += table(("file", "format", "expected", "seconds", "what is unmet"), files) if files else []
+        found += table(("format", "files", "pages", "pages/s", "peak MiB"), speeds) if speeds else []
+        return [*found, f"Highlights: {self.parsing.highlights.words()}"]
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:

@@ -102,3 +102,14 @@ def test_other_bytes_are_not_unpacked() -> None:
     for data in (b"", b"junk", pickled.getvalue(), wrong.getvalue()):
         with pytest.raises(ValueError):
             decode_boxes(data)
+
+
+def test_a_rectangle_is_cut_around_a_character_that_is_not_in_the_range() -> None:
+    rows = [(1, 0, 0, 5, 8), (1, 5, 0, 10, 14), (1, 20, 0, 25, 8), (1, 12, 4, 14, 7)]  # a raised number after the line
+    assert rects(boxes_of(*rows), 0, 3) == [(1, 0.0, 0.0, 10.0, 14.0), (1, 20.0, 0.0, 25.0, 8.0)]
+    assert rects(boxes_of(*rows), 0, 4) == [(1, 0.0, 0.0, 25.0, 14.0)]
+
+
+def test_characters_of_other_pages_do_not_cut_a_rectangle() -> None:
+    rows = [(1, 0, 0, 5, 8), (1, 20, 0, 25, 8), (2, 12, 4, 14, 7)]
+    assert rects(boxes_of(*rows), 0, 2) == [(1, 0.0, 0.0, 25.0, 8.0)]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from knowledge.parsing.pdf_blocks import Paragraph
@@ -10,9 +11,9 @@ from knowledge.types import BlockKind
 
 
 def line(text: str, y: float = 0.0) -> Line:
-    run = Run(direction=0, size=10.0, text=text, x0=0.0, x1=5.0 * len(text), base=y)
-    for index, character in enumerate(text):
-        run.boxes.extend((0, 0, 0, 0) if character == " " else (5.0 * index, y, 5.0 * index + 4, y + 8))
+    places = [(0, 0, 0, 0) if c == " " else (5.0 * n, y, 5.0 * n + 4, y + 8) for n, c in enumerate(text)]
+    boxes = np.array(places, dtype=np.float32)
+    run = Run(direction=0, size=10.0, text=text, boxes=boxes, x0=0.0, x1=5.0 * len(text), base=y)
     return make_line([run])
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from chatapp.operations.bench import corpus, first_token, ingest, memory, product, quality
+from chatapp.operations.bench import corpus, first_token, ingest, memory, parsing, product, quality
 from chatapp.operations.bench.client import Client, Unexpected, sign_in, socket_headers
 from chatapp.operations.bench.report import Report
 
@@ -33,6 +33,7 @@ class Command(BaseCommand):
         parser.add_argument("--quick", action="store_true", help="Fewer rounds and questions.")
         parser.add_argument("--data", type=Path, help="Evaluation sets; ../shared/data where that is there.")
         parser.add_argument("--no-data", action="store_true", help="Leave retrieval quality out.")
+        parser.add_argument("--parsing", action="store_true", help="Measure only the parsers; starts no product.")
         parser.add_argument("--json", type=Path, metavar="FILE", help="Write the figures there too.")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -40,10 +41,11 @@ class Command(BaseCommand):
         if options["data"] and not data.is_dir():
             raise CommandError(f"There is no folder {data}.")
         report = Report(machine=_machine())
+        there = None if options["no_data"] or not data.is_dir() else data
         try:
-            self._measure(
-                report, quick=options["quick"], data=None if options["no_data"] or not data.is_dir() else data
-            )
+            if not options["parsing"]:
+                self._measure(report, quick=options["quick"], data=there)
+            report.parsing = parsing.measure(there / "office" if there else None, say=self._say)
         except (product.StartFailed, Unexpected) as error:
             raise CommandError(str(error)) from error
         except KeyboardInterrupt:
