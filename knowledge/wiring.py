@@ -20,7 +20,7 @@ from knowledge.parsing.base import ParseLimits
 if TYPE_CHECKING:
     from knowledge.chunking.base import Chunker
     from knowledge.embedding.base import Embedder
-    from knowledge.parsing.sandbox import ChildParser
+    from knowledge.parsing.reading import DocumentReader
     from knowledge.stores.base import Store
 
 
@@ -40,6 +40,8 @@ class KnowledgeSettings:
     embed_precision: Any
     embed_threads: int
     embed_weights_dir: str
+    ocr: bool
+    ocr_max_pages: int
     limits: ParseLimits
     secret_key: str = field(repr=False)
 
@@ -60,6 +62,8 @@ def knowledge_settings() -> KnowledgeSettings:
         embed_precision=settings.EMBED_PRECISION,
         embed_threads=settings.EMBED_THREADS,
         embed_weights_dir=settings.EMBED_WEIGHTS_DIR,
+        ocr=settings.OCR != "off",
+        ocr_max_pages=settings.OCR_MAX_PAGES,
         limits=ParseLimits(
             upload_bytes=settings.MAX_UPLOAD_BYTES,
             pages=settings.MAX_PAGES,
@@ -145,8 +149,14 @@ def chunker() -> Chunker:
     return StructuralChunker()
 
 
-def parser() -> ChildParser:
-    """Return this process's parser child."""
-    from knowledge.parsing.sandbox import ChildParser
+def parser() -> DocumentReader:
+    """Return this process's reader of documents, with its child processes."""
+    return once("parser", _build_parser)  # type: ignore[no-any-return]
 
-    return once("parser", ChildParser)  # type: ignore[no-any-return]
+
+def _build_parser() -> DocumentReader:
+    from knowledge.parsing.ocr import available
+    from knowledge.parsing.reading import DocumentReader
+
+    config = knowledge_settings()
+    return DocumentReader(recognition=config.ocr and available(), max_pages=config.ocr_max_pages)

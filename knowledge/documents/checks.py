@@ -26,4 +26,6 @@ def knowledge_configuration(app_configs: Sequence[Any] | None = None, **_: Any) 
         found.append(
             Error(f"EMBED_PRECISION must be exact or fast, not {settings.EMBED_PRECISION!r}.", id="knowledge.E003")
         )
+    if settings.OCR not in ("auto", "off", "1"):
+        found.append(Error(f"OCR must be auto or off, not {settings.OCR!r}.", id="knowledge.E004"))
     return found

@@ -71,7 +71,7 @@ def _ingest(job: IngestionJob, version: DocumentVersion, heartbeat: jobs.Heartbe
     if version.text_sha256:  # read before: the text of a version never changes, citations count on it
         parsed = selectors.version_parsed(version)
     else:
-        parsed = _parse(version)
+        parsed = _parse(job, version, heartbeat)
         heartbeat.check()
         keep(version, parsed)
     show(job, version, Document.Status.EMBEDDING, 0.0)
@@ -83,10 +83,14 @@ def _ingest(job: IngestionJob, version: DocumentVersion, heartbeat: jobs.Heartbe
     _follow_title(version, target.title)
 
 
-def _parse(version: DocumentVersion) -> ParsedDocument:
+def _parse(job: IngestionJob, version: DocumentVersion, heartbeat: jobs.Heartbeat) -> ParsedDocument:
+    def recognised(done: int, pages: int) -> None:
+        heartbeat.check()
+        show(job, version, Document.Status.PARSING, done / pages)
+
     limits = wiring.knowledge_settings().limits
     data = files.read(version, files.ORIGINAL)
-    return wiring.parser().parse(data, filename=version.filename, limits=limits)
+    return wiring.parser().parse(data, filename=version.filename, limits=limits, progress=recognised)
 
 
 def keep(version: DocumentVersion, parsed: ParsedDocument) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Protocol
 
+from knowledge.parsing.recognition import RecognisedPage
 from knowledge.types import ParsedDocument
 
 
@@ -39,6 +41,8 @@ class ParseContext:
     limits: ParseLimits = ParseLimits()
     depth: int = 0  # how many files this one lies in
     enclosed: Enclosed = field(default_factory=Enclosed)  # shared by all files inside the uploaded one
+    may_recognise: bool = False  # raise ``NeedsRecognition`` for pages that only hold pictures of text
+    recognised: Mapping[int, RecognisedPage] | None = None  # what came of it, by page number
 
 
 class Parser(Protocol):

@@ -1,20 +1,23 @@
 """The parser child: reads requests from standard input, answers on standard output.
 
 Started by ``knowledge.parsing.sandbox`` as ``python -m knowledge.parsing.child``.
-A request is a JSON frame ``{"filename", "limits"}`` and a frame of bytes. The answer is a JSON frame
-``{"ok": true, "size"}`` and a document, or ``{"ok": false, "code", "message"}``.
+A request is a JSON frame and a frame of bytes. ``{"filename", "limits", "may_recognise", "recognised"}`` asks for
+a document: the answer is a JSON frame ``{"ok": true, "grown"}`` and the document. ``{"recognise": {"media_type",
+"number"}, "limits"}`` asks for the words of one page: the answer is ``{"ok": true, "grown", "page"}``.
+Else it is ``{"ok": false, "code", "message"}``, or ``{"ok": false, "code": "needs_recognition", "pages"}``.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from typing import IO
+from typing import IO, Any
 
 from knowledge.errors import DocumentDamaged, DocumentError
 from knowledge.parsing.base import ParseContext, ParseLimits
-from knowledge.parsing.confine import address_space, confine_process, limit_cpu, limit_memory
+from knowledge.parsing.confine import OUT_OF_MEMORY, address_space, confine_process, limit_cpu, limit_memory
 from knowledge.parsing.frames import read_frame, read_json, write_document, write_json
+from knowledge.parsing.recognition import RECOGNITION_CODE, NeedsRecognition, page_to_json, pages_from_json
 from knowledge.parsing.registry import detect, parser_for
 from knowledge.types import ParsedDocument
 
@@ -35,8 +38,11 @@ def main() -> None:
         limits = ParseLimits(**request["limits"])
         limit_memory(base + limits.memory_bytes)
         limit_cpu(limits.cpu_seconds)
-        _answer(answers, data, request["filename"], limits, base)
-        answers.flush()
+        try:
+            _answer(answers, data, request, limits, base)
+            answers.flush()
+        except MemoryError:  # half an answer may be on its way: only the parent can tell what happened
+            os._exit(OUT_OF_MEMORY)
         del data
 
 
@@ -49,9 +55,12 @@ def _own_streams() -> tuple[IO[bytes], IO[bytes]]:
     return requests, answers
 
 
-def _answer(answers: IO[bytes], data: bytes, filename: str, limits: ParseLimits, base: int) -> None:
+def _answer(answers: IO[bytes], data: bytes, request: dict[str, Any], limits: ParseLimits, base: int) -> None:
+    page = request.get("recognise")
     try:
-        document = parse_here(data, filename=filename, limits=limits)
+        result = _recognised(data, page) if page else _parsed(data, request, limits)
+    except NeedsRecognition as err:
+        write_json(answers, {"ok": False, "code": RECOGNITION_CODE, "pages": list(err.pages)})
     except DocumentError as err:
         write_json(answers, {"ok": False, "code": err.code, "message": err.message})
     except MemoryError:
@@ -62,17 +71,46 @@ def _answer(answers: IO[bytes], data: bytes, filename: str, limits: ParseLimits,
     except Exception as err:
         write_json(answers, {"ok": False, "code": "defect", "message": type(err).__name__})
     else:
-        write_json(answers, {"ok": True, "grown": max(0, address_space() - base)})
-        write_document(answers, document)
+        grown = max(0, address_space() - base)
+        if isinstance(result, ParsedDocument):
+            write_json(answers, {"ok": True, "grown": grown})
+            write_document(answers, result)
+        else:
+            write_json(answers, {"ok": True, "grown": grown, "page": result})
+
+
+def _parsed(data: bytes, request: dict[str, Any], limits: ParseLimits) -> ParsedDocument:
+    pages = request.get("recognised")
+    context = ParseContext(
+        filename=request["filename"],
+        limits=limits,
+        may_recognise=bool(request.get("may_recognise")),
+        recognised=None if pages is None else pages_from_json(pages),
+    )
+    return parse_in(context, data)
+
+
+def _recognised(data: bytes, page: dict[str, Any]) -> list[Any]:
+    from knowledge.parsing.ocr import recognise
+
+    return page_to_json(recognise(data, media_type=page["media_type"], number=page["number"]))
 
 
 def parse_here(data: bytes, *, filename: str, limits: ParseLimits) -> ParsedDocument:
-    """Detect the type and parse, in this process.
+    """Detect the type and parse, in this process, without text recognition.
 
     :raises DocumentError: see ``knowledge.errors``.
     """
-    parser = parser_for(detect(data, filename))
-    return parser.parse(data, ParseContext(filename=filename, limits=limits))
+    return parse_in(ParseContext(filename=filename, limits=limits), data)
+
+
+def parse_in(context: ParseContext, data: bytes) -> ParsedDocument:
+    """Detect the type and parse, in this process.
+
+    :raises DocumentError: see ``knowledge.errors``.
+    :raises NeedsRecognition: only where the context allows it.
+    """
+    return parser_for(detect(data, context.filename)).parse(data, context)
 
 
 if __name__ == "__main__":

@@ -3,35 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from knowledge.errors import DocumentDamaged, DocumentEncrypted, DocumentTooLarge, DocumentWithoutText
 from knowledge.parsing.base import ParseContext
 from knowledge.parsing.builder import clean_title
-from knowledge.parsing.pdf_blocks import Paragraph, goes_on, is_open, paragraphs
-from knowledge.parsing.pdf_chars import Layer, Run, turn
-from knowledge.parsing.pdf_furniture import PageRuns, tag_furniture
-from knowledge.parsing.pdf_notes import split_notes
-from knowledge.parsing.pdf_order import make_line, regions, rows
+from knowledge.parsing.pdf_furniture import PageRuns
+from knowledge.parsing.pdf_layout import lay_out
 from knowledge.parsing.pdf_page import read
-from knowledge.parsing.pdf_writer import PdfWriter
-from knowledge.types import Block, BlockKind, Page, ParsedDocument
+from knowledge.parsing.recognised_runs import is_garbled, put_in, wants_recognition
+from knowledge.parsing.recognition import NeedsRecognition
+from knowledge.types import Block, BlockKind, ParsedDocument
 
 _PASSWORD, _SECURITY = 4, 5  # FPDF_ERR_PASSWORD, FPDF_ERR_SECURITY
-_BAD_SHARE = 0.05
-_MIN_CHARACTERS = 20  # below, the share of bad characters says nothing
 _NOT_A_TITLE = re.compile(
     r"untitled|anonymous|microsoft word|\.(docx?|pdf|tex|indd|qxd|odt|rtf)$|^document\d*$", re.IGNORECASE
 )
-
-
-@dataclass(slots=True)
-class _Piece:
-    paragraph: Paragraph
-    attrs: dict[str, Any] = field(default_factory=dict)
-    region: int = 0  # of its page, in reading order
 
 
 class PdfParser:
@@ -53,25 +41,30 @@ class PdfParser:
             attached = document.count_attachments()
         finally:
             document.close()
+        pages = _with_recognised(pages, context)
         if not any(page.text.characters for page in pages):
-            raise DocumentWithoutText(_without_text(pages))
-        warnings = _warnings(pages, attached)
-        tag_furniture(pages)
-        writer = PdfWriter()
-        ranges = _write(writer, pages)
-        blocks = writer.blocks()
-        text = writer.text()
-        return ParsedDocument(
-            text=text,
-            blocks=blocks,
+            raise DocumentWithoutText(_without_text(pages, tried=context.recognised is not None))
+        document_read = lay_out(
+            pages,
             parser=self.name,
             parser_version=self.version,
             media_type=self.media_types[0],
-            title=_title(title, blocks, text),
-            pages=ranges,
-            boxes=writer.boxes(),
-            warnings=warnings,
+            title=title,
+            warnings=_warnings(pages, attached),
         )
+        return replace(document_read, title=_title(title, document_read.blocks, document_read.text))
+
+
+def _with_recognised(pages: list[PageRuns], context: ParseContext) -> list[PageRuns]:
+    """Put in what was recognised on the pages whose own text is missing or garbage.
+
+    :raises NeedsRecognition: there are such pages and they may be asked for.
+    """
+    wanting = [page.page.number for page in pages if wants_recognition(page.page)]
+    if wanting and context.may_recognise and context.recognised is None:
+        raise NeedsRecognition(wanting)
+    recognised = context.recognised or {}
+    return [put_in(page, recognised[number]) if (number := page.page.number) in recognised else page for page in pages]
 
 
 def _open(data: bytes) -> Any:
@@ -87,106 +80,9 @@ def _open(data: bytes) -> Any:
         raise DocumentDamaged("The PDF is damaged and could not be opened.") from err
 
 
-def _write(writer: PdfWriter, pages: list[PageRuns]) -> tuple[Page, ...]:
-    """Write all pages and return them with their ranges."""
-    body_size = _body_size(pages)
-    starts: list[int] = []
-    for page in pages:
-        starts.append(_write_page(writer, page, body_size))
-    ends = [*starts[1:], len(writer)]
-    return tuple(
-        replace(page.page, start=min(start, len(writer)), end=min(end, len(writer)))
-        for page, start, end in zip(pages, starts, ends, strict=True)
-    )
-
-
-def _write_page(writer: PdfWriter, page: PageRuns, body_size: float) -> int:
-    """Write one page and return where it starts.
-
-    Headers and footers stand at its start, or after its first paragraph where the page before ends
-    within a sentence or with a heading: furniture parts chunks, and must not part those. Footnotes and what
-    else does not belong to the flow stand at its end, or before its last paragraph where that may go on overleaf.
-    """
-    number = page.page.number
-    found, after = _flow(page, body_size)
-    furniture = [_Piece(Paragraph(BlockKind.FURNITURE, [row])) for row in page.furniture]
-    start: int | None = None
-    if found and writer.continues(found[0].paragraph):
-        start = writer.extend(found.pop(0).paragraph, number)
-    elif found and writer.ends_with_heading:
-        start = _after_gap(writer)
-        writer.write(found[0].paragraph, number, attrs=found.pop(0).attrs)
-    if start is None:
-        start = _after_gap(writer)
-    last = _before_open_end(found)
-    for piece in [*furniture, *found[:last], *after, *found[last:]]:
-        if writer.continues(piece.paragraph) and not piece.attrs.get("hidden"):
-            writer.extend(piece.paragraph, number)
-        else:
-            writer.write(piece.paragraph, number, attrs=piece.attrs)
-    for note in page.notes:
-        writer.write_note(note, number)
-    return start
-
-
-def _flow(page: PageRuns, body_size: float) -> tuple[list[_Piece], list[_Piece]]:
-    """The paragraphs of a page in reading order, and what stands apart from them: notes, turned and hidden text."""
-    found: list[_Piece] = []
-    after: list[Paragraph] = []
-    _, bottom, _, top = turn(page.page.view_box, page.direction)
-    for number, region in enumerate(regions(page.body)):
-        lines, notes = split_notes(region, body_size=body_size, middle=(bottom + top) / 2)
-        found += [_Piece(p, _attrs(p), number) for p in paragraphs(lines, body_size=body_size)]
-        after += notes
-    after += [p for run in page.aside for p in paragraphs([make_line([run])], body_size=body_size)]
-    pieces = [_Piece(p, _attrs(p)) for p in after]
-    pieces += [_Piece(Paragraph(BlockKind.PARAGRAPH, p.lines), {"hidden": True}) for p in _hidden(page.hidden)]
-    return found, pieces
-
-
-def _hidden(runs: list[Run]) -> list[Paragraph]:
-    """Hidden runs as paragraphs, each direction of text by itself."""
-    by_direction = [[run for run in runs if run.direction == d] for d in sorted({run.direction for run in runs})]
-    return [p for group in by_direction for p in paragraphs(rows(group), body_size=0.0)]
-
-
-def _attrs(paragraph: Paragraph) -> dict[str, Any]:
-    recognised = all(run.layer is Layer.OCR for line in paragraph.lines for run in line.runs)
-    return {"source": Layer.OCR.value} if recognised else {}
-
-
-def _before_open_end(pieces: list[_Piece]) -> int:
-    """Where the last paragraph of a page begins if it may go on overleaf, else the end.
-
-    It may itself go on from paragraphs before it; a place between two columns is none.
-    """
-    if not pieces or not is_open(pieces[-1].paragraph.kind, pieces[-1].paragraph.lines[-1].text):
-        return len(pieces)
-    at = len(pieces) - 1
-    while at and _follows(pieces[at - 1].paragraph, pieces[at].paragraph):
-        at -= 1
-    return at if at and pieces[at - 1].region == pieces[at].region else len(pieces)
-
-
-def _follows(before: Paragraph, paragraph: Paragraph) -> bool:
-    return goes_on(before.kind, before.size, before.lines[-1].text, paragraph)
-
-
-def _after_gap(writer: PdfWriter) -> int:
-    """Where a block written next would start."""
-    return len(writer) + 2 if len(writer) else 0
-
-
-def _body_size(pages: list[PageRuns]) -> float:
-    """The font size most characters have."""
-    weight: Counter[float] = Counter()
-    for page in pages:
-        for run in page.body:
-            weight[round(run.size * 2) / 2] += len(run.text)
-    return weight.most_common(1)[0][0] if weight else 10.0
-
-
-def _without_text(pages: list[PageRuns]) -> str:
+def _without_text(pages: list[PageRuns], *, tried: bool) -> str:
+    if tried:
+        return "Text recognition found no words on any page."
     subject = "The page has" if len(pages) == 1 else f"None of the {len(pages):,} pages has"
     negation = " no" if len(pages) == 1 else " a"
     return f"{subject}{negation} text layer. Scanned pages need text recognition (OCR)."
@@ -194,13 +90,13 @@ def _without_text(pages: list[PageRuns]) -> str:
 
 def _warnings(pages: list[PageRuns], attached: int) -> tuple[str, ...]:
     empty = [p.page.number for p in pages if not p.text.characters]
-    garbled = [
-        p.page.number
-        for p in pages
-        if p.text.characters >= _MIN_CHARACTERS and p.text.bad > _BAD_SHARE * p.text.characters
-    ]
+    garbled = [p.page.number for p in pages if is_garbled(p.page)]
     hidden = [p.page.number for p in pages if p.hidden]
+    recognised = [p.page.number for p in pages if p.page.source == "ocr"]
     result = []
+    if recognised:
+        verb = "was" if len(recognised) == 1 else "were"
+        result.append(f"{name_pages(recognised)} {verb} read by text recognition (OCR); words there may be wrong.")
     if empty:
         verb = "has" if len(empty) == 1 else "have"
         result.append(f"{name_pages(empty)} {verb} no text layer and cannot be searched or cited.")

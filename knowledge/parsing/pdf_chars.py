@@ -42,6 +42,7 @@ class Layer(StrEnum):
     TEXT = "text"
     HIDDEN = "hidden"
     OCR = "ocr-layer"
+    RECOGNISED = "ocr"  # by us
 
 
 _LAYERS = (Layer.TEXT, Layer.HIDDEN, Layer.OCR)
@@ -65,6 +66,7 @@ class Run:
     rtl: bool = False
     bold: bool = False  # throughout
     layer: Layer = Layer.TEXT
+    confidence: float | None = None  # 0..1 where it was recognised by us
     raised: int = 0  # leading characters that are set smaller than the rest: the number of a note
 
 

@@ -9,18 +9,29 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import IO, Any, Self, TypeVar
 
 import knowledge
 from knowledge import errors
 from knowledge.errors import DocumentEmpty, DocumentError, DocumentTooLarge, ParserCrashed
 from knowledge.parsing.base import ParseLimits
+from knowledge.parsing.confine import OUT_OF_MEMORY
 from knowledge.parsing.frames import read_document, read_json, write_frame, write_json
+from knowledge.parsing.recognition import (
+    RECOGNITION_CODE,
+    NeedsRecognition,
+    RecognisedPage,
+    page_from_json,
+    page_to_json,
+)
 from knowledge.types import ParsedDocument
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 _RECYCLE_AFTER = 200  # documents
 _RECYCLE_GROWN = 256 * 1024 * 1024  # bytes of address space kept after a document
@@ -36,7 +47,9 @@ class ChildParser:
     when it has grown. It holds no copy of the parent's environment and no inherited files.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, keep_bytes: int = _RECYCLE_GROWN) -> None:
+        """``keep_bytes``: address space a child may keep after a document before it is replaced."""
+        self._keep_bytes = keep_bytes
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._documents = 0
@@ -47,10 +60,14 @@ class ChildParser:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def parse(self, data: bytes, *, filename: str, limits: ParseLimits | None = None) -> ParsedDocument:
+    def parse(
+        self, data: bytes, *, filename: str, limits: ParseLimits | None = None, may_recognise: bool = False,
+        recognised: Mapping[int, RecognisedPage] | None = None,
+    ) -> ParsedDocument:  # fmt: skip
         """Parse one document.
 
         :raises DocumentError: the document cannot be read; the class says why.
+        :raises NeedsRecognition: pages of it only hold pictures of text, and ``may_recognise``.
         :raises ParserCrashed: the child died, or ran out of time or memory.
         """
         limits = limits or ParseLimits()
@@ -58,9 +75,31 @@ class ChildParser:
             raise DocumentEmpty
         if len(data) > limits.upload_bytes:
             raise DocumentTooLarge(f"The file is larger than {limits.upload_bytes // (1024 * 1024)} MB.")
+        request = {
+            "filename": filename,
+            "may_recognise": may_recognise,
+            "recognised": None if recognised is None else [page_to_json(page) for page in recognised.values()],
+        }
+        return self._ask(request, data, limits, lambda _answer, stream: read_document(stream))
+
+    def recognise(self, data: bytes, *, media_type: str, number: int, limits: ParseLimits) -> RecognisedPage:
+        """Read the words of one page, a picture, with the extra ``ocr``.
+
+        :raises DocumentError: the page cannot be drawn.
+        :raises ParserCrashed: the child died, or ran out of time or memory.
+        """
+        request = {"recognise": {"media_type": media_type, "number": number}}
+        return self._ask(request, data, limits, lambda answer, _stream: page_from_json(answer.get("page")))
+
+    def _ask(
+        self, request: dict[str, Any], data: bytes, limits: ParseLimits,
+        read: Callable[[dict[str, Any], IO[bytes]], T],
+    ) -> T:  # fmt: skip
         with self._lock:
             try:
-                return self._exchange(data, filename, limits)
+                return self._exchange(request, data, limits, read)
+            except NeedsRecognition:  # an answer like another: the child goes on
+                raise
             except BaseException:
                 self._stop()
                 raise
@@ -70,7 +109,10 @@ class ChildParser:
         with self._lock:
             self._stop()
 
-    def _exchange(self, data: bytes, filename: str, limits: ParseLimits) -> ParsedDocument:
+    def _exchange(
+        self, request: dict[str, Any], data: bytes, limits: ParseLimits,
+        read: Callable[[dict[str, Any], IO[bytes]], T],
+    ) -> T:  # fmt: skip
         process = self._running()
         assert process.stdin
         assert process.stdout
@@ -79,10 +121,10 @@ class ChildParser:
         timer.daemon = True
         timer.start()
         try:
-            write_json(process.stdin, {"filename": filename, "limits": asdict(limits)})
+            write_json(process.stdin, {**request, "limits": asdict(limits)})
             write_frame(process.stdin, data)
             process.stdin.flush()
-            return self._receive(process.stdout, limits)
+            return self._receive(process.stdout, limits, read)
         except (EOFError, BrokenPipeError) as err:
             raise _crash(process, late.is_set(), limits) from err
         except ValueError as err:
@@ -90,16 +132,18 @@ class ChildParser:
         finally:
             timer.cancel()
 
-    def _receive(self, stream: IO[bytes], limits: ParseLimits) -> ParsedDocument:
+    def _receive(self, stream: IO[bytes], limits: ParseLimits, read: Callable[[dict[str, Any], IO[bytes]], T]) -> T:
         answer = _object(read_json(stream))
+        if answer.get("code") == RECOGNITION_CODE:
+            raise NeedsRecognition([int(page) for page in answer.get("pages") or ()])
         if not answer.get("ok"):
             raise _error(str(answer.get("code")), str(answer.get("message")), limits)
-        document = read_document(stream)
+        result = read(answer, stream)
         self._documents += 1
         grown = answer.get("grown")
-        if self._documents >= _RECYCLE_AFTER or not isinstance(grown, int) or grown > _RECYCLE_GROWN:
+        if self._documents >= _RECYCLE_AFTER or not isinstance(grown, int) or grown > self._keep_bytes:
             self._stop()
-        return document
+        return result
 
     def _running(self) -> subprocess.Popen[bytes]:
         if self._process is None or self._process.poll() is not None:
@@ -184,7 +228,12 @@ def _crash(process: subprocess.Popen[bytes], late: bool, limits: ParseLimits) ->
     logger.warning("parser child ended with status %s", status)
     if status == -signal.SIGXCPU:
         return ParserCrashed(f"Reading this file took more than {limits.cpu_seconds} seconds of processor time.")
-    if status in (-signal.SIGABRT, -signal.SIGTRAP, -signal.SIGKILL):  # PDFium aborts or traps when memory ends
+    if status in (
+        OUT_OF_MEMORY,
+        -signal.SIGABRT,
+        -signal.SIGTRAP,
+        -signal.SIGKILL,
+    ):  # PDFium aborts or traps when memory ends
         return _out_of_memory(limits)
     return ParserCrashed("The reader of this file crashed; the file may be damaged.")
 

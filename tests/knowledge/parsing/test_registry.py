@@ -95,4 +95,4 @@ def test_every_media_type_has_a_parser_that_names_it() -> None:
         assert media_type in parser.media_types
         assert set(parser.extensions) <= set(extensions())
     with pytest.raises(UnsupportedFormat):
-        parser_for("image/png")
+        parser_for("image/gif")
