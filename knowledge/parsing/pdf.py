@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
@@ -11,17 +12,16 @@ from knowledge.errors import DocumentDamaged, DocumentEncrypted, DocumentTooLarg
 from knowledge.parsing.base import ParseContext
 from knowledge.parsing.builder import clean_title
 from knowledge.parsing.pdf_blocks import Paragraph, goes_on, is_open, paragraphs
-from knowledge.parsing.pdf_chars import Layer, Run, turn
+from knowledge.parsing.pdf_chars import Run, turn
 from knowledge.parsing.pdf_furniture import PageRuns, tag_furniture
+from knowledge.parsing.pdf_layers import Layer
 from knowledge.parsing.pdf_notes import split_notes
 from knowledge.parsing.pdf_order import make_line, regions, rows
-from knowledge.parsing.pdf_page import read
+from knowledge.parsing.pdf_page import is_garbled, is_picture, read
 from knowledge.parsing.pdf_writer import PdfWriter
 from knowledge.types import Block, BlockKind, Page, ParsedDocument
 
 _PASSWORD, _SECURITY = 4, 5  # FPDF_ERR_PASSWORD, FPDF_ERR_SECURITY
-_BAD_SHARE = 0.05
-_MIN_CHARACTERS = 20  # below, the share of bad characters says nothing
 _NOT_A_TITLE = re.compile(
     r"untitled|anonymous|microsoft word|\.(docx?|pdf|tex|indd|qxd|odt|rtf)$|^document\d*$", re.IGNORECASE
 )
@@ -79,12 +79,13 @@ def _open(data: bytes) -> Any:
 
     try:
         document = pdfium.PdfDocument(data)
-        document.init_forms()  # lets PDFium draw the fields that carry a value and no picture of it
-        return document
     except pdfium.PdfiumError as err:
         if getattr(err, "err_code", None) in (_PASSWORD, _SECURITY):
             raise DocumentEncrypted from err
         raise DocumentDamaged("The PDF is damaged and could not be opened.") from err
+    with suppress(pdfium.PdfiumError):
+        document.init_forms()  # lets PDFium draw the fields that carry a value and no picture of it
+    return document
 
 
 def _write(writer: PdfWriter, pages: list[PageRuns]) -> tuple[Page, ...]:
@@ -93,6 +94,8 @@ def _write(writer: PdfWriter, pages: list[PageRuns]) -> tuple[Page, ...]:
     starts: list[int] = []
     for page in pages:
         starts.append(_write_page(writer, page, body_size))
+    for at in range(len(starts) - 1, 0, -1):  # a sentence may go on over an empty page, which begins where it does
+        starts[at - 1] = min(starts[at - 1], starts[at])
     ends = [*starts[1:], len(writer)]
     return tuple(
         replace(page.page, start=min(start, len(writer)), end=min(end, len(writer)))
@@ -194,11 +197,8 @@ def _without_text(pages: list[PageRuns]) -> str:
 
 def _warnings(pages: list[PageRuns], attached: int) -> tuple[str, ...]:
     empty = [p.page.number for p in pages if not p.text.characters]
-    garbled = [
-        p.page.number
-        for p in pages
-        if p.text.characters >= _MIN_CHARACTERS and p.text.bad > _BAD_SHARE * p.text.characters
-    ]
+    garbled = [p.page.number for p in pages if is_garbled(p.page)]
+    pictures = [p.page.number for p in pages if p.text.characters and is_picture(p.page)]
     hidden = [p.page.number for p in pages if p.hidden]
     result = []
     if empty:
@@ -207,6 +207,9 @@ def _warnings(pages: list[PageRuns], attached: int) -> tuple[str, ...]:
     if garbled:
         verb = "uses" if len(garbled) == 1 else "use"
         result.append(f"{name_pages(garbled)} {verb} a broken text encoding; words there may be wrong.")
+    if pictures:
+        verb = "is" if len(pictures) == 1 else "are"
+        result.append(f"{name_pages(pictures)} {verb} mostly a picture; words in it were not read.")
     if hidden:
         verb = "holds" if len(hidden) == 1 else "hold"
         result.append(f"{name_pages(hidden)} {verb} hidden text.")
