@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -11,8 +12,8 @@ from knowledge.parsing.base import ParseContext
 from knowledge.parsing.builder import clean_title
 from knowledge.parsing.pdf_furniture import PageRuns
 from knowledge.parsing.pdf_layout import lay_out
-from knowledge.parsing.pdf_page import read
-from knowledge.parsing.recognised_runs import is_garbled, put_in, wants_recognition
+from knowledge.parsing.pdf_page import is_garbled, is_picture, read
+from knowledge.parsing.recognised_runs import put_in, wants_recognition
 from knowledge.parsing.recognition import NeedsRecognition
 from knowledge.types import Block, BlockKind, ParsedDocument
 
@@ -44,7 +45,7 @@ class PdfParser:
         pages = _with_recognised(pages, context)
         if not any(page.text.characters for page in pages):
             raise DocumentWithoutText(_without_text(pages, tried=context.recognised is not None))
-        document_read = lay_out(
+        result = lay_out(
             pages,
             parser=self.name,
             parser_version=self.version,
@@ -52,7 +53,7 @@ class PdfParser:
             title=title,
             warnings=_warnings(pages, attached),
         )
-        return replace(document_read, title=_title(title, document_read.blocks, document_read.text))
+        return replace(result, title=_title(title, result.blocks, result.text))
 
 
 def _with_recognised(pages: list[PageRuns], context: ParseContext) -> list[PageRuns]:
@@ -72,12 +73,13 @@ def _open(data: bytes) -> Any:
 
     try:
         document = pdfium.PdfDocument(data)
-        document.init_forms()  # lets PDFium draw the fields that carry a value and no picture of it
-        return document
     except pdfium.PdfiumError as err:
         if getattr(err, "err_code", None) in (_PASSWORD, _SECURITY):
             raise DocumentEncrypted from err
         raise DocumentDamaged("The PDF is damaged and could not be opened.") from err
+    with suppress(pdfium.PdfiumError):
+        document.init_forms()  # lets PDFium draw the fields that carry a value and no picture of it
+    return document
 
 
 def _without_text(pages: list[PageRuns], *, tried: bool) -> str:
@@ -91,6 +93,7 @@ def _without_text(pages: list[PageRuns], *, tried: bool) -> str:
 def _warnings(pages: list[PageRuns], attached: int) -> tuple[str, ...]:
     empty = [p.page.number for p in pages if not p.text.characters]
     garbled = [p.page.number for p in pages if is_garbled(p.page)]
+    pictures = [p.page.number for p in pages if p.text.characters and is_picture(p.page)]
     hidden = [p.page.number for p in pages if p.hidden]
     recognised = [p.page.number for p in pages if p.page.source == "ocr"]
     result = []
@@ -103,6 +106,9 @@ def _warnings(pages: list[PageRuns], attached: int) -> tuple[str, ...]:
     if garbled:
         verb = "uses" if len(garbled) == 1 else "use"
         result.append(f"{name_pages(garbled)} {verb} a broken text encoding; words there may be wrong.")
+    if pictures:
+        verb = "is" if len(pictures) == 1 else "are"
+        result.append(f"{name_pages(pictures)} {verb} mostly a picture; words in it were not read.")
     if hidden:
         verb = "holds" if len(hidden) == 1 else "hold"
         result.append(f"{name_pages(hidden)} {verb} hidden text.")

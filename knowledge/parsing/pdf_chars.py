@@ -6,16 +6,15 @@ characters have indexes wherever an encoding is broken, so it could not carry of
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from knowledge.parsing.pdf_layers import LAYERS, Box, Layer, Mask, Surroundings, find_layers
 from knowledge.parsing.pdf_native import Characters, Floats, Integers, loose_boxes, read_characters
-from knowledge.parsing.pdf_styles import DOWN, INVISIBLE, OVER, UP, UPRIGHT, WHITE, Styles, read_styles
+from knowledge.parsing.pdf_styles import DOWN, OVER, UP, UPRIGHT, Styles, read_styles
 
 LINE_END_HYPHEN = "\x02"
 """PDFium's mark for a hyphen at the end of a line; U+FFFE is mapped to it."""
@@ -23,29 +22,13 @@ LINE_END_HYPHEN = "\x02"
 CELL_GAP = 1.3  # font sizes of white space that end a run
 _LINE_JUMP = 0.7  # font sizes of vertical movement that end a run
 _MOST_REPEATS = 200  # looked for on a page
-_MOST_PAIRS = 20_000_000  # of white characters and coloured surfaces
-_TINY = 2.0  # points; nobody reads smaller text
 _BULLETS = {0xF0B7: 0x2022, 0xF0A7: 0x2022, 0xF0D8: 0x2022, 0xF0FC: 0x2713}  # symbol fonts
 _SPACES = (9, 0x20, 0xA0, 0x1680, 0x202F, 0x205F, 0x3000, *range(0x2000, 0x200B))
 _RTL = ((0x590, 0x8FF), (0xFB1D, 0xFDFF), (0xFE70, 0xFEFE))
 
 _IS_SPACE = np.isin(np.arange(max(_SPACES) + 2), _SPACES)  # by code; its last entry stands for all that follow
 
-Box = tuple[float, float, float, float]
-Mask = npt.NDArray[np.bool_]
 Single = npt.NDArray[np.float32]
-
-
-class Layer(StrEnum):
-    """Where a run stands: in plain sight, hidden from people, or invisible over the picture it was read from."""
-
-    TEXT = "text"
-    HIDDEN = "hidden"
-    OCR = "ocr-layer"
-    RECOGNISED = "ocr"  # by us
-
-
-_LAYERS = (Layer.TEXT, Layer.HIDDEN, Layer.OCR)
 
 
 def _no_boxes() -> Single:
@@ -76,15 +59,6 @@ class PageText:
     characters: int = 0  # real ones, without white space
     bad: int = 0  # of these: control, private use or replacement characters
     read_from_picture: int = 0  # of these: in a layer of recognised text
-
-
-@dataclass(slots=True)
-class Surroundings:
-    """What tells hidden text from text in sight: the page's view box, its pictures, its coloured surfaces."""
-
-    view: Box
-    picture: bool  # a picture covers at least half of the page
-    surfaces: Callable[[], Floats]  # asked for only where text is white
 
 
 def turn(box: Box, direction: int) -> Box:
@@ -136,7 +110,7 @@ def read_page(textpage: Any, around: Surroundings) -> PageText:
         bold=styles.bold[index],
         ink=styles.ink[index],
     )
-    layers, boxes = _layers(boxes, kept_styles, around)
+    layers, boxes = find_layers(boxes, kept_styles, around)
     result.read_from_picture = int((layers == 2).sum())
     codes = np.where(hyphen, 2, np.where(codes == 0xAD, 0x2D, codes))[index]
     before = np.cumsum(np.stack([line_end, space]), axis=1)[:, index]
@@ -196,37 +170,6 @@ def _repeats(codes: Integers, displaced: Mask) -> Mask:
     return repeated
 
 
-def _layers(boxes: Floats, styles: Styles, around: Surroundings) -> tuple[Integers, Floats]:
-    """The layer of each character as an index of ``_LAYERS``, and the boxes cut to what the page shows."""
-    x0, y0, x1, y1 = around.view
-    middle = np.stack([boxes[:, 0] + boxes[:, 2], boxes[:, 1] + boxes[:, 3]], axis=1) / 2
-    hidden = styles.ink != 0
-    white = np.flatnonzero(styles.ink == WHITE)
-    if len(white):
-        hidden[white] = ~_inside_any(middle[white], around.surfaces())
-    layers = hidden.astype(np.int64)
-    if around.picture:
-        layers[styles.ink == INVISIBLE] = 2
-    height = np.minimum(boxes[:, 3] - boxes[:, 1], boxes[:, 2] - boxes[:, 0])
-    layers[(styles.sizes < _TINY) & (height < _TINY)] = 1
-    if x1 > x0 and y1 > y0:
-        outside = ((middle < (x0, y0)) | (middle > (x1, y1))).any(axis=1)
-        layers[outside] = 1
-        boxes = np.clip(boxes, (x0, y0, x0, y0), (x1, y1, x1, y1))
-        boxes[outside] = 0.0
-    return layers, boxes
-
-
-def _inside_any(points: Floats, boxes: Floats) -> Mask:
-    """Whether each point lies in one of the boxes; where that is too much to find out, each is said to."""
-    if len(points) * len(boxes) > _MOST_PAIRS:
-        return np.ones(len(points), dtype=bool)
-    found = np.zeros(len(points), dtype=bool)
-    for x0, y0, x1, y1 in np.unique(boxes, axis=0):
-        found |= ((points >= (x0, y0)) & (points <= (x1, y1))).all(axis=1)
-    return found
-
-
 class _Cut:
     """Cuts the kept characters of a page into runs."""
 
@@ -282,7 +225,7 @@ class _Cut:
             run = Run(
                 direction=int(self._styles.directions[start]), size=_middle(self._styles.sizes[start:end]),
                 text=text[first:last], boxes=boxes[first:last], x0=x0, x1=x1, base=_middle(self._turned[start:end, 1]),
-                rtl=is_turned, bold=is_bold, layer=_LAYERS[int(self._layers[start])],
+                rtl=is_turned, bold=is_bold, layer=LAYERS[int(self._layers[start])],
             )  # fmt: skip
             run.raised = self._raised(start, end, run.size)
             if run.rtl:

@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import islice
 
-from knowledge.parsing.pdf_chars import Layer, PageText, Run, turn
+from knowledge.parsing.pdf_chars import PageText, Run, turn
+from knowledge.parsing.pdf_layers import Layer
 from knowledge.parsing.pdf_order import Line, rows
 from knowledge.parsing.pdf_styles import UPRIGHT
 from knowledge.types import Page

@@ -8,8 +8,9 @@ from typing import Any
 
 from knowledge.parsing.builder import clean_title
 from knowledge.parsing.pdf_blocks import Paragraph, goes_on, is_open, paragraphs
-from knowledge.parsing.pdf_chars import Layer, Run, turn
+from knowledge.parsing.pdf_chars import Run, turn
 from knowledge.parsing.pdf_furniture import PageRuns, tag_furniture
+from knowledge.parsing.pdf_layers import Layer
 from knowledge.parsing.pdf_notes import split_notes
 from knowledge.parsing.pdf_order import make_line, regions, rows
 from knowledge.parsing.pdf_writer import PdfWriter
@@ -50,6 +51,8 @@ def _write(writer: PdfWriter, pages: list[PageRuns]) -> tuple[Page, ...]:
     starts: list[int] = []
     for page in pages:
         starts.append(_write_page(writer, page, body_size))
+    for at in range(len(starts) - 1, 0, -1):  # a sentence may go on over an empty page, which begins where it does
+        starts[at - 1] = min(starts[at - 1], starts[at])
     ends = [*starts[1:], len(writer)]
     return tuple(
         replace(page.page, start=min(start, len(writer)), end=min(end, len(writer)))

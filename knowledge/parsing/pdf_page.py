@@ -6,12 +6,16 @@ from dataclasses import replace
 from typing import Any
 
 from knowledge.parsing.pdf_annotations import lay_flat
-from knowledge.parsing.pdf_chars import PageText, Surroundings, read_page
+from knowledge.parsing.pdf_chars import PageText, read_page
 from knowledge.parsing.pdf_furniture import PageRuns, part
+from knowledge.parsing.pdf_layers import Surroundings
 from knowledge.parsing.pdf_scene import picture_share, surfaces
 from knowledge.types import Page
 
 _BIG_PICTURE = 0.2  # share of the page from which on a picture may hold its words
+_BAD_SHARE = 0.05
+_MIN_CHARACTERS = 20  # below, the share of bad characters says nothing
+_FEW_CHARACTERS = 30  # beside a big picture, fewer are no page of text
 _FULL_PICTURE = 0.5  # from which on invisible text is taken for the words recognised in it
 
 
@@ -67,3 +71,13 @@ def _geometry(page: Any, number: int) -> Page:
 def _with_facts(page: Page, text: PageText, share: float) -> Page:
     source = "none" if not text.characters else "ocr-layer" if 2 * text.read_from_picture > text.characters else "text"
     return replace(page, characters=text.characters, bad=text.bad, has_image=share >= _BIG_PICTURE, source=source)
+
+
+def is_garbled(page: Page) -> bool:
+    """Whether the characters of a page are mostly not what people see: its fonts carry no or a wrong encoding."""
+    return page.source != "ocr" and page.characters >= _MIN_CHARACTERS and page.bad > _BAD_SHARE * page.characters
+
+
+def is_picture(page: Page) -> bool:
+    """Whether a page is a big picture with few characters or none, so that its words may be in the picture."""
+    return page.source != "ocr" and page.has_image and page.characters < _FEW_CHARACTERS

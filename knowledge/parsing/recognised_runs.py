@@ -8,29 +8,23 @@ from statistics import median
 
 import numpy as np
 
-from knowledge.parsing.pdf_chars import Box, Layer, PageText, Run, turn
+from knowledge.parsing.pdf_chars import PageText, Run, turn
 from knowledge.parsing.pdf_furniture import PageRuns, part
+from knowledge.parsing.pdf_layers import Box, Layer
+from knowledge.parsing.pdf_page import is_garbled, is_picture
 from knowledge.parsing.pdf_styles import DOWN, OVER, UP, UPRIGHT
 from knowledge.parsing.recognition import RecognisedLine, RecognisedPage
 from knowledge.types import Page
 
 _SIZE = 0.75  # of the height of a line's outline: about what its font size would be
 _DESCENT = 0.2
-_BAD_SHARE = 0.05  # of control, private use and replacement characters: good files have 0.003, formulas 0.02
-_MIN_CHARACTERS = 20  # below, the share of bad characters says nothing
-_FEW = 30  # characters beside a large picture that may be a stamp or a page number only
-
-
-def is_garbled(page: Page) -> bool:
-    """Whether the text a page states is garbage: its fonts do not say which characters they draw."""
-    return page.source != "ocr" and page.characters >= _MIN_CHARACTERS and page.bad > _BAD_SHARE * page.characters
 
 
 def wants_recognition(page: Page) -> bool:
     """Whether a page's words can only be seen, not read: it has no text, garbage, or a stamp on a picture."""
-    if page.source == "ocr-layer" or page.width <= 0:
-        return is_garbled(page)
-    return not page.characters or is_garbled(page) or (page.characters < _FEW and page.has_image)
+    if page.width <= 0:
+        return False  # it cannot be drawn either
+    return not page.characters or is_garbled(page) or (page.source != "ocr-layer" and is_picture(page))
 
 
 def put_in(page: PageRuns, recognised: RecognisedPage) -> PageRuns:

@@ -43,11 +43,16 @@ class Speed:
     files: int
     pages: float
     seconds: float
+    processor: float  # seconds of processor time the child took, which other programs do not change
     peak: int
 
     @property
     def pages_per_second(self) -> float:
         return self.pages / self.seconds if self.seconds else 0.0
+
+    @property
+    def pages_per_processor_second(self) -> float:
+        return self.pages / self.processor if self.processor else 0.0
 
 
 @dataclass(slots=True)
@@ -104,22 +109,37 @@ def speed(name: str, files: Sequence[tuple[str, bytes]]) -> Speed:
     pages = 0.0
     with ChildParser() as parser:
         parser.parse(files[0][1], filename=files[0][0])
-        began = time.perf_counter()
+        child = _child()
+        used, began = _processor(child), time.perf_counter()
         for filename, data in files:
             document = parser.parse(data, filename=filename)
             pages += len(document.pages) or len(document.text) / PAGE_CHARACTERS
         seconds = time.perf_counter() - began
-        return Speed(name=name, files=len(files), pages=round(pages, 2), seconds=round(seconds, 4), peak=_peak())
+        return Speed(
+            name=name, files=len(files), pages=round(pages, 2), seconds=round(seconds, 4),
+            processor=round(max(0.0, _processor(child) - used), 2), peak=_peak(child),
+        )  # fmt: skip
 
 
-def _peak() -> int:
-    """Return the most memory that this process's newest parser child has held (bytes); 0 where nobody tells."""
-    children = [p for p in psutil.Process().children() if "knowledge.parsing.child" in " ".join(p.cmdline())]
-    if not children:
-        return 0
-    newest = max(children, key=lambda process: process.create_time())
+def _child() -> psutil.Process | None:
+    """Return the newest parser child of this process."""
+    found = [p for p in psutil.Process().children() if "knowledge.parsing.child" in " ".join(p.cmdline())]
+    return max(found, key=lambda process: process.create_time(), default=None)
+
+
+def _processor(child: psutil.Process | None) -> float:
+    """Return the seconds of processor time a process took; 0 where it is gone."""
     try:
-        lines = Path(f"/proc/{newest.pid}/status").read_text(encoding="ascii").splitlines()
+        times = child.cpu_times() if child else None
+    except psutil.Error:
+        return 0.0
+    return float(times.user + times.system) if times else 0.0
+
+
+def _peak(child: psutil.Process | None) -> int:
+    """Return the most memory a process has held (bytes); 0 where nobody tells."""
+    try:
+        lines = Path(f"/proc/{child.pid}/status").read_text(encoding="ascii").splitlines() if child else []
     except OSError:
         return 0
     return next((1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM:")), 0)

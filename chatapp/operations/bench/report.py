@@ -95,13 +95,16 @@ class Report:
             for one in self.parsing.files
         ]
         speeds = [
-            (one.name, str(one.files), f"{one.pages:.0f}", f"{one.pages_per_second:.0f}", f"{one.peak / MIB:.0f}")
+            (
+                one.name, str(one.files), f"{one.pages:.0f}", f"{one.pages_per_second:.0f}",
+                f"{one.pages_per_processor_second:.0f}", f"{one.peak / MIB:.0f}",
+            )
             for one in self.parsing.speeds
-        ]
+        ]  # fmt: skip
         met = sum(not one.unmet for one in self.parsing.files)
         found = [f"Parsing: {met} of {len(files)} files as expected"]
         found += table(("file", "format", "expected", "seconds", "what is unmet"), files) if files else []
-        found += table(("format", "files", "pages", "pages/s", "peak MiB"), speeds) if speeds else []
+        found += table(("format", "files", "pages", "pages/s", "of processor", "peak MiB"), speeds) if speeds else []
         return [*found, f"Highlights: {self.parsing.highlights.words()}"]
 
 

@@ -84,6 +84,14 @@ def test_a_sentence_goes_on_over_a_page_border_without_furniture_in_it(parse, ma
     assert document.pages[0].end == page.start
 
 
+def test_a_sentence_goes_on_over_an_empty_page(parse, make_pdf) -> None:
+    pages = [lines(["It begins on the first page and"]), [], lines(["goes on after an empty one."])]
+    document = parse(make_pdf(pages), "a.pdf")
+    assert document.text == "It begins on the first page and goes on after an empty one."
+    first, empty, last = document.pages
+    assert first.end == empty.start == empty.end == last.start == document.text.index("goes on")
+
+
 def test_list_items_are_told_by_their_bullets(parse, make_pdf, shown) -> None:
     page = lines(["\x95 first item", "\x95 second item", "3. third item"])
     page = [(x, y, size, text.replace("\x95", "•")) for x, y, size, text in page]

@@ -75,13 +75,21 @@ def test_the_report_names_what_is_unmet() -> None:
         FileResult(file="a.pdf", format="pdf", expect="ok", unmet=["missing: x", "2 pages instead of 3"], refused="", seconds=0.5),
         FileResult(file="b.pdf", format="pdf", expect="password", unmet=[], refused="It has a password.", seconds=0.1),
     ]  # fmt: skip
-    speeds = [Speed(name="pdf", files=1, pages=30, seconds=0.5, peak=50 * 2**20)]
+    speeds = [Speed(name="pdf", files=1, pages=30, seconds=0.5, processor=0.3, peak=50 * 2**20)]
     text = "\n".join(Report(parsing=Parsing(files=files, speeds=speeds)).lines())
     assert "Parsing: 1 of 2 files as expected" in text
     assert "missing: x; 2 pages instead of 3" in text
     assert "rightly refused" in text
-    assert next(line.split() for line in text.splitlines() if line.endswith("50")) == ["pdf", "1", "30", "60", "50"]
+    assert next(line.split() for line in text.splitlines() if line.endswith("50")) == [
+        "pdf",
+        "1",
+        "30",
+        "60",
+        "100",
+        "50",
+    ]
 
 
 def test_no_time_at_all_is_no_speed() -> None:
-    assert Speed(name="x", files=0, pages=3, seconds=0, peak=0).pages_per_second == 0
+    none = Speed(name="x", files=0, pages=3, seconds=0, processor=0, peak=0)
+    assert none.pages_per_second == none.pages_per_processor_second == 0
