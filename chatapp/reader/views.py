@@ -106,6 +106,8 @@ def _text(version: DocumentVersion, page: ReaderPage, opening: Opening) -> dict[
     marked = {"start": opening.match[0], "end": opening.match[1]} if opening.match else {}
     kept = {**opening.kept, **({"citation": opening.number} if opening.number else {}), **marked}
 
+    carried = {name: value for name, value in kept.items() if name not in ("start", "end", "find")}
+
     def step(begin: int) -> str:
         return f"{here}?{urlencode({**kept, 'from': begin})}"
 
@@ -121,8 +123,8 @@ def _text(version: DocumentVersion, page: ReaderPage, opening: Opening) -> dict[
         "following": None if page.following is None else step(page.following),
         "sheets": [(sheet, step(sheet.start)) for sheet in page.sheets] if len(page.sheets) > 1 else [],
         "view": opening.view,
-        "kept": {name: value for name, value in kept.items() if name not in ("start", "end", "find")},
-        "marked": marked,
+        "kept": carried,
+        "unsearched": f"{here}?{urlencode(carried)}" if carried else here,
         "here": here,
         "as_pages": f"{here}?{urlencode({name: value for name, value in kept.items() if name != 'view'})}",
         "as_text": f"{here}?{urlencode({**kept, 'view': 'text'})}#match",
@@ -149,6 +151,7 @@ def _pages(version: DocumentVersion, text: str, layout: ParsedLayout, opening: O
         "stops": stops,
         "index": index,
         "page": at,
+        "page_asked": opening.page is not None,
         "sizes": [[page.width, page.height] for page in layout.pages] if drawn else [],
         "file": reverse("reader:file", args=[version.document_id, version.number]),
     }
