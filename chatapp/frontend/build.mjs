@@ -79,8 +79,10 @@ async function write(files) {
   for (const file of files) {
     const name = path.basename(file.path);
     const logical = name.replace(/-[0-9A-Z]{8}(\.[a-z]+)$/, "$1");
-    manifest[logical] = { file: name, bytes: file.contents.length, gzip: gzipSync(file.contents).length };
+    const packed = gzipSync(file.contents);
+    manifest[logical] = { file: name, bytes: file.contents.length, gzip: packed.length };
     await writeFile(file.path, file.contents);
+    await writeFile(`${file.path}.gz`, packed); // WhiteNoise sends it in place of the other
   }
   const parts = await copyPdfParts();
   const notices = [];
@@ -92,7 +94,7 @@ async function write(files) {
   const listed = { ...manifest, pdfjs: { file: parts } };
   await writeFile(path.join(out, "manifest.json"), `${JSON.stringify(listed, null, 2)}\n`);
   const keep = new Set([
-    ...Object.values(listed).map((entry) => entry.file),
+    ...Object.values(listed).flatMap((entry) => [entry.file, `${entry.file}.gz`]),
     "licences.txt",
     "manifest.json",
   ]);

@@ -137,18 +137,20 @@ def _pages(version: DocumentVersion, text: str, layout: ParsedLayout, opening: O
     boxes = selectors.version_boxes(version) if drawn else None
     places = Places(text=text, blocks=layout.blocks, pages=layout.pages, boxes=boxes)
     stops = [_stop(stop, version, text, places, opening) for stop in opening.stops]
-    if not opening.stops and opening.match is not None:
+    index = opening.index
+    if index is None and opening.match is not None:  # a range that is none of the stops is lit too
         alone = Stop(
             number=0, document=str(version.document_id), version=version.number, start=opening.match[0],
             end=opening.match[1], title=version.document.title,
         )  # fmt: skip
-        stops = [_stop(alone, version, text, places, opening)]
-    index = opening.index if opening.stops else 0 if stops else None
+        index = len(stops)
+        stops.append(_stop(alone, version, text, places, opening))
     shown = stops[index] if index is not None else None
     at = opening.page or (shown and shown["page"]) or places.page_at(opening.begin or 0)
     data = {
         "view": opening.view,
         "stops": stops,
+        "count": len(opening.stops),
         "index": index,
         "page": at,
         "page_asked": opening.page is not None,
@@ -159,8 +161,8 @@ def _pages(version: DocumentVersion, text: str, layout: ParsedLayout, opening: O
         "reader_data": data,
         "stop_count": len(opening.stops),
         "stop_place": None if opening.index is None else opening.index + 1,
-        "stop_before": _neighbour(stops, opening.index, -1) if opening.stops else None,
-        "stop_after": _neighbour(stops, opening.index, +1) if opening.stops else None,
+        "stop_before": _neighbour(stops[: len(opening.stops)], opening.index, -1),
+        "stop_after": _neighbour(stops[: len(opening.stops)], opening.index, +1),
         "place_known": shown is None or shown["exact"],
         "page_now": at,
         "page_total": len(layout.pages),
@@ -186,8 +188,8 @@ def _stop(stop: Stop, version: DocumentVersion, text: str, places: Places, openi
 
 
 def _neighbour(stops: list[dict[str, Any]], index: int | None, step: int) -> dict[str, Any] | None:
-    """Return the stop before or after; from a place that is none of them both lead to the first one."""
-    at = 0 if index is None else index + step
+    """Return the stop before or after; behind a place that is none of them comes the first one."""
+    at = (0 if step > 0 else -1) if index is None else index + step
     return stops[at] if 0 <= at < len(stops) else None
 
 

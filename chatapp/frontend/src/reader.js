@@ -11,6 +11,7 @@ import { Stops } from "./reader/stops.js";
 const data = pageData("reader-data") ?? {
   view: "text",
   stops: [],
+  count: 0,
   index: null,
   page: null,
   sizes: [],

@@ -17,6 +17,7 @@ import { fitScale, nextScale, pageAt, percentOf, pixelRatio, placeOn, pointPx } 
 
 /** Pages that stay drawn though they are out of view. */
 const KEPT = 6;
+const BORDERS = 2;
 const USUAL = /** @type {[number, number]} */ ([612, 792]);
 /** Milliseconds a size must stand before pages are drawn again in it; until then they are stretched. */
 const SETTLE = 120;
@@ -47,7 +48,7 @@ export class PdfView {
     });
     this.sheets = this.sizes.map((size, at) => sheet(at + 1, size));
     host.replaceChildren(...this.sheets.map((each) => each.element));
-    this.#setScale(fitScale(host.clientWidth, this.sizes));
+    this.#setScale(this.#fitting());
     this.#watch();
     if (!data.page_asked && this.index !== null && this.stops[this.index]?.here) this.showStop(this.index);
     else this.goTo(data.page ?? 1);
@@ -120,7 +121,7 @@ export class PdfView {
     new ResizeObserver(() => {
       if (this.host.clientWidth === width) return;
       width = this.host.clientWidth;
-      if (this.fits && width) this.#keepingPlace(() => this.#setScale(fitScale(width, this.sizes)));
+      if (this.fits && width) this.#keepingPlace(() => this.#setScale(this.#fitting()));
     }).observe(this.host);
     let waiting = false;
     document.addEventListener(
@@ -293,6 +294,10 @@ export class PdfView {
       this.settling = 0;
       this.#drawNext();
     }, SETTLE);
+  }
+
+  #fitting() {
+    return fitScale(this.host.clientWidth - BORDERS, this.sizes);
   }
 
   /** @param {() => void} change of the size, after which the same words stand at the top */

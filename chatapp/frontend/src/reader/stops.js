@@ -7,6 +7,8 @@ export class Stops {
   /** @param {ReaderData} data */
   constructor(data) {
     this.stops = data.stops;
+    /** Stops to step through; behind them may stand the range of the address, when it is none of them. */
+    this.count = data.count;
     this.index = data.index;
     /** Shows a stop of this document in place; without it the stop's address is opened. @type {((index: number) => void) | null} */
     this.inPlace = null;
@@ -40,8 +42,8 @@ export class Stops {
 
   /** @param {number} by */
   step(by) {
-    const next = this.index === null ? 0 : this.index + by;
-    if (this.label && this.stops[next]) this.open(next);
+    const next = this.index === null || this.index >= this.count ? 0 : this.index + by;
+    if (next < this.count) this.open(next);
   }
 
   /** @param {number} index */
@@ -60,9 +62,9 @@ export class Stops {
 
   /** @param {Stop} stop */
   #draw(stop) {
-    if (this.label) this.label.textContent = `${this.word} ${(this.index ?? 0) + 1} of ${this.stops.length}`;
+    if (this.label) this.label.textContent = `${this.word} ${(this.index ?? 0) + 1} of ${this.count}`;
     this.#lead("before", this.stops[(this.index ?? 0) - 1]);
-    this.#lead("after", this.stops[(this.index ?? 0) + 1]);
+    this.#lead("after", this.stops.slice(0, this.count)[(this.index ?? 0) + 1]);
     const unknown = /** @type {HTMLElement | null} */ (document.querySelector("[data-place-unknown]"));
     if (unknown) unknown.hidden = stop.exact;
     for (const link of document.querySelectorAll("[data-text-link], [data-view-link='text']")) {
