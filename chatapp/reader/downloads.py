@@ -6,7 +6,6 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 
-from django.core.files.base import File
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.http import content_disposition_header
@@ -27,20 +26,17 @@ def file_response(request: HttpRequest, version: DocumentVersion) -> HttpRespons
 
     :raises DocumentNotFound: the bytes are gone.
     """
-    try:
-        handle = files.open_original(version)
-    except FileNotFoundError as err:
-        raise DocumentNotFound from err
+    if not files.exists(version, files.ORIGINAL):
+        raise DocumentNotFound
     size = version.size
     etag = f'"{version.sha256}"'
     whole = request.headers.get("If-Range", etag) != etag  # ranges of another file were asked for
     asked = (0, size) if whole else _range(request.headers.get("Range", ""), size)
     if asked is None or request.method == "HEAD":
-        handle.close()
         response: HttpResponseBase = HttpResponse()
         response["Content-Length"] = "0" if asked is None else str(asked[1] - asked[0])
     else:
-        response = StreamingHttpResponse(_pieces(handle, *asked))
+        response = StreamingHttpResponse(_pieces(version, *asked))
         response["Content-Length"] = str(asked[1] - asked[0])
     if asked is None:
         response.status_code = 416
@@ -73,8 +69,9 @@ def _range(header: str, size: int) -> tuple[int, int] | None:
     return (start, end) if start < end else None
 
 
-async def _pieces(handle: File[bytes], start: int, end: int) -> AsyncIterator[bytes]:
+async def _pieces(version: DocumentVersion, start: int, end: int) -> AsyncIterator[bytes]:
     """Read off the event loop, a piece at a time: a slow reader holds one piece, not the file."""
+    handle = await asyncio.to_thread(files.open_original, version)
     try:
         await asyncio.to_thread(handle.seek, start)
         while start < end:

@@ -48,6 +48,7 @@ class OutlineEntry:
     start: int
     level: int
     shown: bool  # inside the window
+    page: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,5 +209,6 @@ def _outline(marker: Marker, blocks: Sequence[Block], borders: Range) -> tuple[O
         words = _words(marker, (block.start, min(block.end, block.start + LONG_UNIT)), block.kind)
         shown = borders[0] <= block.start < borders[1]
         name = " ".join("".join(marker.text[span.start : span.end] for span in words)[:120].split())
-        entries.append(OutlineEntry(text=name, start=block.start, level=min(block.level or 1, 6), shown=shown))
+        level = min(block.level or 1, 6)
+        entries.append(OutlineEntry(text=name, start=block.start, level=level, shown=shown, page=block.page_first))
     return tuple(entries)

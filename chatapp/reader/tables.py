@@ -98,8 +98,8 @@ class _Row:
 def _row_of(text: str, unit: Unit) -> _Row | None:
     """Read a row whose block says in which columns its values stand; None for any other."""
     block = unit.block
-    columns, ranges = block.attrs.get("columns"), block.attrs.get("cells")
-    if not isinstance(columns, list) or not isinstance(ranges, list) or len(columns) != len(ranges) or not ranges:
+    columns, ranges = block.attrs.get("columns"), _ranges(unit)
+    if not isinstance(columns, list) or len(columns) != len(ranges) or not ranges:
         return None
     if (unit.start, unit.end) != (block.start, block.end):
         return None  # a part of a very long row
@@ -163,11 +163,20 @@ def _letter_of(number: int) -> str:
     return letters
 
 
+def _ranges(unit: Unit) -> list[Range]:
+    """Return the ranges of a row's values as its parser left them; none if they are anything else."""
+    cells = unit.block.attrs.get("cells")
+    if not isinstance(cells, list):
+        return []
+    pairs = [(cell[0], cell[1]) for cell in cells if isinstance(cell, list) and list(map(type, cell)) == [int, int]]
+    return pairs if len(pairs) == len(cells) else []
+
+
 def _cells(text: str, unit: Unit) -> list[Range]:
     """Return one range for each cell: its value with the header before it, without the separator."""
     cells: list[Range] = []
     position = unit.start
-    for _, end in unit.block.attrs.get("cells", ()):
+    for _, end in _ranges(unit):
         if not position < end <= unit.end:
             continue
         lead = len(text[position:end]) - len(text[position:end].lstrip("; \t|\n"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
 
@@ -19,7 +20,7 @@ from chatapp.reader.downloads import file_response
 from chatapp.reader.finding import LISTED, excerpt
 from chatapp.reader.opening import Opening, opening_of, same_words
 from chatapp.reader.places import Places, page_word
-from chatapp.reader.presentation import ReaderPage, present
+from chatapp.reader.presentation import OutlineEntry, ReaderPage, present
 from chatapp.reader.stops import Stop, address
 from knowledge.documents import access, selectors
 from knowledge.documents.models import DocumentVersion
@@ -115,10 +116,7 @@ def _text(version: DocumentVersion, page: ReaderPage, opening: Opening) -> dict[
         "page": page,
         "word": page_word(version.media_type),
         "keep_lines": version.media_type == "text/plain",
-        "outline": [
-            (entry, f"#b{entry.start}" if entry.shown else f"{step(entry.start)}#b{entry.start}")
-            for entry in page.outline
-        ],
+        "outline": [(entry, _entry_link(entry, step, opening.view)) for entry in page.outline],
         "previous": None if page.previous is None else step(page.previous),
         "following": None if page.following is None else step(page.following),
         "sheets": [(sheet, step(sheet.start)) for sheet in page.sheets] if len(page.sheets) > 1 else [],
@@ -129,6 +127,12 @@ def _text(version: DocumentVersion, page: ReaderPage, opening: Opening) -> dict[
         "as_pages": f"{here}?{urlencode({name: value for name, value in kept.items() if name != 'view'})}",
         "as_text": f"{here}?{urlencode({**kept, 'view': 'text'})}#match",
     }
+
+
+def _entry_link(entry: OutlineEntry, step: Callable[[int], str], view: str) -> str:
+    if view == "pages" and entry.page:
+        return f"?page={entry.page}"
+    return f"#b{entry.start}" if entry.shown else f"{step(entry.start)}#b{entry.start}"
 
 
 def _pages(version: DocumentVersion, text: str, layout: ParsedLayout, opening: Opening) -> dict[str, Any]:

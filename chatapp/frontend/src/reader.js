@@ -22,6 +22,7 @@ function showMatch() {
   const match = document.getElementById("match");
   if (!match?.checkVisibility()) return;
   match.scrollIntoView({ block: "center", inline: "nearest" });
+  match.closest(".grid-wrap")?.scrollIntoView({ block: "start" }); // the letters of the columns stay in view
   match.focus({ preventScroll: true });
 }
 

@@ -54,6 +54,12 @@ function joinBar(pages) {
     if (button instanceof HTMLElement) button.hidden = false;
     button.addEventListener("click", () => pages.step(Number(button.getAttribute("data-page-step"))));
   }
+  for (const link of document.querySelectorAll("[data-go-to]")) {
+    link.addEventListener("click", (event) => {
+      event.preventDefault();
+      pages.goTo(Number(link.getAttribute("data-go-to")));
+    });
+  }
   const form = /** @type {HTMLFormElement | null} */ (document.querySelector("[data-page-form]"));
   const input = pageInput();
   form?.addEventListener("submit", (event) => {

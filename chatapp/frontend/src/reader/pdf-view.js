@@ -51,7 +51,8 @@ export class PdfView {
     this.#setScale(this.#fitting());
     this.#watch();
     if (!data.page_asked && this.index !== null && this.stops[this.index]?.here) this.showStop(this.index);
-    else this.goTo(data.page ?? 1);
+    else if (data.page_asked || (data.page ?? 1) > 1) this.goTo(data.page ?? 1);
+    else this.#pageChanged(1);
   }
 
   /** @param {number} page */
