@@ -33,13 +33,15 @@ export function showPages(data, stops) {
 
   /** @param {string} why */
   function showText(why) {
+    const reader = document.querySelector(".reader");
+    if (reader?.getAttribute("data-view") === "text") return; // it was said why
     stops.inPlace = null;
     const notice = /** @type {HTMLElement | null} */ (document.querySelector("[data-pages-failed]"));
     if (notice) {
       notice.textContent = `${why} Here is the text.`;
       notice.hidden = false;
     }
-    document.querySelector(".reader")?.setAttribute("data-view", "text");
+    reader?.setAttribute("data-view", "text");
     document.getElementById("match")?.scrollIntoView({ block: "center" });
   }
 }

@@ -76,11 +76,7 @@ export class PdfView {
   zoom(how) {
     this.fits = how === "fit";
     this.#keepingPlace(() =>
-      this.#setScale(
-        how === "fit"
-          ? fitScale(this.host.clientWidth, this.sizes)
-          : nextScale(this.scale, how === "in" ? 1 : -1),
-      ),
+      this.#setScale(how === "fit" ? this.#fitting() : nextScale(this.scale, how === "in" ? 1 : -1)),
     );
   }
 
