@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from django.db.models import Prefetch
 
 from chatapp.answering.sentinels import strip_sentinels
 from chatapp.conversations.models import AnswerRun, Citation, ContextPassage, Conversation
+from knowledge.documents.selectors import slide_versions
 
 EXCERPT = 220
 """Characters of the passage shown on each side of the cited words."""
@@ -24,6 +26,7 @@ def conversation_detail(conversation: Conversation) -> dict[str, Any]:
     messages = conversation.messages.order_by("created").select_related("run")
     runs = AnswerRun.objects.filter(conversation=conversation).prefetch_related(run_rows(), "passages")
     by_answer = {run.answer_id: run for run in runs.select_related("question")}
+    slides = _slides(by_answer.values())
     return {
         "id": str(conversation.pk),
         "title": conversation.title,
@@ -34,15 +37,26 @@ def conversation_detail(conversation: Conversation) -> dict[str, Any]:
                 "role": message.role,
                 "text": message.text,
                 "created": message.created,
-                "run": run_detail(by_answer[message.pk], trace=False) if message.pk in by_answer else None,
+                "run": run_detail(by_answer[message.pk], trace=False, slides=slides)
+                if message.pk in by_answer
+                else None,
             }
             for message in messages
         ],
     }
 
 
-def run_detail(run: AnswerRun, *, trace: bool = True) -> dict[str, Any]:
+def _slides(runs: Iterable[AnswerRun]) -> frozenset[tuple[str, int]]:
+    """Return which document versions the runs read are presentations, asked once for all of them."""
+    return slide_versions({(str(p.document_ref), p.version) for run in runs for p in run.passages.all()})
+
+
+def run_detail(
+    run: AnswerRun, *, trace: bool = True, slides: Collection[tuple[str, int]] | None = None
+) -> dict[str, Any]:
     """Return a run in the public shape; with ``trace`` also the prompt, raw output and anomalies."""
+    if slides is None:
+        slides = _slides([run])
     detail = {
         "id": str(run.pk),
         "conversation": str(run.conversation_id),
@@ -52,8 +66,8 @@ def run_detail(run: AnswerRun, *, trace: bool = True) -> dict[str, Any]:
         "query": run.query,
         "model": run.model,
         "no_answer": run.no_answer,
-        "passages": [passage_detail(p) for p in run.passages.all()],
-        "citations": [citation_detail(c) for c in run.citations.all()],
+        "passages": [passage_detail(p, slides=slides) for p in run.passages.all()],
+        "citations": [citation_detail(c, slides=slides) for c in run.citations.all()],
         "sentences": run.sentences,
         "timings": run.timings,
         "usage": run.usage,
@@ -72,7 +86,11 @@ def run_detail(run: AnswerRun, *, trace: bool = True) -> dict[str, Any]:
     return detail
 
 
-def passage_detail(passage: ContextPassage) -> dict[str, Any]:
+def _page_kind(passage: ContextPassage, slides: Collection[tuple[str, int]]) -> str:
+    return "slide" if (str(passage.document_ref), passage.version) in slides else "page"
+
+
+def passage_detail(passage: ContextPassage, *, slides: Collection[tuple[str, int]]) -> dict[str, Any]:
     return {
         "label": passage.label,
         "key": str(passage.key),
@@ -81,6 +99,7 @@ def passage_detail(passage: ContextPassage) -> dict[str, Any]:
         "title": passage.title,
         "heading_path": passage.heading_path,
         "page": passage.page,
+        "page_kind": _page_kind(passage, slides),
         "start": passage.start,
         "end": passage.end,
         "text": passage.text,
@@ -91,7 +110,7 @@ def passage_detail(passage: ContextPassage) -> dict[str, Any]:
     }
 
 
-def citation_detail(citation: Citation) -> dict[str, Any]:
+def citation_detail(citation: Citation, *, slides: Collection[tuple[str, int]]) -> dict[str, Any]:
     """Return a citation with its excerpt already split: browsers count in other units than we do."""
     passage = citation.passage
     start, end = citation.start - passage.start, citation.end - passage.start
@@ -103,6 +122,7 @@ def citation_detail(citation: Citation) -> dict[str, Any]:
         "title": passage.title,
         "heading_path": passage.heading_path,
         "page": citation.page,
+        "page_kind": _page_kind(passage, slides),
         "start": citation.start,
         "end": citation.end,
         "quote": citation.quote,

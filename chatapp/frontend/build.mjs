@@ -2,7 +2,7 @@
  * Bundle src/ and styles/ into the static folder: hashed names, a manifest, and a size budget.
  * Usage: node build.mjs OUTPUT_FOLDER
  */
-import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
@@ -17,10 +17,20 @@ const BUDGET = {
   "chat.js": 56_000,
   "documents.js": 20_000,
   "reader.js": 6_000,
+  // Only a page that shows a PDF loads these two.
+  "pdf-view.js": 165_000,
+  "pdf-worker.js": 410_000,
   "app.css": 15_000,
 };
 
-const LICENCES = { marked: "LICENSE", dompurify: "LICENSE" };
+const LICENCES = { marked: "LICENSE", dompurify: "LICENSE", "pdfjs-dist": "LICENSE" };
+
+/** What pdf.js fetches for some files only: fonts and character maps that are not embedded, and picture decoders. */
+const PDF_PARTS = {
+  cmaps: () => true,
+  standard_fonts: () => true,
+  wasm: (/** @type {string} */ name) => /^(jbig2|openjpeg|qcms_bg)\.wasm$|^LICENSE_(?!.*QUICKJS)/.test(name),
+};
 
 async function bundle() {
   const result = await build({
@@ -30,6 +40,8 @@ async function bundle() {
       chat: "src/chat.js",
       documents: "src/documents.js",
       reader: "src/reader.js",
+      "pdf-view": "src/pdf-view.js",
+      "pdf-worker": "pdfjs-dist/legacy/build/pdf.worker.mjs",
       app: "styles/app.css",
     },
     outdir: out,
@@ -46,6 +58,19 @@ async function bundle() {
   return result.outputFiles;
 }
 
+/** Copy the parts of pdf.js into a folder with its version in the name, and return that name. */
+async function copyPdfParts() {
+  const source = path.join(here, "node_modules/pdfjs-dist");
+  const { version } = JSON.parse(await readFile(path.join(source, "package.json"), "utf8"));
+  const folder = `pdfjs-${version}`;
+  for (const [part, wanted] of Object.entries(PDF_PARTS)) {
+    for (const name of await readdir(path.join(source, part))) {
+      if (wanted(name)) await cp(path.join(source, part, name), path.join(out, folder, part, name));
+    }
+  }
+  return folder;
+}
+
 /** @param {{path: string, contents: Uint8Array}[]} files */
 async function write(files) {
   await mkdir(out, { recursive: true });
@@ -54,23 +79,27 @@ async function write(files) {
   for (const file of files) {
     const name = path.basename(file.path);
     const logical = name.replace(/-[0-9A-Z]{8}(\.[a-z]+)$/, "$1");
-    manifest[logical] = { file: name, bytes: file.contents.length, gzip: gzipSync(file.contents).length };
+    const packed = gzipSync(file.contents);
+    manifest[logical] = { file: name, bytes: file.contents.length, gzip: packed.length };
     await writeFile(file.path, file.contents);
+    await writeFile(`${file.path}.gz`, packed); // WhiteNoise sends it in place of the other
   }
+  const parts = await copyPdfParts();
   const notices = [];
   for (const [name, licence] of Object.entries(LICENCES)) {
     notices.push(`${name}\n\n${await readFile(path.join(here, "node_modules", name, licence), "utf8")}`);
   }
   await writeFile(path.join(out, "licences.txt"), notices.join("\n\n----\n\n"));
   // Last, so that a reader of the manifest never meets a name that is not there yet.
-  await writeFile(path.join(out, "manifest.json"), `${JSON.stringify(manifest, null, 2)}\n`);
+  const listed = { ...manifest, pdfjs: { file: parts } };
+  await writeFile(path.join(out, "manifest.json"), `${JSON.stringify(listed, null, 2)}\n`);
   const keep = new Set([
-    ...Object.values(manifest).map((entry) => entry.file),
+    ...Object.values(listed).flatMap((entry) => [entry.file, `${entry.file}.gz`]),
     "licences.txt",
     "manifest.json",
   ]);
   for (const name of await readdir(out)) {
-    if (!keep.has(name)) await rm(path.join(out, name), { force: true });
+    if (!keep.has(name)) await rm(path.join(out, name), { force: true, recursive: true });
   }
   return manifest;
 }

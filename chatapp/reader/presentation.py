@@ -5,21 +5,18 @@ All cutting happens here, on code points; a browser counts UTF-16 units and woul
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
 from chatapp.reader.inline import Range, Span, inline
 from chatapp.reader.link_targets import defined_links
 from chatapp.reader.markdown import tidy
-from chatapp.reader.pieces import Marker, Pieces
+from chatapp.reader.pieces import Marker, Pieces, marks_of
+from chatapp.reader.tables import Grid, Rows, grids
+from chatapp.reader.units import LONG_UNIT, WINDOW_UNITS, Unit, units_of, window
 from knowledge.types import Block, BlockKind
 
-WINDOW_UNITS = 400
-WINDOW_CHARACTERS = 150_000
-UNITS_BEFORE_MATCH = 60
-LONG_UNIT = 6_000
 OUTLINE_ENTRIES = 500
 _HEADINGS = frozenset({BlockKind.TITLE, BlockKind.HEADING})
 _ASIDES = frozenset({BlockKind.CAPTION, BlockKind.FOOTNOTE, BlockKind.FURNITURE, BlockKind.NOTE})
@@ -29,13 +26,15 @@ _ASIDES = frozenset({BlockKind.CAPTION, BlockKind.FOOTNOTE, BlockKind.FURNITURE,
 class Item:
     """One thing the template draws. ``start`` names it in the page."""
 
-    kind: str  # page, heading, paragraph, aside, code, list, table
+    kind: str  # page, heading, paragraph, aside, code, list, table, grid
     start: int
     level: int = 2  # of a heading element
     page: int | None = None
     pieces: Pieces = ()
-    rows: tuple[tuple[Pieces, ...], ...] = ()  # of a table, or of a list with one cell each
+    rows: Rows = ()  # of a table, or of a list with one cell each
     bullets: tuple[bool, ...] = ()  # of a list: whether the page draws a bullet
+    grid: Grid | None = None
+    sheet: str = ""  # of a grid: the name of its sheet
 
     @property
     def entries(self) -> list[tuple[Pieces, bool]]:
@@ -49,6 +48,17 @@ class OutlineEntry:
     start: int
     level: int
     shown: bool  # inside the window
+    page: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sheet:
+    """A sheet of a spreadsheet: its range of the text, and whether it is the one shown."""
+
+    name: str
+    start: int
+    end: int
+    shown: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,15 +70,7 @@ class ReaderPage:
     quote: str  # the marked range, exactly
     previous: int | None  # offset at which the window before this one starts
     following: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Unit:
-    """A block, or a part of a very long one."""
-
-    block: Block
-    start: int
-    end: int
+    sheets: tuple[Sheet, ...] = ()
 
 
 def checked_range(start: object, end: object, *, length: int) -> Range | None:
@@ -81,16 +83,28 @@ def checked_range(start: object, end: object, *, length: int) -> Range | None:
 
 
 def present(
-    text: str, blocks: Sequence[Block], *, match: Range | None, begin: int | None = None, markdown: bool = False
+    text: str,
+    blocks: Sequence[Block],
+    *,
+    match: Range | None,
+    others: Iterable[Range] = (),
+    begin: int | None = None,
+    markdown: bool = False,
 ) -> ReaderPage:
-    """Lay out the window around the match, or from the offset ``begin`` on.
+    """Lay out the window around the match, or from the offset ``begin`` on. Of a spreadsheet it holds one sheet.
 
-    ``markdown``: the text is Markdown source, whose marks (``#``, ``-``, fences, ``**``, links) are not shown.
+    ``others``: ranges that are lit faintly. ``markdown``: the text is Markdown source, whose marks (``#``, ``-``,
+    fences, ``**``, links) are not shown.
     """
-    units = _units(text, blocks)
-    first, last = _window(units, match=match, begin=begin)
+    units = units_of(text, blocks)
+    place = begin if begin is not None else match[0] if match else 0
+    sheets = _sheets(text, blocks, place)
+    for sheet in sheets:
+        if sheet.shown:
+            units = [unit for unit in units if sheet.start <= unit.start < sheet.end]
+    first, last = window(units, match=match, begin=begin)
     shown = units[first:last]
-    marker = Marker(text, *(match or (0, 0)), defined_links(text) if markdown else None)
+    marker = Marker(text, marks_of(match, others), defined_links(text) if markdown else None)
     borders = (shown[0].start, shown[-1].end) if shown else (0, 0)
     return ReaderPage(
         items=tuple(_items(shown, marker)),
@@ -98,53 +112,29 @@ def present(
         quote=text[match[0] : match[1]] if match else "",
         previous=units[max(0, first - WINDOW_UNITS)].start if first > 0 else None,
         following=units[last].start if last < len(units) else None,
+        sheets=sheets,
     )
 
 
-def _units(text: str, blocks: Sequence[Block]) -> list[_Unit]:
-    """Split blocks no page could hold; a text without line ends is one block of many megabytes."""
-    units: list[_Unit] = []
+def _sheets(text: str, blocks: Sequence[Block], place: int) -> tuple[Sheet, ...]:
+    """Return the sheets in order; a sheet begins with the heading that names it."""
+    begun: list[tuple[str, int]] = []
+    before: Block | None = None
     for block in blocks:
-        start = block.start
-        while block.end - start > LONG_UNIT:
-            space = text.rfind(" ", start + LONG_UNIT // 2, start + LONG_UNIT)
-            cut = space + 1 if space > 0 else start + LONG_UNIT
-            units.append(_Unit(block, start, cut))
-            start = cut
-        if start < block.end:
-            units.append(_Unit(block, start, block.end))
-    return units
+        name = block.attrs.get("sheet") if block.kind is BlockKind.TABLE_ROW else None
+        if isinstance(name, str) and name and (not begun or begun[-1][0] != name):
+            titled = before is not None and before.kind in _HEADINGS and text[before.start : before.end] == name
+            begun.append((name, before.start if before is not None and titled else block.start))
+        before = block
+    starts = [0, *(start for _, start in begun[1:])]
+    ends = [*starts[1:], len(text) + 1]
+    return tuple(
+        Sheet(name=name, start=start, end=end, shown=start <= place < end)
+        for (name, _), start, end in zip(begun, starts, ends, strict=False)
+    )
 
 
-def _window(units: Sequence[_Unit], *, match: Range | None, begin: int | None) -> Range:
-    """Return the first unit and the one after the last."""
-    first = 0
-    if begin is not None:
-        first = _unit_at(units, begin)
-    elif match:
-        first = _lead_in(units, _unit_at(units, match[0]))
-    last, characters = first, 0
-    while last < len(units) and last - first < WINDOW_UNITS and characters < WINDOW_CHARACTERS:
-        characters += units[last].end - units[last].start
-        last += 1
-    return first, last
-
-
-def _lead_in(units: Sequence[_Unit], at: int) -> int:
-    """Return where to begin so that some of the text before a unit is shown, and surely the unit too."""
-    first, characters = at, 0
-    while first > 0 and at - first < UNITS_BEFORE_MATCH and characters < WINDOW_CHARACTERS // 4:
-        first -= 1
-        characters += units[first].end - units[first].start
-    return first
-
-
-def _unit_at(units: Sequence[_Unit], offset: int) -> int:
-    """Return the unit that holds the offset, or the one before the gap it lies in."""
-    return max(0, bisect_right(units, offset, key=lambda unit: unit.start) - 1)
-
-
-def _items(units: Iterable[_Unit], marker: Marker) -> Iterable[Item]:
+def _items(units: Iterable[Unit], marker: Marker) -> Iterable[Item]:
     page: int | None = None
     for (number, kind), group in groupby(units, key=lambda unit: (unit.block.page_first, _kind(unit.block))):
         if number is not None and number != page:
@@ -153,7 +143,7 @@ def _items(units: Iterable[_Unit], marker: Marker) -> Iterable[Item]:
         if kind == "list":
             yield _list(list(group), marker)
         elif kind == "table":
-            yield _table(list(group), marker)
+            yield from _tables(list(group), marker)
         else:
             for unit in group:
                 yield _single(unit, kind, marker)
@@ -168,12 +158,12 @@ def _kind(block: Block) -> str:
     return names.get(block.kind, "paragraph")
 
 
-def _single(unit: _Unit, kind: str, marker: Marker) -> Item:
+def _single(unit: Unit, kind: str, marker: Marker) -> Item:
     level = min((unit.block.level or 1) + 1, 6)
     return Item(kind=kind, start=unit.start, level=level, pieces=_pieces(unit, marker))
 
 
-def _pieces(unit: _Unit, marker: Marker) -> Pieces:
+def _pieces(unit: Unit, marker: Marker) -> Pieces:
     part = _words(marker, (unit.start, unit.end), unit.block.kind)
     (shown,) = marker.shown((unit.start, unit.end), [part])
     return marker.cut(shown)
@@ -189,7 +179,7 @@ def _words(marker: Marker, raw: Range, kind: BlockKind) -> list[Span]:
     )
 
 
-def _list(units: Sequence[_Unit], marker: Marker) -> Item:
+def _list(units: Sequence[Unit], marker: Marker) -> Item:
     rows, bullets = [], []
     for unit in units:
         raw = (unit.start, unit.end)
@@ -200,52 +190,13 @@ def _list(units: Sequence[_Unit], marker: Marker) -> Item:
     return Item(kind="list", start=units[0].start, rows=tuple(rows), bullets=tuple(bullets))
 
 
-def _table(units: Sequence[_Unit], marker: Marker) -> Item:
-    rows = []
-    for unit in units:
-        raw = (unit.start, unit.end)
-        if marker.links is None:
-            cells = [[Span(start=start, end=end)] for start, end in _cells(marker.text, unit)]
+def _tables(units: Sequence[Unit], marker: Marker) -> Iterator[Item]:
+    for start, table in grids(units, marker):
+        if isinstance(table, Grid):
+            sheet = str(units[0].block.attrs.get("sheet") or "")
+            yield Item(kind="grid", start=start, grid=table, sheet=sheet)
         else:
-            cells = [inline(marker.text, *cell, links=marker.links) for cell in _markdown_cells(marker.text, raw)]
-        rows.append(tuple(marker.cut(cell) for cell in marker.shown(raw, cells)))
-    return Item(kind="table", start=units[0].start, rows=tuple(rows))
-
-
-def _cells(text: str, unit: _Unit) -> list[Range]:
-    """Return one range for each cell: its value with the header before it, without the separator."""
-    cells: list[Range] = []
-    position = unit.start
-    for _, end in unit.block.attrs.get("cells", ()):
-        if not position < end <= unit.end:
-            continue
-        lead = len(text[position:end]) - len(text[position:end].lstrip("; \t|\n"))
-        cells.append((position + lead, end))
-        position = end
-    if cells and text[position : unit.end].strip("; \t|\n"):
-        cells.append((position, unit.end))
-    return cells
-
-
-def _markdown_cells(text: str, row: Range) -> list[Range]:
-    """Return the cells between the bars of the row's first line; a second line only holds dashes."""
-    start, end = row
-    line_end = text.find("\n", start, end)
-    end = end if line_end < 0 else line_end
-    cells: list[Range] = []
-    position = start
-    for index in range(start, end + 1):
-        if index < end and (text[index] != "|" or text[index - 1 : index] == "\\"):
-            continue
-        raw = text[position:index]
-        low = position + len(raw) - len(raw.lstrip())
-        high = index - (len(raw) - len(raw.rstrip()))
-        if low < high or position > start:
-            cells.append((low, max(low, high)))
-        position = index + 1
-    if cells and cells[-1][0] == cells[-1][1]:
-        cells.pop()  # the closing bar
-    return cells
+            yield Item(kind="table", start=start, rows=table)
 
 
 def _outline(marker: Marker, blocks: Sequence[Block], borders: Range) -> tuple[OutlineEntry, ...]:
@@ -258,5 +209,6 @@ def _outline(marker: Marker, blocks: Sequence[Block], borders: Range) -> tuple[O
         words = _words(marker, (block.start, min(block.end, block.start + LONG_UNIT)), block.kind)
         shown = borders[0] <= block.start < borders[1]
         name = " ".join("".join(marker.text[span.start : span.end] for span in words)[:120].split())
-        entries.append(OutlineEntry(text=name, start=block.start, level=min(block.level or 1, 6), shown=shown))
+        level = min(block.level or 1, 6)
+        entries.append(OutlineEntry(text=name, start=block.start, level=level, shown=shown, page=block.page_first))
     return tuple(entries)

@@ -9,4 +9,5 @@ urlpatterns = [
     path("", views.documents, name="list"),
     path("<uuid:document_id>/", views.reader, name="document"),
     path("<uuid:document_id>/v/<int:number>/", views.reader, name="version"),
+    path("<uuid:document_id>/v/<int:number>/file", views.original, name="file"),
 ]

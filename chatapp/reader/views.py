@@ -1,22 +1,30 @@
-"""The documents page and the reader."""
+"""The documents page, the reader, and the files behind it."""
 
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, QueryDict
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.csrf import ensure_csrf_cookie
+from django.views.decorators.http import require_safe
 
 from chatapp.accounts.pages import member_page
-from chatapp.reader.inline import Range
-from chatapp.reader.presentation import ReaderPage, checked_range, present
+from chatapp.reader.downloads import file_response
+from chatapp.reader.finding import LISTED, excerpt
+from chatapp.reader.opening import Opening, opening_of, same_words
+from chatapp.reader.places import Places, page_word
+from chatapp.reader.presentation import OutlineEntry, ReaderPage, present
+from chatapp.reader.stops import Stop, address
 from knowledge.documents import access, selectors
 from knowledge.documents.models import DocumentVersion
+from knowledge.documents.selectors import ParsedLayout
 from knowledge.tenants.access import Actor
 
 
@@ -32,52 +40,175 @@ def documents(request: HttpRequest, actor: Actor) -> HttpResponse:
     return render(request, "documents/list.html", context)
 
 
+@require_safe
+@member_page
+def original(request: HttpRequest, actor: Actor, document_id: uuid.UUID, number: int) -> HttpResponseBase:
+    """Hand out the stored bytes of a version. Who may read a document may save it."""
+    return file_response(request, access.access_version(actor=actor, document_id=document_id, number=number))
+
+
 @member_page
 def reader(request: HttpRequest, actor: Actor, document_id: uuid.UUID, number: int | None = None) -> HttpResponse:
-    """Show one version of a document, at the range ``start``..``end`` of its text when given."""
+    """Show one version of a document, at the range ``start``..``end`` of its text when given.
+
+    ``run`` and ``citation`` name the answer it was opened from, ``find`` words to look for, ``page`` a page,
+    ``view=text`` the text of a document that would else be shown as its pages.
+    """
     version = access.access_version(actor=actor, document_id=document_id, number=number)
     text = selectors.version_text(version)
     layout = selectors.version_layout(version)
-    asked = "start" in request.GET or "end" in request.GET
-    match = checked_range(request.GET.get("start"), request.GET.get("end"), length=len(text))
+    opening = opening_of(request.GET, actor=actor, version=version, text=text, pages=layout.pages)
     page = present(
         text,
         layout.blocks,
-        match=match,
-        begin=_offset(request.GET, length=len(text)),
+        match=opening.match,
+        others=[stop.range for stop in opening.stops if stop.stands_in(version)],
+        begin=opening.begin,
         markdown=version.media_type == "text/markdown",
     )
-    context = _context(version, page, match)
-    context["range_missing"] = asked and match is None
+    context = {
+        **_versions(version, text, opening),
+        **_text(version, page, opening),
+        **_pages(version, text, layout, opening),
+        **_found(text, layout, opening),
+    }
     return render(request, "documents/reader.html", context)
 
 
-def _offset(query: QueryDict, *, length: int) -> int | None:
-    value = query.get("from", "")
-    return min(int(value), length) if value.isascii() and value.isdigit() and len(value) < 12 else None
-
-
-def _context(version: DocumentVersion, page: ReaderPage, match: Range | None) -> dict[str, Any]:
+def _versions(version: DocumentVersion, text: str, opening: Opening) -> dict[str, Any]:
+    """What the head says: the versions, and where the newest one has the marked words."""
     document = version.document
     current = document.current_version
-    here = reverse("reader:version", args=[document.pk, version.number])
-    kept = {"start": match[0], "end": match[1]} if match else {}
-    versions = selectors.versions_of(document)
+    newest = current if current is not None and current.number > version.number else None
+    newest_link, still_there = reverse("reader:document", args=[document.pk]), True
+    if newest is not None and opening.match is not None:
+        newest.document = document
+        place = same_words(text, opening.match, selectors.version_text(newest))
+        still_there = place is not None
+        if place is not None:
+            newest_link = f"{newest_link}?{urlencode({'start': place[0], 'end': place[1]})}#match"
     return {
         "document": document,
         "version": version,
-        "newest": current if current is not None and current.number > version.number else None,
-        "versions": [(row, reverse("reader:version", args=[document.pk, row.number])) for row in versions],
-        "page": page,
-        "keep_lines": version.media_type == "text/plain",
-        "outline": [
-            (entry, f"#b{entry.start}" if entry.shown else f"{_step(here, kept, entry.start)}#b{entry.start}")
-            for entry in page.outline
+        "newest": newest,
+        "newest_link": newest_link,
+        "still_there": still_there,
+        "versions": [
+            (row, reverse("reader:version", args=[document.pk, row.number])) for row in selectors.versions_of(document)
         ],
-        "previous": None if page.previous is None else _step(here, kept, page.previous),
-        "following": None if page.following is None else _step(here, kept, page.following),
+        "range_missing": opening.missing,
+        "download": reverse("reader:file", args=[document.pk, version.number]),
     }
 
 
-def _step(here: str, kept: dict[str, int], begin: int) -> str:
-    return f"{here}?{urlencode({**kept, 'from': begin})}"
+def _text(version: DocumentVersion, page: ReaderPage, opening: Opening) -> dict[str, Any]:
+    """The text itself, and the ways to what it does not show."""
+    here = reverse("reader:version", args=[version.document_id, version.number])
+    marked = {"start": opening.match[0], "end": opening.match[1]} if opening.match else {}
+    kept = {**opening.kept, **({"citation": opening.number} if opening.number else {}), **marked}
+
+    carried = {name: value for name, value in kept.items() if name not in ("start", "end", "find")}
+
+    def step(begin: int) -> str:
+        return f"{here}?{urlencode({**kept, 'from': begin})}"
+
+    return {
+        "page": page,
+        "word": page_word(version.media_type),
+        "keep_lines": version.media_type == "text/plain",
+        "outline": [(entry, _entry_link(entry, step, opening.view)) for entry in page.outline],
+        "previous": None if page.previous is None else step(page.previous),
+        "following": None if page.following is None else step(page.following),
+        "sheets": [(sheet, step(sheet.start)) for sheet in page.sheets] if len(page.sheets) > 1 else [],
+        "view": opening.view,
+        "kept": carried,
+        "unsearched": f"{here}?{urlencode(carried)}" if carried else here,
+        "here": here,
+        "as_pages": f"{here}?{urlencode({name: value for name, value in kept.items() if name != 'view'})}",
+        "as_text": f"{here}?{urlencode({**kept, 'view': 'text'})}#match",
+    }
+
+
+def _entry_link(entry: OutlineEntry, step: Callable[[int], str], view: str) -> str:
+    if view == "pages" and entry.page:
+        return f"?page={entry.page}"
+    return f"#b{entry.start}" if entry.shown else f"{step(entry.start)}#b{entry.start}"
+
+
+def _pages(version: DocumentVersion, text: str, layout: ParsedLayout, opening: Opening) -> dict[str, Any]:
+    """The places to step through; for a document with pages also where each of them stands on its page."""
+    drawn = opening.view == "pages"
+    boxes = selectors.version_boxes(version) if drawn else None
+    places = Places(text=text, blocks=layout.blocks, pages=layout.pages, boxes=boxes)
+    stops = [_stop(stop, version, text, places, opening) for stop in opening.stops]
+    index = opening.index
+    if index is None and opening.match is not None:  # a range that is none of the stops is lit too
+        alone = Stop(
+            number=0, document=str(version.document_id), version=version.number, start=opening.match[0],
+            end=opening.match[1], title=version.document.title,
+        )  # fmt: skip
+        index = len(stops)
+        stops.append(_stop(alone, version, text, places, opening))
+    shown = stops[index] if index is not None else None
+    at = opening.page or (shown and shown["page"]) or places.page_at(opening.begin or 0)
+    data = {
+        "view": opening.view,
+        "stops": stops,
+        "count": len(opening.stops),
+        "index": index,
+        "page": at,
+        "page_asked": opening.page is not None,
+        "sizes": [[page.width, page.height] for page in layout.pages] if drawn else [],
+        "file": reverse("reader:file", args=[version.document_id, version.number]),
+    }
+    return {
+        "reader_data": data,
+        "stop_count": len(opening.stops),
+        "stop_place": None if opening.index is None else opening.index + 1,
+        "stop_before": _neighbour(stops[: len(opening.stops)], opening.index, -1),
+        "stop_after": _neighbour(stops[: len(opening.stops)], opening.index, +1),
+        "place_known": shown is None or shown["exact"],
+        "page_now": at,
+        "page_total": len(layout.pages),
+    }
+
+
+def _stop(stop: Stop, version: DocumentVersion, text: str, places: Places, opening: Opening) -> dict[str, Any]:
+    link = address(stop, opening.kept)
+    if not stop.stands_in(version) or stop.end > len(text):
+        return {"here": False, "link": link, "title": stop.title, "number": stop.number, "page": None, "exact": False}
+    place = places.of(stop.range)
+    return {
+        "here": True,
+        "link": link,
+        "text_link": address(stop, {**opening.kept, "view": "text"}),
+        "title": stop.title,
+        "number": stop.number,
+        "page": place.page,
+        "rects": [[page, *(round(value, 2) for value in box)] for page, *box in place.rects],
+        "exact": place.exact,
+        "quote": text[stop.start : stop.end],
+    }
+
+
+def _neighbour(stops: list[dict[str, Any]], index: int | None, step: int) -> dict[str, Any] | None:
+    """Return the stop before or after; behind a place that is none of them comes the first one."""
+    at = (0 if step > 0 else -1) if index is None else index + step
+    return stops[at] if 0 <= at < len(stops) else None
+
+
+def _found(text: str, layout: ParsedLayout, opening: Opening) -> dict[str, Any]:
+    """What a search inside the document found."""
+    if opening.found is None:
+        return {"words": "", "found": None, "results": []}
+    places = Places(text=text, blocks=layout.blocks, pages=layout.pages)
+    results = [
+        {
+            "link": address(stop, opening.kept),
+            "excerpt": excerpt(text, stop.range),
+            "page": places.page_at(stop.start),
+            "current": at == opening.index,
+        }
+        for at, stop in enumerate(opening.stops)
+    ]
+    return {"words": opening.words, "found": opening.found, "results": results, "listed": LISTED}

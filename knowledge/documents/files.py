@@ -57,6 +57,14 @@ def read(version: DocumentVersion, name: str) -> bytes:
         return bytes(handle.read())
 
 
+def open_original(version: DocumentVersion) -> File[bytes]:
+    """Open the stored bytes for reading; the caller closes.
+
+    :raises FileNotFoundError: they are gone.
+    """
+    return default_storage.open(f"{version.folder}/{ORIGINAL}", "rb")
+
+
 def exists(version: DocumentVersion, name: str) -> bool:
     return bool(default_storage.exists(f"{version.folder}/{name}"))
 

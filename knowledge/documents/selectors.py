@@ -11,6 +11,7 @@ from django.db.models import F
 
 from knowledge.documents import files
 from knowledge.documents.models import Chunk, Document, DocumentVersion, IndexGeneration, TermStatistic
+from knowledge.parsing.formats import SLIDES
 from knowledge.parsing.serial import from_json
 from knowledge.retrieval.base import CorpusStatistics, PassageRow
 from knowledge.types import Block, CharBoxes, Page, ParsedDocument, Scope
@@ -50,6 +51,13 @@ def version_boxes(version: DocumentVersion) -> CharBoxes | None:
 def versions_of(document: Document) -> list[DocumentVersion]:
     """Return the readable versions, newest first."""
     return list(document.versions.exclude(text_sha256="").order_by("-number"))
+
+
+def slide_versions(versions: Collection[tuple[str, int]]) -> frozenset[tuple[str, int]]:
+    """Return those of the versions, ``(document, number)``, whose pages are slides."""
+    rows = DocumentVersion.objects.filter(document_id__in={document for document, _ in versions})
+    found = rows.filter(media_type__in=SLIDES).values_list("document_id", "number")
+    return frozenset((str(document), number) for document, number in found) & frozenset(versions)
 
 
 class TextCache:

@@ -36,6 +36,9 @@ TIFF: Final = "image/tiff"
 BMP: Final = "image/bmp"
 WEBP: Final = "image/webp"
 
+SLIDES: Final = frozenset({PPTX, ODP, PPT})
+"""Formats whose pages people call slides."""
+
 
 @dataclass(frozen=True, slots=True)
 class Format:

@@ -7,20 +7,29 @@ import io
 
 def pdf_of(pages: list[list[str]]) -> bytes:
     """Write a PDF with one Helvetica line below the other on every page; ASCII without brackets."""
+    streams = ["".join(f"({line}) Tj 0 -18 Td " for line in lines) for lines in pages]
+    return _pdf([f"BT /F1 12 Tf 72 740 Td {drawn}ET" for drawn in streams], entries="/MediaBox [0 0 595 842]")
+
+
+def pdf_of_lines(pages: list[list[tuple[float, float, str]]], *, entries: str = "/MediaBox [0 0 612 792]") -> bytes:
+    """Write a PDF with Helvetica lines of 10 points at ``(x, y)`` of user space; ``entries`` are those of each page."""
+    streams = ["".join(f"BT /F1 10 Tf {x} {y} Td ({line}) Tj ET\n" for x, y, line in lines) for lines in pages]
+    return _pdf(streams, entries=entries)
+
+
+def _pdf(streams: list[str], *, entries: str) -> bytes:
     objects: list[bytes] = [
         b"<< /Type /Catalog /Pages 2 0 R >>",
         b"",
         b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
     ]
     kids = []
-    for lines in pages:
-        drawn = "".join(f"({line}) Tj 0 -18 Td " for line in lines)
-        stream = f"BT /F1 12 Tf 72 740 Td {drawn}ET".encode("ascii")
+    for stream in (drawn.encode("ascii") for drawn in streams):
         objects.append(b"<< /Length %d >>\nstream\n%s\nendstream" % (len(stream), stream))
         content = len(objects)
         objects.append(
-            b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents %d 0 R "
-            b"/Resources << /Font << /F1 3 0 R >> >> >>" % content
+            b"<< /Type /Page /Parent 2 0 R %s /Contents %d 0 R /Resources << /Font << /F1 3 0 R >> >> >>"
+            % (entries.encode("ascii"), content)
         )
         kids.append(len(objects))
     objects[1] = f"<< /Type /Pages /Kids [{' '.join(f'{n} 0 R' for n in kids)}] /Count {len(kids)} >>".encode()

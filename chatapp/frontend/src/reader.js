@@ -1,9 +1,28 @@
-/** Entry of the reader: brings the marked words to the middle and copies them with their place. */
+/** Entry of the reader: brings the marked words to the middle, and joins bar, keys and the pages of a PDF. */
+
+import { pageData } from "./lib/dom.js";
+import { Keys } from "./reader/keys.js";
+import { showPages } from "./reader/pages.js";
+import { Stops } from "./reader/stops.js";
+
+/** @typedef {import("./reader/types.js").ReaderData} ReaderData */
+
+/** @type {ReaderData} */
+const data = pageData("reader-data") ?? {
+  view: "text",
+  stops: [],
+  count: 0,
+  index: null,
+  page: null,
+  sizes: [],
+  file: "",
+};
 
 function showMatch() {
   const match = document.getElementById("match");
-  if (!match) return;
-  match.scrollIntoView({ block: "center" });
+  if (!match?.checkVisibility()) return;
+  match.scrollIntoView({ block: "center", inline: "nearest" });
+  match.closest(".grid-wrap")?.scrollIntoView({ block: "start" }); // the letters of the columns stay in view
   match.focus({ preventScroll: true });
 }
 
@@ -37,6 +56,9 @@ function foldContents() {
 }
 
 foldContents();
-showMatch();
 copyButton();
 versionMenu();
+const stops = new Stops(data);
+const pages = showPages(data, stops);
+new Keys(stops, pages);
+if (!pages) showMatch();

@@ -42,7 +42,7 @@ test("a cited table row names the columns that stand further up in its passage",
   ]);
   assert.equal(quote.querySelector("mark").textContent, "90");
   const link = panel.querySelector(".card-open").getAttribute("href");
-  assert.equal(link, `/documents/d1/v/2/?start=${citation.start}&end=${citation.end}#match`);
+  assert.equal(link, `/documents/d1/v/2/?run=r&citation=1&start=${citation.start}&end=${citation.end}#match`);
 });
 
 test("a passage that was only read shows its table too", () => {
@@ -50,6 +50,18 @@ test("a passage that was only read shows its table too", () => {
   const rows = [...panel.querySelectorAll(".source-row")].map((row) => row.textContent);
   assert.deepEqual(rows, ["Item: RentAmount: 1,200", "Item: HeatingAmount: 90"]);
   assert.match(panel.querySelector("blockquote").textContent, /^\u{1f600} Prices/u);
+});
+
+test("a passage that was only read leads to its words alone", () => {
+  const link = shown({ citations: [] }).querySelector(".card-open").getAttribute("href");
+  assert.equal(link, `/documents/d1/v/2/?start=${passage.start}&end=${passage.end}#match`);
+});
+
+test("a place in a presentation is a slide, anywhere else a page", () => {
+  const panel = shown({ citations: [{ ...citation, page: 3, page_kind: "slide" }] });
+  assert.equal(panel.querySelector(".card-place").textContent, "slide 3");
+  const other = shown({ citations: [{ ...citation, page: 3 }] });
+  assert.equal(other.querySelector(".card-place").textContent, "page 3");
 });
 
 test("words of a deleted document stay, without a link", () => {

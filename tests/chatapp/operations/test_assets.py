@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import importlib.util
 import json
 import os
@@ -197,13 +198,18 @@ def test_template_tag_writes_the_address() -> None:
 def test_lock_file_names_no_registry_and_pins_every_package() -> None:
     lock = (assets.FRONTEND / "package-lock.json").read_text(encoding="utf-8")
     packages = json.loads(lock)["packages"]
-    assert '"resolved"' not in lock
-    assert all("integrity" in entry for name, entry in packages.items() if name)
+    ours = {"", "absent", "node_modules/@napi-rs/canvas"}
+    assert {entry["resolved"] for entry in packages.values() if "resolved" in entry} == {"absent"}  # a folder of ours
+    assert all("integrity" in entry for name, entry in packages.items() if name not in ours)
 
 
-def test_only_two_packages_reach_the_browser() -> None:
+def test_the_stand_in_for_a_canvas_of_node_is_empty() -> None:
+    assert [path.name for path in (assets.FRONTEND / "absent").iterdir()] == ["package.json"]
+
+
+def test_only_three_packages_reach_the_browser() -> None:
     package = json.loads((assets.FRONTEND / "package.json").read_text(encoding="utf-8"))
-    assert sorted(package["dependencies"]) == ["dompurify", "marked"]
+    assert sorted(package["dependencies"]) == ["dompurify", "marked", "pdfjs-dist"]
 
 
 def test_real_build_stays_inside_its_budget(tmp_path: Path) -> None:
@@ -213,5 +219,16 @@ def test_real_build_stays_inside_its_budget(tmp_path: Path) -> None:
     done = subprocess.run([node.node, "build.mjs", str(tmp_path)], cwd=assets.FRONTEND, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     manifest = json.loads((tmp_path / "manifest.json").read_text())
-    assert set(manifest) == {"app.css", "chat.js", "documents.js", "reader.js", "site.js"}
+    scripts = {"chat.js", "documents.js", "pdf-view.js", "pdf-worker.js", "reader.js", "site.js"}
+    assert set(manifest) == {"app.css", "pdfjs", *scripts}
+    for entry in manifest.values():
+        assert (tmp_path / entry["file"]).exists()
+    parts = tmp_path / manifest["pdfjs"]["file"]
+    assert (parts / "wasm" / "openjpeg.wasm").is_file()
+    assert (parts / "cmaps" / "UniJIS-UTF16-H.bcmap").is_file()
+    assert not list(parts.rglob("*quickjs*"))  # scripts inside a PDF are never run
+    for name in scripts:
+        built = (tmp_path / manifest[name]["file"]).read_text(encoding="utf-8")
+        assert not re.search(r"\beval\(|new Function\b", built), name
+        assert gzip.decompress((tmp_path / f"{manifest[name]['file']}.gz").read_bytes()) == built.encode()
     assert (tmp_path / "licences.txt").read_text().count("Apache") >= 1

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatapp.reader.pieces import Piece
-from chatapp.reader.presentation import LONG_UNIT, WINDOW_UNITS, Item, ReaderPage, checked_range, present
+from chatapp.reader.presentation import Item, ReaderPage, checked_range, present
+from chatapp.reader.units import LONG_UNIT, WINDOW_UNITS
 from knowledge.types import Block, BlockKind
 
 

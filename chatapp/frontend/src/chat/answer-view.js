@@ -167,7 +167,7 @@ export class AnswerView {
       const number = Number(chip.getAttribute("data-cite"));
       const citation = this.run?.citations.find((item) => item.number === number);
       if (!citation) continue;
-      const place = citation.page ? ` page ${citation.page}` : "";
+      const place = citation.page ? ` ${placeText({ ...citation, heading_path: [] })}` : "";
       chip.setAttribute("aria-label", `Source ${number}, ${citation.title}${place}`);
       chip.setAttribute("title", `${citation.title}${place}`);
     }
@@ -255,7 +255,7 @@ export class AnswerView {
   async #copy(button) {
     const sources = new Map();
     for (const citation of this.run?.citations ?? []) {
-      const place = placeText({ page: citation.page });
+      const place = placeText({ ...citation, heading_path: [] });
       sources.set(citation.number, `[${citation.number}] ${citation.title}${place ? `, ${place}` : ""}`);
     }
     const text = [

@@ -133,7 +133,7 @@ export class SourcesPanel extends HTMLElement {
   #citedCard(run, group) {
     const first = /** @type {RunCitation} */ (group[0]);
     const passage = run.passages.find((item) => item.key === first.passage || item.label === first.passage);
-    const place = placeText({ page: first.page, heading_path: first.heading_path ?? passage?.heading_path });
+    const place = placeText({ ...first, heading_path: first.heading_path ?? passage?.heading_path });
     const card = el(
       "li",
       { class: "card", tabindex: "-1", "data-number": first.number, "aria-label": `Source ${first.number}` },
@@ -221,7 +221,7 @@ function evidence(run, citation, passage) {
         icon(verdict.icon),
         el("span", {}, [verdict.text, ...sentence.reasons].join(": ")),
       ),
-    openLink({ ...citation, deleted: passage?.deleted }),
+    openLink({ ...citation, deleted: passage?.deleted }, `run=${run.id}&citation=${citation.number}&`),
   );
 }
 
@@ -242,10 +242,14 @@ function readCard(passage) {
   );
 }
 
-/** @param {{document: string, version: number, start: number, end: number, title: string, deleted?: boolean}} place */
-function openLink(place) {
+/**
+ * @param {{document: string, version: number, start: number, end: number, title: string, deleted?: boolean}} place
+ * @param {string} [from] the citation it is opened from, as parameters: the reader then leads on to the others
+ */
+function openLink(place, from = "") {
   if (place.deleted) return el("p", { class: "sources-hint" }, "This document has been deleted.");
-  const href = `/documents/${place.document}/v/${place.version}/?start=${place.start}&end=${place.end}#match`;
+  const range = `start=${place.start}&end=${place.end}`;
+  const href = `/documents/${place.document}/v/${place.version}/?${from}${range}#match`;
   return el(
     "a",
     { class: "card-open", href, "aria-label": `Open in document: ${place.title}` },

@@ -3,10 +3,10 @@
  *
  * @typedef {{label: string, key: string, document: string, version: number, title: string,
  *   heading_path: string[], page: number | null, start: number, end: number, text: string, score: number,
- *   used: boolean, deleted?: boolean}} RunPassage
+ *   page_kind?: "page" | "slide", used: boolean, deleted?: boolean}} RunPassage
  * @typedef {{number: number, passage: string, document: string, version: number, title: string,
  *   page: number | null, start: number, end: number, quote: string, sentence: number | null,
- *   heading_path?: string[], excerpt?: {before: string, match: string, after: string}}} RunCitation
+ *   page_kind?: "page" | "slide", heading_path?: string[], excerpt?: {before: string, match: string, after: string}}} RunCitation
  * @typedef {{index: number, start: number, end: number, verdict: string, score: number | null,
  *   reasons: string[], citations: number[]}} RunSentence
  * @typedef {{code?: string, message?: string, retry?: boolean}} RunError

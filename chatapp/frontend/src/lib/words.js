@@ -36,11 +36,11 @@ export function dateText(iso) {
 /**
  * Where a passage stands, as far as its format knows.
  *
- * @param {{page?: number | null, heading_path?: string[]}} place
+ * @param {{page?: number | null, page_kind?: "page" | "slide", heading_path?: string[]}} place
  */
-export function placeText({ page, heading_path: path }) {
+export function placeText({ page, page_kind: kind = "page", heading_path: path }) {
   const parts = [];
-  if (page) parts.push(`page ${page}`);
+  if (page) parts.push(`${kind} ${page}`);
   if (path?.length) parts.push(path.join(" \u203a "));
   return parts.join(" \u00b7 ");
 }
