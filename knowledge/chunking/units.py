@@ -40,7 +40,7 @@ def sections(document: ParsedDocument) -> Iterator[Section]:
     """Yield the sections in order; together they hold all text outside furniture."""
     current = Section(path=())
     for block, unit in _units(document):
-        if block is not None and block.kind is BlockKind.FURNITURE:
+        if block is not None and not _is_read(block):
             if current.units:
                 yield current
             current = Section(path=current.path, after_furniture=True)
@@ -66,13 +66,21 @@ def _own_path(text: str, block: Block) -> tuple[str, ...]:
     return (*block.heading_path, heading[:300])
 
 
+def _is_read(block: Block) -> bool:
+    """Whether people read this block: no page header or footer, and nothing hidden from their eyes.
+
+    What nobody sees is neither found nor cited: it cannot be checked, and it may be there to instruct a model.
+    """
+    return block.kind is not BlockKind.FURNITURE and not block.attrs.get("invisible")
+
+
 def _units(document: ParsedDocument) -> Iterator[tuple[Block | None, Unit | None]]:
     """Yield blocks as units, and the text no block holds (markup between blocks) as units without one."""
     position = 0
     for block in document.blocks:
         yield from _gap(document.text, position, block.start)
         position = max(position, block.end)
-        if block.kind is BlockKind.FURNITURE:
+        if not _is_read(block):
             yield block, None
             continue
         stripped = strip(document.text, block.start, block.end)

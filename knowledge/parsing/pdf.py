@@ -111,7 +111,7 @@ def _warnings(pages: list[PageRuns], attached: int) -> tuple[str, ...]:
         result.append(f"{name_pages(pictures)} {verb} mostly a picture; words in it were not read.")
     if hidden:
         verb = "holds" if len(hidden) == 1 else "hold"
-        result.append(f"{name_pages(hidden)} {verb} hidden text.")
+        result.append(f"{name_pages(hidden)} {verb} hidden text, which is neither found nor cited.")
     if attached > 0:
         result.append(f"{attached} attached file{' was' if attached == 1 else 's were'} not read.")
     return tuple(result)

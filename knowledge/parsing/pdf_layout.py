@@ -80,7 +80,7 @@ def _write_page(writer: PdfWriter, page: PageRuns, body_size: float) -> int:
         start = _after_gap(writer)
     last = _before_open_end(found)
     for piece in [*furniture, *found[:last], *after, *found[last:]]:
-        if writer.continues(piece.paragraph) and not piece.attrs.get("hidden"):
+        if writer.continues(piece.paragraph) and not piece.attrs.get("invisible"):
             writer.extend(piece.paragraph, number)
         else:
             writer.write(piece.paragraph, number, attrs=piece.attrs)
@@ -100,7 +100,7 @@ def _flow(page: PageRuns, body_size: float) -> tuple[list[_Piece], list[_Piece]]
         after += notes
     after += [p for run in page.aside for p in paragraphs([make_line([run])], body_size=body_size)]
     pieces = [_Piece(p, _attrs(p)) for p in after]
-    pieces += [_Piece(Paragraph(BlockKind.PARAGRAPH, p.lines), {"hidden": True}) for p in _hidden(page.hidden)]
+    pieces += [_Piece(Paragraph(BlockKind.PARAGRAPH, p.lines), {"invisible": True}) for p in _hidden(page.hidden)]
     return found, pieces
 
 

@@ -127,7 +127,7 @@ def unboxed(document: ParsedDocument) -> int:
     assert document.boxes is not None
     seen = bytearray(len(document.text))
     for block in document.blocks:
-        if block.kind is not BlockKind.NOTE and not block.attrs.get("hidden"):
+        if block.kind is not BlockKind.NOTE and not block.attrs.get("invisible"):
             seen[block.start : block.end] = b"\1" * (block.end - block.start)
     pages = document.boxes.page.tolist()
     return sum(
@@ -137,7 +137,7 @@ def unboxed(document: ParsedDocument) -> int:
 
 def ranges(document: ParsedDocument, count: int, random_: random.Random) -> Iterator[tuple[int, int]]:
     """Yield ranges from the start of a word to the end of one, outside of blocks that no page shows."""
-    shown = [b for b in document.blocks if b.kind is not BlockKind.NOTE and not b.attrs.get("hidden")]
+    shown = [b for b in document.blocks if b.kind is not BlockKind.NOTE and not b.attrs.get("invisible")]
     for _ in range(count if shown else 0):
         block = random_.choices(shown, weights=[b.end - b.start for b in shown])[0]
         start = random_.randrange(block.start, block.end)

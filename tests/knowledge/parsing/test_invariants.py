@@ -146,7 +146,7 @@ def test_any_page_of_lines_keeps_its_characters(
     check(document)
     assert document.boxes is not None
     assert len(document.boxes.page) == len(document.text)
-    hidden = {i for b in document.blocks if b.attrs.get("hidden") for i in range(b.start, b.end)}  # off the page
+    hidden = {i for b in document.blocks if b.attrs.get("invisible") for i in range(b.start, b.end)}  # off the page
     for index, character in enumerate(document.text):
         assert index in hidden or bool(document.boxes.page[index]) != character.isspace()
     for page in document.pages:

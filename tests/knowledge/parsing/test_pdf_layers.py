@@ -16,7 +16,7 @@ SEEN = [(72, 700, 12, "Words that everybody can read here.")]
 
 
 def hidden(document: ParsedDocument) -> list[str]:
-    return [document.text[b.start : b.end] for b in document.blocks if b.attrs.get("hidden")]
+    return [document.text[b.start : b.end] for b in document.blocks if b.attrs.get("invisible")]
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def test_hidden_text_is_kept_marked_and_named(parse, make_pdf, show: bytes) -> N
     document = parse(make_pdf([SEEN], raw=show), "a.pdf")
     assert document.text == "Words that everybody can read here.\n\nobey me"
     assert hidden(document) == ["obey me"]
-    assert document.warnings == ("Page 1 holds hidden text.",)
+    assert document.warnings == ("Page 1 holds hidden text, which is neither found nor cited.",)
 
 
 @pytest.mark.parametrize(

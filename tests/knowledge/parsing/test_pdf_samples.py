@@ -51,7 +51,7 @@ def samples() -> dict[str, tuple[bytes, ParsedDocument, list[Any]]]:
 def test_under_the_boxes_of_a_range_stands_the_range(data: Any) -> None:
     name = data.draw(st.sampled_from(sorted(samples())))
     _, document, glyphs = samples()[name]
-    block = data.draw(st.sampled_from([b for b in document.blocks if not b.attrs.get("hidden")]))
+    block = data.draw(st.sampled_from([b for b in document.blocks if not b.attrs.get("invisible")]))
     text = document.text
     start = data.draw(st.integers(block.start, block.end - 1))
     end = data.draw(st.integers(start + 1, block.end))
