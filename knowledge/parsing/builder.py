@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
-from knowledge.errors import DocumentWithoutText
+from knowledge.errors import DocumentTooLarge, DocumentWithoutText
 from knowledge.types import Block, BlockKind, Page, ParsedDocument
+
+MAX_BLOCKS: Final = 1_000_000
+"""Half a gigabyte in the process that asked: its memory has no limit, unlike the parser's."""
 
 
 class HeadingStack:
@@ -47,7 +50,12 @@ class BlockList:
         pages: tuple[int, int] | None = None,
         attrs: Mapping[str, Any] | None = None,
     ) -> None:
-        """Append the block ``[start, end)``; ``heading`` is the clean text of a heading block."""
+        """Append the block ``[start, end)``; ``heading`` is the clean text of a heading block.
+
+        :raises DocumentTooLarge: there are more blocks than a document may have.
+        """
+        if len(self.blocks) >= MAX_BLOCKS:
+            raise DocumentTooLarge(f"The document has more than {MAX_BLOCKS:,} paragraphs, rows and headings.")
         if kind is BlockKind.HEADING:
             path = self._headings.enter(level or 1, " ".join(heading.split()))
         else:

@@ -14,7 +14,7 @@ from typing import IO
 from knowledge.errors import DocumentDamaged, DocumentError
 from knowledge.parsing.base import ParseContext, ParseLimits
 from knowledge.parsing.confine import address_space, confine_process, limit_cpu, limit_memory
-from knowledge.parsing.frames import read_frame, read_json, write_document, write_json
+from knowledge.parsing.frames import encode_document, read_frame, read_json, write_frame, write_json
 from knowledge.parsing.registry import detect, parser_for
 from knowledge.types import ParsedDocument
 
@@ -51,7 +51,7 @@ def _own_streams() -> tuple[IO[bytes], IO[bytes]]:
 
 def _answer(answers: IO[bytes], data: bytes, filename: str, limits: ParseLimits, base: int) -> None:
     try:
-        document = parse_here(data, filename=filename, limits=limits)
+        payloads = encode_document(parse_here(data, filename=filename, limits=limits))
     except DocumentError as err:
         write_json(answers, {"ok": False, "code": err.code, "message": err.message})
     except MemoryError:
@@ -63,7 +63,8 @@ def _answer(answers: IO[bytes], data: bytes, filename: str, limits: ParseLimits,
         write_json(answers, {"ok": False, "code": "defect", "message": type(err).__name__})
     else:
         write_json(answers, {"ok": True, "grown": max(0, address_space() - base)})
-        write_document(answers, document)
+        for payload in payloads:
+            write_frame(answers, payload)
 
 
 def parse_here(data: bytes, *, filename: str, limits: ParseLimits) -> ParsedDocument:

@@ -37,7 +37,8 @@ def _relations(*targets: tuple[str, str, str]) -> str:
 
 def _types(**parts: str) -> str:
     rows = "".join(
-        f'<Override PartName="/{name.replace("__", "/")}.xml" ContentType="{kind}+xml"/>' for name, kind in parts.items()
+        f'<Override PartName="/{name.replace("__", "/")}.xml" ContentType="{kind}+xml"/>'
+        for name, kind in parts.items()
     )
     types = "http://schemas.openxmlformats.org/package/2006/content-types"
     rels = '<Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/>'
@@ -76,7 +77,12 @@ def bomb() -> bytes:
 
 
 def slip() -> bytes:
-    members = {"../../../../tmp/pwned.txt": "x", "word/media/../../../../tmp/p2": "x", "/abs.txt": "x", "..\\..\\w.txt": "x"}
+    members = {
+        "../../../../tmp/pwned.txt": "x",
+        "word/media/../../../../tmp/p2": "x",
+        "/abs.txt": "x",
+        "..\\..\\w.txt": "x",
+    }
     return with_link(zip_of({**docx_parts(), **members}), "word/media/link", "/etc/passwd")
 
 
@@ -109,7 +115,9 @@ def hidden_parts() -> bytes:
         f"<w:p>{run('hidden words', '<w:rPr><w:vanish/></w:rPr>')}</w:p>"
     )
     notes = f'{HEAD}<w:footnotes {_W}><w:footnote w:id="2"><w:p>{run("noted words")}</w:p></w:footnote></w:footnotes>'
-    comments = f'{HEAD}<w:comments {_W}><w:comment w:id="3" w:author="A"><w:p>{run("remark")}</w:p></w:comment></w:comments>'
+    comments = (
+        f'{HEAD}<w:comments {_W}><w:comment w:id="3" w:author="A"><w:p>{run("remark")}</w:p></w:comment></w:comments>'
+    )
     return zip_of({**docx_parts(body), "word/footnotes.xml": notes, "word/comments.xml": comments})
 
 
@@ -160,7 +168,9 @@ SVG = (
 )
 
 
-def _docx(row: str, name: str, make: Callable[[], bytes], ready: Ready | None = None, failed: Failed | None = None) -> Case:
+def _docx(
+    row: str, name: str, make: Callable[[], bytes], ready: Ready | None = None, failed: Failed | None = None
+) -> Case:
     return Case(row=row, name=name, make=make, ready=ready, failed=failed, format=DOCX)
 
 
