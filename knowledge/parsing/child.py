@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from typing import IO
 
 from knowledge.errors import DocumentDamaged, DocumentError
@@ -24,7 +25,7 @@ MEMORY_CODE = "memory"
 def main() -> None:
     """Answer requests until standard input ends."""
     requests, answers = _own_streams()
-    confine_process()
+    confine_process(Path(os.environ["TMPDIR"]) if "TMPDIR" in os.environ else None)
     base = address_space()
     while True:
         try:

@@ -14,7 +14,7 @@ from knowledge.types import CharBoxes, ParsedDocument
 _PREFIX = 8
 _BOX = 18  # bytes of a character's page and box
 MAX_FRAME: Final = 1024 * 1024 * 1024  # a request
-# Of an answer. The process that reads it has no limit on its memory, and the child may be under a hostile file's control.
+# Of an answer: its reader has no limit on its memory, and a hostile file may have taken over the child.
 MAX_TEXT: Final = 300 * 1024 * 1024
 MAX_JSON: Final = 64 * 1024 * 1024  # becomes ten times as much in Python
 

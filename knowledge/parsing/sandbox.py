@@ -5,9 +5,11 @@ from __future__ import annotations
 import atexit
 import logging
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from dataclasses import asdict
 from pathlib import Path
@@ -22,6 +24,8 @@ from knowledge.types import ParsedDocument
 
 logger = logging.getLogger(__name__)
 
+_MODULE = "knowledge.parsing.child"
+_FOLDER = "footnote-parser-"  # followed by the process id of its owner
 _RECYCLE_AFTER = 200  # documents
 _RECYCLE_GROWN = 256 * 1024 * 1024  # bytes of address space kept after a document
 _CLASSES: dict[str, type[DocumentError]] = {
@@ -33,12 +37,13 @@ class ChildParser:
     """A child that parses one document after the other; safe to use from several threads.
 
     The child is started with the first document, and replaced after 200 documents, after any failure and
-    when it has grown. It holds no copy of the parent's environment and no inherited files.
+    when it has grown. It holds no copy of the parent's environment, no inherited files, and a private folder.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
+        self._folder: Path | None = None
         self._documents = 0
 
     def __enter__(self) -> Self:
@@ -89,6 +94,7 @@ class ChildParser:
             raise ParserCrashed("The reader of this file gave a result that makes no sense.") from err
         finally:
             timer.cancel()
+            timer.join()  # a child killed in its last moment must not meet the next document
 
     def _receive(self, stream: IO[bytes], limits: ParseLimits) -> ParsedDocument:
         answer = _object(read_json(stream))
@@ -104,13 +110,20 @@ class ChildParser:
     def _running(self) -> subprocess.Popen[bytes]:
         if self._process is None or self._process.poll() is not None:
             self._stop()
-            self._process = _start()
+            self._folder = _private_folder()
+            self._process = _start(self._folder)
         return self._process
 
     def _stop(self) -> None:
         process, self._process, self._documents = self._process, None, 0
-        if process is None:
-            return
+        folder, self._folder = self._folder, None
+        if process is not None:
+            self._end(process)
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    @staticmethod
+    def _end(process: subprocess.Popen[bytes]) -> None:
         _kill(process)
         process.wait()
         for stream in (process.stdin, process.stdout):
@@ -121,7 +134,26 @@ class ChildParser:
                 logger.debug("a pipe of a parser child was already closed")
 
 
-def _start() -> subprocess.Popen[bytes]:
+def _private_folder() -> Path:
+    """Make a folder for one child, 0700, and remove those whose parser was killed: a child cannot remove its own."""
+    for old in Path(tempfile.gettempdir()).glob(f"{_FOLDER}*-*"):
+        owner = old.name.removeprefix(_FOLDER).partition("-")[0]
+        if owner.isdecimal() and not _runs(int(owner)):
+            shutil.rmtree(old, ignore_errors=True)
+    return Path(tempfile.mkdtemp(prefix=f"{_FOLDER}{os.getpid()}-"))
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        return True
+    return True
+
+
+def _start(folder: Path) -> subprocess.Popen[bytes]:
     root = Path(knowledge.__path__[0]).resolve().parent
     environment = {
         "PYTHONPATH": str(root),
@@ -129,15 +161,17 @@ def _start() -> subprocess.Popen[bytes]:
         "PYTHONUTF8": "1",
         "LC_ALL": "C.UTF-8",
         "PATH": os.defpath,
+        "TMPDIR": str(folder),
+        "HOME": str(folder),
         "OPENBLAS_NUM_THREADS": "1",  # each thread would reserve address space
         "OMP_NUM_THREADS": "1",
     }
-    return subprocess.Popen(
-        [sys.executable, "-P", "-s", "-m", "knowledge.parsing.child"],
+    return subprocess.Popen(  # noqa: S603
+        [sys.executable, "-P", "-s", "-m", _MODULE],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        cwd="/",
+        cwd=folder,
         env=environment,
         close_fds=True,
         start_new_session=True,
@@ -164,7 +198,7 @@ def _error(code: str, message: str, limits: ParseLimits) -> DocumentError | Pars
         return _CLASSES[code](message[:500] or None)
     if code == "memory":
         return _out_of_memory(limits)
-    return ParserCrashed(f"The reader of this file stopped at a defect ({message[:60]}).")
+    return ParserCrashed(f"The reader of this file met something it did not expect ({message[:60]}).")
 
 
 def _out_of_memory(limits: ParseLimits) -> ParserCrashed:

@@ -87,8 +87,10 @@ class Case:
 
 
 def _badly_said(message: str) -> list[str]:
-    """A sentence for people: begins with a capital letter, ends with a full stop, names no defect."""
-    good = len(message) > 15 and message[0].isupper() and message.endswith((".", ".)")) and "defect" not in message
+    """A sentence for people: begins with a capital letter, ends with a full stop, names no defect of ours."""
+    good = (
+        len(message) > 15 and message[0].isupper() and message.endswith((".", ".)")) and "did not expect" not in message
+    )
     return [] if good else [f"not a clear sentence: {message!r}"]
 
 

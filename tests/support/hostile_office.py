@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import zlib
 from collections.abc import Callable
 
 from hostile import Case, Failed, Ready, over, refused
@@ -123,7 +122,7 @@ def hidden_parts() -> bytes:
 
 def xlsx(rows: str) -> bytes:
     main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
-    book = f'<sheets><sheet name="Sheet1" sheetId="1" r:id="rId1"/></sheets>'
+    book = '<sheets><sheet name="Sheet1" sheetId="1" r:id="rId1"/></sheets>'
     return zip_of(
         {
             "[Content_Types].xml": _types(xl__workbook=f"{_SHEET}.sheet.main", xl__worksheets__sheet1=f"{_SHEET}.worksheet"),

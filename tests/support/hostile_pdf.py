@@ -6,7 +6,7 @@ import hashlib
 import zlib
 from collections.abc import Sequence
 
-from hostile import Case, Failed, Ready, over, refused
+from hostile import Case, Failed, Ready, refused
 from hostile_bytes import MB, png, repeated, zip_of
 from hostile_office import docx, docx_parts
 

@@ -8,7 +8,7 @@ from email.message import EmailMessage
 from hostile import Case, Ready, over, refused
 
 from knowledge.errors import DocumentDamaged, DocumentTooLarge, DocumentWithoutText
-from knowledge.parsing.formats import CSV, EML, HTML, JSON, JSONL, MARKDOWN, TEXT
+from knowledge.parsing.formats import CSV, EML, HTML, JSON, JSONL, MARKDOWN
 
 MB = 1 << 20
 _FAMILY = "\U0001f468\u200d\U0001f469\u200d\U0001f467"

@@ -77,9 +77,8 @@ def test_a_pdf_cut_anywhere_is_damaged_or_whole(child: ChildParser, length: int)
 
 
 def test_a_bomb_may_not_take_more_than_the_memory_it_is_given(child: ChildParser) -> None:
-    from hostile_pdf import TEXT, one_page
-
     from hostile_bytes import MB, repeated
+    from hostile_pdf import TEXT, one_page
 
     tight = ParseLimits(memory_bytes=100 * MB, wall_seconds=60)
     bomb = one_page(repeated(b" " * MB, 200, before=TEXT))
