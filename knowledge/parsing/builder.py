@@ -11,6 +11,9 @@ from knowledge.types import Block, BlockKind, Page, ParsedDocument
 MAX_BLOCKS: Final = 1_000_000
 """Half a gigabyte in the process that asked: its memory has no limit, unlike the parser's."""
 
+MAX_CHARACTERS: Final = 100_000_000
+"""Twice what can be indexed. Headers that every row repeats make much text of a small table."""
+
 
 class HeadingStack:
     """The headings above a position, outermost first."""
@@ -97,7 +100,10 @@ class TextBuilder:
         attrs: Mapping[str, Any] | None = None,
         cells: list[tuple[int, int]] | None = None,
     ) -> None:
-        """Append one block; ``cells`` are ranges relative to ``text`` and are stored absolute."""
+        """Append one block; ``cells`` are ranges relative to ``text`` and are stored absolute.
+
+        :raises DocumentTooLarge: there are more blocks or characters than a document may have.
+        """
         if not text.strip():
             return
         row = kind is BlockKind.TABLE_ROW
@@ -133,6 +139,8 @@ class TextBuilder:
     def _push(self, text: str) -> None:
         self._parts.append(text)
         self._length += len(text)
+        if self._length > MAX_CHARACTERS:
+            raise DocumentTooLarge(f"The document makes more than {MAX_CHARACTERS:,} characters of text.")
 
     def end_table(self) -> None:
         """Let the next table row start after a blank line."""

@@ -64,6 +64,7 @@ class Case:
     ready: Ready | None = None  # None: it must not be ready
     failed: Failed | None = None  # None: it must not fail
     format: str = formats.TEXT  # refused as unsupported, which is right too, while nothing reads this
+    seconds: float = 60.0  # it may take, on a busy machine
     slow: bool = False  # wants the machine for itself
     label: str = ""  # for lists, where the name itself is hostile
 
@@ -87,9 +88,12 @@ class Case:
 
 
 def _badly_said(message: str) -> list[str]:
-    """A sentence for people: begins with a capital letter, ends with a full stop, names no defect of ours."""
+    """A sentence for people: begins with a capital letter or a number, ends with a full stop, names no defect of ours."""
     good = (
-        len(message) > 15 and message[0].isupper() and message.endswith((".", ".)")) and "did not expect" not in message
+        len(message) > 15
+        and not message[0].islower()
+        and message.endswith((".", ".)"))
+        and "did not expect" not in message
     )
     return [] if good else [f"not a clear sentence: {message!r}"]
 

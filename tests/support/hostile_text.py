@@ -1,4 +1,4 @@
-"""T01 to E01: text in odd encodings, without separators, nested without end, or written to be obeyed."""
+"""T01 to E01, and more of their kind: odd encodings, no separators, nesting without end, words written to be obeyed."""
 
 from __future__ import annotations
 
@@ -43,6 +43,21 @@ def message() -> bytes:
     return bytes(mail)
 
 
+def spans() -> bytes:
+    """Ten headers of 10 KB, each over 100 columns and 100 rows."""
+    header = "<th colspan=100 rowspan=100>" + "h" * 10_000
+    return ("<table><tr>" + header * 10 + "<tr><td>canary" * 100 + "</table>").encode()
+
+
+def nested_tables() -> bytes:
+    """500 tables, each in a cell of the one before, with 40,000 cells in the innermost."""
+    return b"<table><tr><td>" * 500 + b"<table>" + b"<tr><td>a<td>b" * 20_000 + b"</table>"
+
+
+def nested_lists() -> bytes:
+    return b"".join(b" " * depth + b"- item\n" for depth in range(3000)) + b"\ncanary"
+
+
 def _text(row: str, name: str, make: Callable[[], bytes], whole: str | None = None, **checks: object) -> Case:
     return Case(row=row, name=name, make=make, ready=Ready(whole=whole, **checks))  # type: ignore[arg-type]
 
@@ -84,5 +99,19 @@ TEXTS = (
          failed=refused(DocumentTooLarge, DocumentDamaged, words="line 3")),
     Case(row="C01", name="wide.csv", make=lambda: b"a,b\n" + b",".join([b"x"] * 20_000), format=CSV,
          failed=refused(DocumentTooLarge, words="columns")),
+    Case(row="more", name="header_bomb.csv", make=lambda: b"h" * 900_000 + b",b\n" + b"1,2\n" * 100_000, format=CSV,
+         failed=refused(DocumentTooLarge, words="characters of text")),
+    Case(row="more", name="spans.html", make=spans, format=HTML,
+         failed=refused(DocumentTooLarge, words="characters of text|cells")),
+    Case(row="more", name="nested_tables.html", make=nested_tables, format=HTML, ready=Ready(holds=("a; b",)),
+         failed=over("cells|deep")),
+    Case(row="more", name="nested_lists.md", make=nested_lists, format=MARKDOWN, ready=Ready(holds=("canary",)),
+         failed=over("deep")),
+    Case(row="more", name="quotes.md", make=lambda: b"> a\n" * 500_000, format=MARKDOWN, ready=Ready(length=2_000_000)),
+    Case(row="more", name="definitions.md", make=lambda: b"[a]: <" * 100_000, format=MARKDOWN, ready=Ready(length=600_000)),
+    Case(row="more", name="comments.html", make=lambda: b"<p>canary" + b"<!--" * 1_000_000, format=HTML,
+         ready=Ready(holds=("canary",))),
+    Case(row="more", name="attributes.html", make=lambda: b"<p " + b"a='" * 1_000_000 + b">canary", format=HTML,
+         ready=Ready(whole="canary")),
     Case(row="E01", name="slip.eml", make=message, format=EML, ready=Ready(holds=("mail words",))),
 )  # fmt: skip

@@ -22,6 +22,7 @@ ROWS = (
 )  # fmt: skip
 PENDING = {
     "P04 cyclic_pages.pdf": "PDFium counts one page and gives none: said to be a scan instead of damaged",
+    "W08 hidden.docx": "hidden words are left out without a warning",
     "P13 hidden_inject.pdf": "text that nobody can see is not told apart",
 }
 """What the readers do not do yet. Strict: whoever mends it takes its line away."""
@@ -49,7 +50,7 @@ def test_the_corpus_has_a_file_for_every_row_and_every_format_it_names() -> None
 def test_hostile_file(child: ChildParser, case: Any) -> None:
     result = run(case, child)
     assert child.parse(b"the next document", filename="next.txt", limits=LIMITS).text == "the next document"
-    assert result.seconds < LIMITS.wall_seconds
+    assert result.seconds < case.seconds
     if result.peak is not None:
         assert result.peak < LIMITS.memory_bytes
     assert case.unmet(result.outcome) == [], describe(result.outcome)
