@@ -117,9 +117,10 @@ def over(words: str) -> Failed:
 
 def cases() -> tuple[Case, ...]:
     """The whole corpus, in the order of section 4.1."""
+    from hostile_more import MORE
     from hostile_names import NAMES
     from hostile_office import OFFICE
     from hostile_pdf import PDFS
     from hostile_text import TEXTS
 
-    return (*PDFS, *OFFICE, *TEXTS, *NAMES)
+    return (*PDFS, *OFFICE, *TEXTS, *MORE, *NAMES)

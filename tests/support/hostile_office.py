@@ -120,18 +120,20 @@ def hidden_parts() -> bytes:
     return zip_of({**docx_parts(body), "word/footnotes.xml": notes, "word/comments.xml": comments})
 
 
-def xlsx(rows: str) -> bytes:
+def xlsx_parts(rows: str) -> dict[str, bytes | str]:
     main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
     book = '<sheets><sheet name="Sheet1" sheetId="1" r:id="rId1"/></sheets>'
-    return zip_of(
-        {
-            "[Content_Types].xml": _types(xl__workbook=f"{_SHEET}.sheet.main", xl__worksheets__sheet1=f"{_SHEET}.worksheet"),
-            "_rels/.rels": _relations(("officeDocument", "xl/workbook.xml", "")),
-            "xl/workbook.xml": f'{HEAD}<workbook xmlns="{main}" xmlns:r="{_OFFICE}">{book}</workbook>',
-            "xl/_rels/workbook.xml.rels": _relations(("worksheet", "worksheets/sheet1.xml", "")),
-            "xl/worksheets/sheet1.xml": f'{HEAD}<worksheet xmlns="{main}"><sheetData>{rows}</sheetData></worksheet>',
-        }
-    )  # fmt: skip
+    return {
+        "[Content_Types].xml": _types(xl__workbook=f"{_SHEET}.sheet.main", xl__worksheets__sheet1=f"{_SHEET}.worksheet"),
+        "_rels/.rels": _relations(("officeDocument", "xl/workbook.xml", "")),
+        "xl/workbook.xml": f'{HEAD}<workbook xmlns="{main}" xmlns:r="{_OFFICE}">{book}</workbook>',
+        "xl/_rels/workbook.xml.rels": _relations(("worksheet", "worksheets/sheet1.xml", "")),
+        "xl/worksheets/sheet1.xml": f'{HEAD}<worksheet xmlns="{main}"><sheetData>{rows}</sheetData></worksheet>',
+    }  # fmt: skip
+
+
+def xlsx(rows: str) -> bytes:
+    return zip_of(xlsx_parts(rows))
 
 
 def _cell(place: str, text: str, formula: str = "") -> str:
