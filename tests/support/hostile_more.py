@@ -9,7 +9,7 @@ from hostile_bytes import MB, with_member, zip_of
 from hostile_office import HEAD, xlsx_parts
 
 from knowledge.errors import DocumentDamaged, DocumentRefused, DocumentTooLarge, DocumentWithoutText
-from knowledge.parsing.formats import EML, EPUB, HTML, JSON, JSONL, NOTEBOOK, ODS, RTF, SRT, VTT, XLSX
+from knowledge.parsing.formats import DOCX, EML, EPUB, HTML, JSON, JSONL, NOTEBOOK, ODS, RTF, SRT, VTT, XLSX
 
 _MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 _OFFICE = "urn:oasis:names:tc:opendocument:xmlns:office:1.0"
@@ -99,6 +99,7 @@ DAMAGED = refused(DocumentDamaged, DocumentTooLarge, DocumentRefused, DocumentWi
 MORE = (
     _case("shared_string.xlsx", XLSX, shared_string, failed=over("characters|text")),
     _case("repeated.ods", ODS, repeated_cells, Ready(holds=("far",)), over("cells")),
+    _case("fake.docx", DOCX, lambda: b"PK\x03\x04" + bytes(500), failed=refused(words="zip archive|damaged")),
     _case("deep.ods", ODS, lambda: ods("<table:table-row-group>" * 3000 + "</table:table-row-group>" * 3000), failed=DAMAGED),
     _case("bomb.epub", EPUB, book, failed=refused(DocumentTooLarge, words="expands")),
     _case("deep.rtf", RTF, lambda: b"{\\rtf1 canary " + b"{" * 200_000 + b"}" * 200_001, CANARY, over("deep|nest|damaged")),
