@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
-from knowledge.errors import DocumentWithoutText
+from knowledge.errors import DocumentTooLarge, DocumentWithoutText
 from knowledge.types import Block, BlockKind, Page, ParsedDocument
+
+MAX_BLOCKS: Final = 1_000_000
+"""Half a gigabyte in the process that asked: its memory has no limit, unlike the parser's."""
+
+MAX_CHARACTERS: Final = 100_000_000
+"""Twice what can be indexed. Headers that every row repeats make much text of a small table."""
 
 
 class HeadingStack:
@@ -47,7 +53,12 @@ class BlockList:
         pages: tuple[int, int] | None = None,
         attrs: Mapping[str, Any] | None = None,
     ) -> None:
-        """Append the block ``[start, end)``; ``heading`` is the clean text of a heading block."""
+        """Append the block ``[start, end)``; ``heading`` is the clean text of a heading block.
+
+        :raises DocumentTooLarge: there are more blocks than a document may have.
+        """
+        if len(self.blocks) >= MAX_BLOCKS:
+            raise DocumentTooLarge(f"The document has more than {MAX_BLOCKS:,} paragraphs, rows and headings.")
         if kind is BlockKind.HEADING:
             path = self._headings.enter(level or 1, " ".join(heading.split()))
         else:
@@ -97,6 +108,7 @@ class TextBuilder:
         """Append one block; ``cells`` are ranges relative to ``text`` and are stored absolute.
 
         ``heading`` is the clean text of a heading whose ``text`` holds marks as well.
+        :raises DocumentTooLarge: there are more blocks or characters than a document may have.
         """
         if not text.strip():
             return
@@ -143,6 +155,8 @@ class TextBuilder:
     def _push(self, text: str) -> None:
         self._parts.append(text)
         self._length += len(text)
+        if self._length > MAX_CHARACTERS:
+            raise DocumentTooLarge(f"The document makes more than {MAX_CHARACTERS:,} characters of text.")
 
     def end_table(self) -> None:
         """Let the next table row start after a blank line."""

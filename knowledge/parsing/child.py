@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
+from pathlib import Path
 from typing import IO, Any
 
 from knowledge.errors import DocumentDamaged, DocumentError
 from knowledge.parsing.base import ParseContext, ParseLimits
-from knowledge.parsing.confine import OUT_OF_MEMORY, address_space, confine_process, limit_cpu, limit_memory
-from knowledge.parsing.frames import read_frame, read_json, write_document, write_json
+from knowledge.parsing.confine import address_space, confine_process, limit_cpu, limit_memory
+from knowledge.parsing.frames import encode_document, read_frame, read_json, write_frame, write_json
 from knowledge.parsing.recognition import RECOGNITION_CODE, NeedsRecognition, page_to_json, pages_from_json
 from knowledge.parsing.registry import detect, parser_for
 from knowledge.types import ParsedDocument
@@ -27,7 +29,7 @@ MEMORY_CODE = "memory"
 def main() -> None:
     """Answer requests until standard input ends."""
     requests, answers = _own_streams()
-    confine_process()
+    confine_process(Path(os.environ["TMPDIR"]) if "TMPDIR" in os.environ else None)
     base = address_space()
     while True:
         try:
@@ -38,11 +40,8 @@ def main() -> None:
         limits = ParseLimits(**request["limits"])
         limit_memory(base + limits.memory_bytes)
         limit_cpu(limits.cpu_seconds)
-        try:
-            _answer(answers, data, request, limits, base)
-            answers.flush()
-        except MemoryError:  # half an answer may be on its way: only the parent can tell what happened
-            os._exit(OUT_OF_MEMORY)
+        _answer(answers, data, request, limits, base)
+        answers.flush()
         del data
 
 
@@ -58,7 +57,7 @@ def _own_streams() -> tuple[IO[bytes], IO[bytes]]:
 def _answer(answers: IO[bytes], data: bytes, request: dict[str, Any], limits: ParseLimits, base: int) -> None:
     page = request.get("recognise")
     try:
-        result = _recognised(data, page) if page else _parsed(data, request, limits)
+        extra, payloads = _recognised(data, page) if page else _parsed(data, request, limits)
     except NeedsRecognition as err:
         write_json(answers, {"ok": False, "code": RECOGNITION_CODE, "pages": list(err.pages)})
     except DocumentError as err:
@@ -71,15 +70,16 @@ def _answer(answers: IO[bytes], data: bytes, request: dict[str, Any], limits: Pa
     except Exception as err:
         write_json(answers, {"ok": False, "code": "defect", "message": type(err).__name__})
     else:
-        grown = max(0, address_space() - base)
-        if isinstance(result, ParsedDocument):
-            write_json(answers, {"ok": True, "grown": grown})
-            write_document(answers, result)
-        else:
-            write_json(answers, {"ok": True, "grown": grown, "page": result})
+        write_json(answers, {"ok": True, "grown": max(0, address_space() - base), **extra})
+        for payload in payloads:
+            write_frame(answers, payload)
 
 
-def _parsed(data: bytes, request: dict[str, Any], limits: ParseLimits) -> ParsedDocument:
+Answer = tuple[dict[str, Any], Sequence[bytes | memoryview]]
+"""What goes into the first frame, and the frames that follow; all of it in memory before anything is sent."""
+
+
+def _parsed(data: bytes, request: dict[str, Any], limits: ParseLimits) -> Answer:
     pages = request.get("recognised")
     context = ParseContext(
         filename=request["filename"],
@@ -87,13 +87,13 @@ def _parsed(data: bytes, request: dict[str, Any], limits: ParseLimits) -> Parsed
         may_recognise=bool(request.get("may_recognise")),
         recognised=None if pages is None else pages_from_json(pages),
     )
-    return parse_in(context, data)
+    return {}, encode_document(parse_in(context, data))
 
 
-def _recognised(data: bytes, page: dict[str, Any]) -> list[Any]:
+def _recognised(data: bytes, page: dict[str, Any]) -> Answer:
     from knowledge.parsing.ocr import recognise
 
-    return page_to_json(recognise(data, media_type=page["media_type"], number=page["number"]))
+    return {"page": page_to_json(recognise(data, media_type=page["media_type"], number=page["number"]))}, ()
 
 
 def parse_here(data: bytes, *, filename: str, limits: ParseLimits) -> ParsedDocument:

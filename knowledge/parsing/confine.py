@@ -9,31 +9,34 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from knowledge.parsing.landlock import restrict_files
+from knowledge.parsing.seccomp import refuse_system_calls
+
 _CLONE_NEWUSER, _CLONE_NEWNET = 0x10000000, 0x40000000
 _PR_SET_NO_NEW_PRIVS, _PR_SET_DUMPABLE = 38, 4
 _OPEN_FILES = 64
-OUT_OF_MEMORY = 77
-"""Exit status of a child that ran out of memory while it answered."""
 _FORBIDDEN_EVENTS = ("socket.", "subprocess.", "os.exec", "os.fork", "os.posix_spawn", "os.system", "os.spawn", "pty.")
 
 
-def confine_process() -> bool:
-    """Shut the process in for good and return whether the kernel took its network away.
+def confine_process(private: Path | None = None) -> frozenset[str]:
+    """Shut the process in for good and return which walls the kernel holds: ``network``, ``files``, ``calls``.
 
-    The audit hook holds where a network namespace is not permitted; it cannot be taken off again.
+    The audit hook and the limits hold where it holds none. Nothing may be written (``RLIMIT_FSIZE``); empty files
+    and folders may be made in ``private``, for libraries that insist on them.
     """
-    isolated = _leave_network()
-    if sys.platform == "linux":
-        libc = ctypes.CDLL(None, use_errno=True)
-        libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-        libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+    walls = {"network": _leave_network()}
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     resource.setrlimit(resource.RLIMIT_NOFILE, (_OPEN_FILES, _OPEN_FILES))
     if hasattr(resource, "RLIMIT_NPROC"):
         resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
+    if sys.platform == "linux":
+        libc = ctypes.CDLL(None, use_errno=True)
+        libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+        libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+        walls |= {"files": restrict_files(libc, private), "calls": refuse_system_calls(libc)}
     sys.addaudithook(_refuse)
-    return isolated
+    return frozenset(name for name, held in walls.items() if held)
 
 
 def _refuse(event: str, args: Sequence[object]) -> None:

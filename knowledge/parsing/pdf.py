@@ -42,6 +42,8 @@ class PdfParser:
             attached = document.count_attachments()
         finally:
             document.close()
+        if all(page.page.width <= 0 for page in pages):
+            raise DocumentDamaged("The PDF is damaged: its pages could not be opened.")
         pages = _with_recognised(pages, context)
         if not any(page.text.characters for page in pages):
             raise DocumentWithoutText(_without_text(pages, tried=context.recognised is not None))

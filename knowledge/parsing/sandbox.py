@@ -5,9 +5,11 @@ from __future__ import annotations
 import atexit
 import logging
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
@@ -18,7 +20,6 @@ import knowledge
 from knowledge import errors
 from knowledge.errors import DocumentEmpty, DocumentError, DocumentTooLarge, ParserCrashed
 from knowledge.parsing.base import ParseLimits
-from knowledge.parsing.confine import OUT_OF_MEMORY
 from knowledge.parsing.frames import read_document, read_json, write_frame, write_json
 from knowledge.parsing.recognition import (
     RECOGNITION_CODE,
@@ -33,6 +34,8 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+_MODULE = "knowledge.parsing.child"
+_FOLDER = "footnote-parser-"  # followed by the process id of its owner
 _RECYCLE_AFTER = 200  # documents
 _RECYCLE_GROWN = 256 * 1024 * 1024  # bytes of address space kept after a document
 _CLASSES: dict[str, type[DocumentError]] = {
@@ -44,7 +47,7 @@ class ChildParser:
     """A child that parses one document after the other; safe to use from several threads.
 
     The child is started with the first document, and replaced after 200 documents, after any failure and
-    when it has grown. It holds no copy of the parent's environment and no inherited files.
+    when it has grown. It holds no copy of the parent's environment, no inherited files, and a private folder.
     """
 
     def __init__(self, *, keep_bytes: int = _RECYCLE_GROWN) -> None:
@@ -52,6 +55,7 @@ class ChildParser:
         self._keep_bytes = keep_bytes
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
+        self._folder: Path | None = None
         self._documents = 0
 
     def __enter__(self) -> Self:
@@ -131,6 +135,7 @@ class ChildParser:
             raise ParserCrashed("The reader of this file gave a result that makes no sense.") from err
         finally:
             timer.cancel()
+            timer.join()  # a child killed in its last moment must not meet the next document
 
     def _receive(self, stream: IO[bytes], limits: ParseLimits, read: Callable[[dict[str, Any], IO[bytes]], T]) -> T:
         answer = _object(read_json(stream))
@@ -148,13 +153,20 @@ class ChildParser:
     def _running(self) -> subprocess.Popen[bytes]:
         if self._process is None or self._process.poll() is not None:
             self._stop()
-            self._process = _start()
+            self._folder = _private_folder()
+            self._process = _start(self._folder)
         return self._process
 
     def _stop(self) -> None:
         process, self._process, self._documents = self._process, None, 0
-        if process is None:
-            return
+        folder, self._folder = self._folder, None
+        if process is not None:
+            self._end(process)
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    @staticmethod
+    def _end(process: subprocess.Popen[bytes]) -> None:
         _kill(process)
         process.wait()
         for stream in (process.stdin, process.stdout):
@@ -165,7 +177,26 @@ class ChildParser:
                 logger.debug("a pipe of a parser child was already closed")
 
 
-def _start() -> subprocess.Popen[bytes]:
+def _private_folder() -> Path:
+    """Make a folder for one child, 0700, and remove those whose parser was killed: a child cannot remove its own."""
+    for old in Path(tempfile.gettempdir()).glob(f"{_FOLDER}*-*"):
+        owner = old.name.removeprefix(_FOLDER).partition("-")[0]
+        if owner.isdecimal() and not _runs(int(owner)):
+            shutil.rmtree(old, ignore_errors=True)
+    return Path(tempfile.mkdtemp(prefix=f"{_FOLDER}{os.getpid()}-"))
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        return True
+    return True
+
+
+def _start(folder: Path) -> subprocess.Popen[bytes]:
     root = Path(knowledge.__path__[0]).resolve().parent
     environment = {
         "PYTHONPATH": str(root),
@@ -173,15 +204,17 @@ def _start() -> subprocess.Popen[bytes]:
         "PYTHONUTF8": "1",
         "LC_ALL": "C.UTF-8",
         "PATH": os.defpath,
+        "TMPDIR": str(folder),
+        "HOME": str(folder),
         "OPENBLAS_NUM_THREADS": "1",  # each thread would reserve address space
         "OMP_NUM_THREADS": "1",
     }
-    return subprocess.Popen(
-        [sys.executable, "-P", "-s", "-m", "knowledge.parsing.child"],
+    return subprocess.Popen(  # noqa: S603
+        [sys.executable, "-P", "-s", "-m", _MODULE],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        cwd="/",
+        cwd=folder,
         env=environment,
         close_fds=True,
         start_new_session=True,
@@ -208,7 +241,7 @@ def _error(code: str, message: str, limits: ParseLimits) -> DocumentError | Pars
         return _CLASSES[code](message[:500] or None)
     if code == "memory":
         return _out_of_memory(limits)
-    return ParserCrashed(f"The reader of this file stopped at a defect ({message[:60]}).")
+    return ParserCrashed(f"The reader of this file met something it did not expect ({message[:60]}).")
 
 
 def _out_of_memory(limits: ParseLimits) -> ParserCrashed:
@@ -229,7 +262,6 @@ def _crash(process: subprocess.Popen[bytes], late: bool, limits: ParseLimits) ->
     if status == -signal.SIGXCPU:
         return ParserCrashed(f"Reading this file took more than {limits.cpu_seconds} seconds of processor time.")
     if status in (
-        OUT_OF_MEMORY,
         -signal.SIGABRT,
         -signal.SIGTRAP,
         -signal.SIGKILL,

@@ -14,7 +14,7 @@ import pytest
 import knowledge
 from knowledge.errors import DocumentEmpty, DocumentTooLarge, DocumentWithoutText, ParserCrashed, UnsupportedFormat
 from knowledge.parsing import ChildParser, ParseLimits, parse_in_child
-from knowledge.parsing.frames import read_document, read_frame, write_document, write_frame, write_json
+from knowledge.parsing.frames import encode_document, read_document, read_frame, write_document, write_frame, write_json
 
 ROOT = str(Path(knowledge.__path__[0]).parent)
 
@@ -189,6 +189,26 @@ def test_frames_refuse_what_is_too_large_or_cut_off() -> None:
         read_frame(io.BytesIO((5).to_bytes(8, "big") + b"abc"))
     with pytest.raises(EOFError):
         read_frame(io.BytesIO())
+
+
+def test_an_answer_that_its_reader_would_not_take_is_refused_in_words(parse, monkeypatch: pytest.MonkeyPatch) -> None:
+    document = parse("one\n\ntwo", "a.txt")
+    layout, text, boxes = encode_document(document)
+    assert (text, boxes) == (b"one\n\ntwo", b"")
+    for name, size, words in (("MAX_JSON", len(layout) - 1, "paragraphs"), ("MAX_TEXT", len(text) - 1, "of text")):
+        with monkeypatch.context() as patch, pytest.raises(DocumentTooLarge, match=words):
+            patch.setattr(f"knowledge.parsing.frames.{name}", size)
+            encode_document(document)
+
+
+def test_boxes_of_more_characters_than_there_are_are_not_read(parse) -> None:
+    layout, text, _ = encode_document(parse("words", "a.txt"))
+    stream = io.BytesIO()
+    for payload in (layout, text, bytes(18 * 6)):
+        write_frame(stream, payload)
+    stream.seek(0)
+    with pytest.raises(ValueError, match="over the limit"):
+        read_document(stream)
 
 
 def test_a_child_that_answers_nonsense_is_not_believed(parse, make_pdf) -> None:
