@@ -10,14 +10,27 @@ if TYPE_CHECKING:
     from selectolax.lexbor import LexborNode
 
 
-def is_data_table(table: LexborNode) -> bool:
-    """A table of values; one that holds tables, headings or several paragraphs is layout."""
+def tables_around_tables(root: LexborNode) -> frozenset[int]:
+    """The ``mem_id`` of every table that holds another one. Asked once: asking each table takes quadratic time."""
+    found = set()
+    for table in root.css("table"):
+        above = table.parent
+        while above is not None and above.tag != "table":
+            above = above.parent
+        if above is not None:
+            found.add(above.mem_id)
+    return frozenset(found)
+
+
+def is_data_table(table: LexborNode, around: frozenset[int]) -> bool:
+    """A table of values; one that holds tables (``around``), headings or several paragraphs is layout."""
+    if table.mem_id in around or skipped(table):
+        return False
     if (table.attributes.get("role") or "") in ("presentation", "none"):
         return False
     if table.css_first("td p, td div, td ul, td ol") is not None and table.css_first("td + td, th") is None:
         return False  # a single column, as mails put around everything
-    nested = any(inner.mem_id != table.mem_id for inner in table.css("table"))
-    return not nested and not table.css("h1, h2, h3, td p + p") and not skipped(table)
+    return not table.css("h1, h2, h3, td p + p")
 
 
 def rows_of(table: LexborNode) -> list[tuple[list[str], bool]]:

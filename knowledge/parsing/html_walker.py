@@ -9,7 +9,7 @@ from knowledge.errors import DocumentTooLarge
 from knowledge.parsing.builder import TextBuilder, format_row
 from knowledge.parsing.decode import clean
 from knowledge.parsing.html_nodes import BLOCKS, BREAK, KINDS, fold, is_page_furniture, skipped, text_of
-from knowledge.parsing.html_tables import is_data_table, rows_of
+from knowledge.parsing.html_tables import is_data_table, rows_of, tables_around_tables
 from knowledge.types import BlockKind
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ class Walker:
         self._cells = 0
 
     def walk(self, root: LexborNode) -> None:
+        around = tables_around_tables(root)
         stack: list[tuple[LexborNode, bool]] = [(root, True)]
         while stack:
             node, opening = stack.pop()
@@ -53,7 +54,7 @@ class Walker:
                 self._buffer.append(node.text_content or "")
             elif tag == "br":
                 self._buffer.append(BREAK)
-            elif tag == "table" and is_data_table(node):
+            elif tag == "table" and is_data_table(node, around):
                 self._flush()
                 self._flush_terms()
                 self._table(node)

@@ -119,8 +119,10 @@ def _lines(picture: Picture, place: Place) -> Iterator[RecognisedLine]:
         """From pixels of the turned picture to the page."""
         return place(*((x, y), (wide - y, x), (wide - x, high - y), (y, high - x))[turns])
 
+    if not found.txts:
+        return
     words = found.word_results or ()
-    for number, (text, score, outline) in enumerate(zip(found.txts or (), found.scores, found.boxes, strict=True)):
+    for number, (text, score, outline) in enumerate(zip(found.txts, found.scores, found.boxes, strict=True)):
         text = _plain(text)
         if not text.strip() or score < MIN_CONFIDENCE:
             continue

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import replace
 
-from knowledge.errors import DocumentError, ParserCrashed
+from knowledge.errors import DocumentError, DocumentWithoutText, KnowledgeError, ParserCrashed
 from knowledge.parsing.base import ParseLimits
 from knowledge.parsing.recognition import NeedsRecognition, RecognisedPage
 from knowledge.parsing.registry import detect
@@ -49,8 +49,13 @@ class DocumentReader:
             )
         except NeedsRecognition as need:
             pages = need.pages
-        recognised = self._recognise(data, detect(data, filename), pages[: self._max_pages], limits, progress)
-        document = self._parser.parse(data, filename=filename, limits=limits, recognised=recognised)
+        recognised, failure = self._recognise(data, detect(data, filename), pages[: self._max_pages], limits, progress)
+        try:
+            document = self._parser.parse(data, filename=filename, limits=limits, recognised=recognised)
+        except DocumentWithoutText:
+            if failure is None:
+                raise
+            raise failure from None
         if len(pages) <= self._max_pages:
             return document
         more = len(pages) - self._max_pages
@@ -66,11 +71,15 @@ class DocumentReader:
 
     def _recognise(
         self, data: bytes, media_type: str, pages: tuple[int, ...], limits: ParseLimits, progress: Progress | None
-    ) -> dict[int, RecognisedPage]:
-        """Read page after page; one that fails is left out, and the parser then says that it has no text."""
+    ) -> tuple[dict[int, RecognisedPage], KnowledgeError | None]:
+        """Read page after page; one that fails is left out, and the parser then says that it has no text.
+
+        :return: the pages by number, and the first failure.
+        """
         assert self._recogniser is not None
         own = replace(limits, memory_bytes=OCR_MEMORY_BYTES, cpu_seconds=OCR_CPU_SECONDS, wall_seconds=OCR_WALL_SECONDS)
         result: dict[int, RecognisedPage] = {}
+        failure: KnowledgeError | None = None
         for done, number in enumerate(pages):
             if progress is not None:
                 progress(done, len(pages))
@@ -78,4 +87,5 @@ class DocumentReader:
                 result[number] = self._recogniser.recognise(data, media_type=media_type, number=number, limits=own)
             except (DocumentError, ParserCrashed) as error:
                 logger.warning("text recognition of page %d failed: %s", number, error.message)
-        return result
+                failure = failure or error
+        return result, failure

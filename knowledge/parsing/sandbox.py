@@ -140,7 +140,7 @@ class ChildParser:
     def _receive(self, stream: IO[bytes], limits: ParseLimits, read: Callable[[dict[str, Any], IO[bytes]], T]) -> T:
         answer = _object(read_json(stream))
         if answer.get("code") == RECOGNITION_CODE:
-            raise NeedsRecognition([int(page) for page in answer.get("pages") or ()])
+            raise NeedsRecognition(_numbers(answer.get("pages")))
         if not answer.get("ok"):
             raise _error(str(answer.get("code")), str(answer.get("message")), limits)
         result = read(answer, stream)
@@ -229,6 +229,12 @@ def _kill(process: subprocess.Popen[bytes], late: threading.Event | None = None)
             os.killpg(process.pid, signal.SIGKILL)
         except (ProcessLookupError, PermissionError):
             process.kill()
+
+
+def _numbers(value: Any) -> list[int]:
+    if not isinstance(value, list) or not value or not all(type(number) is int and number > 0 for number in value):
+        raise ValueError("no list of page numbers")
+    return value
 
 
 def _object(value: Any) -> dict[str, Any]:

@@ -163,3 +163,14 @@ def test_character_references_cannot_smuggle_in_what_no_text_may_hold(parse) -> 
 def test_a_column_of_divisions_is_layout(parse, shown) -> None:
     page = "<table><tr><td><div>One</div><div>Two</div></tr></table><table><tr><td>1<td>2</table>"
     assert shown(parse(page, "a.html")) == [("paragraph", "One"), ("paragraph", "Two"), ("table_row", "1; 2")]
+
+
+def test_only_the_innermost_of_nested_tables_is_a_table_of_values(parse) -> None:
+    inner = "<table><tr><th>A</th><th>B</th></tr><tr><td>1</td><td>2</td></tr></table>"
+    document = parse(
+        f"<table><tr><td><table><tr><td>{inner}</td><td>beside</td></tr></table></td></tr></table>".encode(), "a.html"
+    )
+    assert [(b.kind, document.text[b.start : b.end]) for b in document.blocks] == [
+        (BlockKind.TABLE_ROW, "A: 1; B: 2"),
+        (BlockKind.PARAGRAPH, "beside"),
+    ]

@@ -178,3 +178,9 @@ def test_real_scans_are_read(reader, expected: office.Expected) -> None:
     document = reader.parse(expected.data, filename=expected.file.name)
     assert office.unmet(document, expected.row) == []
     assert {page.source for page in document.pages} <= {"ocr", "none"}
+
+
+def test_a_picture_that_fails_says_why_and_not_that_it_has_no_words(reader, drawn) -> None:
+    whole = drawn("Some words that cannot be seen")
+    with pytest.raises(DocumentDamaged, match="damaged"):
+        reader.parse(whole[: len(whole) // 2], filename="cut.png")
