@@ -164,7 +164,7 @@ def test_description_changed_afterwards_is_searched(world: Any) -> None:
     [
         ("broken.pdf", b"%PDF-1.7\nnothing of a document follows", "damaged"),
         ("locked.docx", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + "EncryptedPackage".encode("utf-16-le"), "password"),
-        ("picture.png", b"\x89PNG\r\n\x1a\n" + bytes(100), "PNG picture"),
+        ("picture.gif", b"GIF89a" + bytes(100), "GIF picture"),
         ("blank.md", b"  \n\n \n", "no text"),
         ("wrong.pdf", b"only words", "really plain text"),
     ],

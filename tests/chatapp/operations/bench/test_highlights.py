@@ -82,7 +82,7 @@ def test_folding_keeps_what_people_read() -> None:
 def test_ranges_begin_and_end_with_words_and_avoid_what_no_page_shows() -> None:
     text = "seen words " * 30 + "hidden words"
     shown = Block(ordinal=0, kind=BlockKind.PARAGRAPH, start=0, end=329)
-    hidden = Block(ordinal=1, kind=BlockKind.PARAGRAPH, start=330, end=len(text), attrs={"hidden": True})
+    hidden = Block(ordinal=1, kind=BlockKind.PARAGRAPH, start=330, end=len(text), attrs={"invisible": True})
     document = replace(laid_out(text), blocks=(shown, hidden))
     found = list(ranges(document, 50, random.Random(1)))
     assert len(found) == 50

@@ -16,7 +16,7 @@ def test_every_trial_holds_what_its_name_says() -> None:
     found = {name: read(data) for name, data in pdfs.trials().items()}
     assert found["turned page 90"].pages[0].rotation == 90
     assert found["cropped page"].pages[0].view_box == (60, 200, 520, 700)
-    assert any(b.attrs.get("hidden") for b in found["cropped page"].blocks)
+    assert any(b.attrs.get("invisible") for b in found["cropped page"].blocks)
     assert "difficult" in found["ligatures"].text
     assert "overspringnight" in found["hyphens"].text
     assert "-" not in found["hyphens"].text
