@@ -211,6 +211,21 @@ def test_words_without_a_sure_place_are_said_to_have_none_and_lit_only_in_the_te
     assert "hidden" in re.findall(r"<p [^>]*data-place-unknown[^>]*>", sure)[0]
 
 
+def test_boxes_are_read_only_where_something_is_lit(
+    page: Callable[[str], str], make_document: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from knowledge.documents import selectors
+
+    lease = make_document("lease.pdf")
+    read: list[DocumentVersion] = []
+    monkeypatch.setattr(selectors, "version_boxes", read.append)
+    page(f"/documents/{lease.pk}/")
+    page(opened(lease, RENT, view="text"))
+    assert read == []
+    page(opened(lease, RENT))
+    assert len(read) == 1
+
+
 def test_a_range_that_is_no_citation_is_lit_too(
     page: Callable[[str], str], member: Any, make_document: Any, make_run: Any
 ) -> None:
