@@ -14,8 +14,10 @@ from django.test import Client
 from django.utils import timezone
 
 from chatapp.conversations.models import AnswerRun, Citation, ContextPassage, Conversation, Message
+from chatapp.conversations.selectors import run_detail
 from knowledge.documents import ingest
 from knowledge.documents.models import Document, DocumentVersion, KnowledgeBase
+from knowledge.documents.selectors import slide_versions
 from knowledge.types import Block, BlockKind, CharBoxes, Page, ParsedDocument
 
 pytestmark = pytest.mark.django_db
@@ -275,6 +277,20 @@ def test_pages_of_a_presentation_are_slides(page: Callable[[str], str], make_doc
     assert '<p class="page-break" id="page-2">Slide 2</p>' in html
     assert "<span>2 slides</span>" in html
     assert "Page 2" not in html
+
+
+def test_the_trace_of_an_answer_calls_a_slide_a_slide(
+    member: Any, make_document: Any, make_run: Any, django_assert_num_queries: Any
+) -> None:
+    kind = "application/vnd.openxmlformats-officedocument.presentationml.presentation"
+    talk, lease = make_document("talk.pptx", media_type=kind), make_document("lease.pdf")
+    run = make_run(member, (1, talk, RENT), (2, lease, RENT), (3, talk, HEATING))
+    detail = run_detail(run)
+    assert [citation["page_kind"] for citation in detail["citations"]] == ["slide", "page", "slide"]
+    assert [passage["page_kind"] for passage in detail["passages"]] == ["slide", "page", "slide"]
+    with django_assert_num_queries(1):
+        assert slide_versions({(str(talk.pk), 1), (str(talk.pk), 2), (str(lease.pk), 1)}) == {(str(talk.pk), 1)}
+    assert slide_versions(set()) == frozenset()
 
 
 def test_a_search_lists_its_places_and_opens_the_first(page: Callable[[str], str], make_document: Any) -> None:
