@@ -117,11 +117,11 @@ def present(
 
 
 def _sheets(text: str, blocks: Sequence[Block], place: int) -> tuple[Sheet, ...]:
-    """Return the sheets in order; a sheet begins with the heading that names it."""
+    """Return the sheets in order; a sheet begins with the heading that names it, else with its first block."""
     begun: list[tuple[str, int]] = []
     before: Block | None = None
     for block in blocks:
-        name = block.attrs.get("sheet") if block.kind is BlockKind.TABLE_ROW else None
+        name = block.attrs.get("sheet")
         if isinstance(name, str) and name and (not begun or begun[-1][0] != name):
             titled = before is not None and before.kind in _HEADINGS and text[before.start : before.end] == name
             begun.append((name, before.start if before is not None and titled else block.start))

@@ -138,7 +138,8 @@ def _entry_link(entry: OutlineEntry, step: Callable[[int], str], view: str) -> s
 def _pages(version: DocumentVersion, text: str, layout: ParsedLayout, opening: Opening) -> dict[str, Any]:
     """The places to step through; for a document with pages also where each of them stands on its page."""
     drawn = opening.view == "pages"
-    boxes = selectors.version_boxes(version) if drawn else None
+    lit = opening.match is not None or any(stop.stands_in(version) for stop in opening.stops)
+    boxes = selectors.version_boxes(version) if drawn and lit else None  # a hundred megabytes in a long document
     places = Places(text=text, blocks=layout.blocks, pages=layout.pages, boxes=boxes)
     stops = [_stop(stop, version, text, places, opening) for stop in opening.stops]
     index = opening.index
@@ -160,6 +161,7 @@ def _pages(version: DocumentVersion, text: str, layout: ParsedLayout, opening: O
         "page_asked": opening.page is not None,
         "sizes": [[page.width, page.height] for page in layout.pages] if drawn else [],
         "file": reverse("reader:file", args=[version.document_id, version.number]),
+        "bytes": version.size,
     }
     return {
         "reader_data": data,

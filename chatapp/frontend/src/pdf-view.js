@@ -5,8 +5,10 @@ import { PdfView } from "./reader/pdf-view.js";
 
 /** @typedef {import("./reader/pdf-view.js").Options} Options */
 
-/** Bytes fetched at a time: a page deep inside a large file is there without the file before it. */
+/** Bytes fetched at a time of a large file: a page deep inside is there without all that lies before it. */
 const RANGE = 256 * 1024;
+/** Up to this size the whole file comes in one stream, which is faster than many questions for its parts. */
+const STREAMED = 16 * 1024 * 1024;
 
 /**
  * @param {Options & {worker: string, parts: string, onFail: (why: string) => void}} options
@@ -21,7 +23,7 @@ export async function openPages({ worker, parts, onFail, ...options }) {
     wasmUrl: `${parts}/wasm/`,
     rangeChunkSize: RANGE,
     disableAutoFetch: true,
-    disableStream: true,
+    disableStream: (options.data.bytes ?? 0) > STREAMED,
     enableXfa: false,
     verbosity: VerbosityLevel.ERRORS,
   });

@@ -14,8 +14,10 @@ from django.test import Client
 from django.utils import timezone
 
 from chatapp.conversations.models import AnswerRun, Citation, ContextPassage, Conversation, Message
+from chatapp.conversations.selectors import run_detail
 from knowledge.documents import ingest
 from knowledge.documents.models import Document, DocumentVersion, KnowledgeBase
+from knowledge.documents.selectors import slide_versions
 from knowledge.types import Block, BlockKind, CharBoxes, Page, ParsedDocument
 
 pytestmark = pytest.mark.django_db
@@ -211,6 +213,21 @@ def test_words_without_a_sure_place_are_said_to_have_none_and_lit_only_in_the_te
     assert "hidden" in re.findall(r"<p [^>]*data-place-unknown[^>]*>", sure)[0]
 
 
+def test_boxes_are_read_only_where_something_is_lit(
+    page: Callable[[str], str], make_document: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from knowledge.documents import selectors
+
+    lease = make_document("lease.pdf")
+    read: list[DocumentVersion] = []
+    monkeypatch.setattr(selectors, "version_boxes", read.append)
+    page(f"/documents/{lease.pk}/")
+    page(opened(lease, RENT, view="text"))
+    assert read == []
+    page(opened(lease, RENT))
+    assert len(read) == 1
+
+
 def test_a_range_that_is_no_citation_is_lit_too(
     page: Callable[[str], str], member: Any, make_document: Any, make_run: Any
 ) -> None:
@@ -260,6 +277,20 @@ def test_pages_of_a_presentation_are_slides(page: Callable[[str], str], make_doc
     assert '<p class="page-break" id="page-2">Slide 2</p>' in html
     assert "<span>2 slides</span>" in html
     assert "Page 2" not in html
+
+
+def test_the_trace_of_an_answer_calls_a_slide_a_slide(
+    member: Any, make_document: Any, make_run: Any, django_assert_num_queries: Any
+) -> None:
+    kind = "application/vnd.openxmlformats-officedocument.presentationml.presentation"
+    talk, lease = make_document("talk.pptx", media_type=kind), make_document("lease.pdf")
+    run = make_run(member, (1, talk, RENT), (2, lease, RENT), (3, talk, HEATING))
+    detail = run_detail(run)
+    assert [citation["page_kind"] for citation in detail["citations"]] == ["slide", "page", "slide"]
+    assert [passage["page_kind"] for passage in detail["passages"]] == ["slide", "page", "slide"]
+    with django_assert_num_queries(1):
+        assert slide_versions({(str(talk.pk), 1), (str(talk.pk), 2), (str(lease.pk), 1)}) == {(str(talk.pk), 1)}
+    assert slide_versions(set()) == frozenset()
 
 
 def test_a_search_lists_its_places_and_opens_the_first(page: Callable[[str], str], make_document: Any) -> None:

@@ -94,6 +94,20 @@ def test_only_the_sheet_of_the_match_is_shown_and_tabs_lead_to_all() -> None:
     assert (page.sheets[0].start, page.sheets[1].start) == (0, document.text.index("Costs"))
 
 
+def test_a_sheet_of_notes_alone_has_its_tab_too() -> None:
+    builder = TextBuilder()
+    for name in ("One", "Two"):
+        builder.add(BlockKind.HEADING, name, level=1, attrs={"sheet": name})
+        builder.add(BlockKind.NOTE, f"Comment on A1: {name} again", attrs={"sheet": name, "range": "A1", "row": 1})
+    document = builder.document(parser="x", parser_version="1", media_type="x", title=None)
+    page = page_of(document, "Two again")
+    assert [(sheet.name, sheet.start, sheet.shown) for sheet in page.sheets] == [
+        ("One", 0, False),
+        ("Two", document.text.index("Two"), True),
+    ]
+    assert [item.kind for item in page.items] == ["heading", "aside"]
+
+
 def test_a_long_sheet_steps_through_its_own_rows_only() -> None:
     rows = [[f"Item {n}", str(n), ""] for n in range(900)]
     document = parsed(("First", rows), ("Second", rows))

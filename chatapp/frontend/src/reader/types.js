@@ -5,7 +5,7 @@
  * @typedef {{here: boolean, link: string, text_link?: string, title: string, number: number, page: number | null,
  *   rects?: Rect[], exact: boolean, quote?: string}} Stop
  * @typedef {{view: "pages" | "text", stops: Stop[], count: number, index: number | null, page: number | null, page_asked?: boolean,
- *   sizes: [number, number][], file: string}} ReaderData
+ *   sizes: [number, number][], file: string, bytes?: number}} ReaderData
  * @typedef {{showStop: (index: number) => void, step: (by: number) => void, goTo: (page: number) => void,
  *   zoom: (how: "in" | "out" | "fit") => void}} Pages
  */
