@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import metadata
 from typing import Any
 
 from django.conf import settings
@@ -99,6 +100,20 @@ def embedder() -> Part:
     return Part(name="embedder", ok=True, version=f"{spec.model} {spec.precision}")
 
 
+def reading() -> Part:
+    """Say what can be read; text recognition is an extra and its absence no fault."""
+    from knowledge.parsing import media_types
+    from knowledge.parsing.ocr import available
+
+    if settings.OCR == "off":
+        detail = "Text recognition of scans is switched off."
+    elif available():
+        detail = f"Scans are read by RapidOCR {metadata.version('rapidocr')}."
+    else:
+        detail = "Scans are not read: text recognition is not installed (make run OCR=1)."
+    return Part(name="reading", ok=True, version=f"{len(media_types())} formats", detail=detail)
+
+
 def worker() -> Part:
     """Read the signs of life that ``tasks`` writes."""
     with quick_redis() as client:
@@ -110,7 +125,7 @@ def worker() -> Part:
     return Part(name="worker", ok=True, detail=detail)
 
 
-CHECKS: tuple[Callable[[], Part], ...] = (database, migrations, redis, store, embedder, worker)
+CHECKS: tuple[Callable[[], Part], ...] = (database, migrations, redis, store, embedder, reading, worker)
 
 _lock = threading.Lock()
 _seen: tuple[float, list[Part]] = (0.0, [])
