@@ -45,7 +45,7 @@ def opening_of(
     missing = match is None and ("start" in query or "end" in query)
     words = " ".join(query.get("find", "")[:LONGEST_QUERY].split())
     run = stops.run_of(actor=actor, run_id=query.get("run", ""))
-    number = _natural(query.get("citation", "")) or 0
+    number = natural(query.get("citation", "")) or 0
     found = find(text, words) if words else None
     if found is not None:
         steps = stops.found_stops(version, found.ranges)
@@ -55,8 +55,8 @@ def opening_of(
     index = stops.current_index(steps, version, match=match, number=number)
     if match is None and not missing and index is not None:
         match = steps[index].range
-    page = _natural(query.get("page", ""))
-    begin, first = _natural(query.get("from", "")), pages[page - 1].start if page and page <= len(pages) else None
+    page = natural(query.get("page", ""))
+    begin, first = natural(query.get("from", "")), pages[page - 1].start if page and page <= len(pages) else None
     view = "pages" if version.media_type == PDF and query.get("view") != "text" else "text"
     given = {"run": str(run.pk) if run else "", "find": words, "view": "text" if query.get("view") == "text" else ""}
     return Opening(
@@ -75,7 +75,8 @@ def opening_of(
     )
 
 
-def _natural(value: str) -> int | None:
+def natural(value: str) -> int | None:
+    """Return the number a parameter states, or None for anything else."""
     return int(value) if value.isascii() and value.isdigit() and len(value) < 12 else None
 
 

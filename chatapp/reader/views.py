@@ -71,6 +71,7 @@ def reader(request: HttpRequest, actor: Actor, document_id: uuid.UUID, number: i
         **_text(version, page, opening),
         **_pages(version, text, layout, opening),
         **_found(text, layout, opening),
+        "reading": reverse("reader:reading", args=[document_id, version.number]) if actor.can_edit else "",
     }
     return render(request, "documents/reader.html", context)
 

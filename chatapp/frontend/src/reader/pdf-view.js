@@ -10,7 +10,8 @@ import { fitScale, nextScale, pageAt, percentOf, pixelRatio, placeOn, pointPx } 
 /** @typedef {import("./types.js").ReaderData} ReaderData */
 /**
  * @typedef {{host: HTMLElement, data: ReaderData, onPage: (page: number) => void,
- *   onZoom: (percent: number) => void}} Options
+ *   onZoom: (percent: number) => void, only?: number, onLoad?: (sheet: Loaded) => void}} Options
+ * @typedef {{number: number, element: HTMLElement, place: (rect: import("./types.js").Rect) => Partial<CSSStyleDeclaration>}} Loaded
  * @typedef {{number: number, element: HTMLElement, marks: HTMLElement, page: PDFPageProxy | null, marked: boolean,
  *   canvas: HTMLCanvasElement | null, text: HTMLElement | null, scale: number, failed: boolean}} Sheet
  */
@@ -27,13 +28,17 @@ export class PdfView {
    * @param {PDFDocumentProxy} pdf
    * @param {Options} options
    */
-  constructor(pdf, { host, data, onPage, onZoom }) {
+  constructor(pdf, { host, data, onPage, onZoom, only, onLoad }) {
     this.pdf = pdf;
     this.host = host;
     this.stops = data.stops;
     this.index = data.index;
     this.onPage = onPage;
     this.onZoom = onZoom;
+    /** Told of a page when its crop and rotation are known, to lay something over it. */
+    this.onLoad = onLoad;
+    /** The number of the first page shown; with `only` the single one. */
+    this.first = only ?? 1;
     this.fits = true;
     this.scale = pointPx;
     this.shown = 0;
@@ -42,22 +47,25 @@ export class PdfView {
     /** @type {{number: number, task: RenderTask | null} | null} */
     this.drawing = null;
     this.settling = 0;
-    this.sizes = Array.from({ length: pdf.numPages }, (_, at) => {
+    this.sizes = Array.from({ length: only ? 1 : pdf.numPages }, (_, at) => {
       const size = data.sizes[at];
       return size?.[0] && size[1] ? size : (data.sizes.find((other) => other[0] && other[1]) ?? USUAL);
     });
-    this.sheets = this.sizes.map((size, at) => sheet(at + 1, size));
+    this.sheets = this.sizes.map((size, at) => sheet(this.first + at, size));
     host.replaceChildren(...this.sheets.map((each) => each.element));
     this.#setScale(this.#fitting());
     this.#watch();
-    if (!data.page_asked && this.index !== null && this.stops[this.index]?.here) this.showStop(this.index);
+    if (only) this.#pageChanged(only);
+    else if (!data.page_asked && this.index !== null && this.stops[this.index]?.here)
+      this.showStop(this.index);
     else if (data.page_asked || (data.page ?? 1) > 1) this.goTo(data.page ?? 1);
     else this.#pageChanged(1);
   }
 
   /** @param {number} page */
   goTo(page) {
-    const target = this.sheets[Math.min(Math.max(Math.trunc(page) || 1, 1), this.sheets.length) - 1];
+    const last = this.first + this.sheets.length - 1;
+    const target = this.#sheet(Math.min(Math.max(Math.trunc(page) || 1, this.first), last));
     if (!target) return;
     const top =
       target.number === 1
@@ -92,7 +100,7 @@ export class PdfView {
     for (const mark of this.host.querySelectorAll(".pdf-mark"))
       this.#dress(/** @type {HTMLElement} */ (mark));
     const first = stop.rects?.[0];
-    const target = this.sheets[(first?.[0] ?? stop.page ?? 1) - 1];
+    const target = this.#sheet(first?.[0] ?? stop.page ?? 1);
     if (!target) return;
     if (first) await this.#load(target);
     if (this.index !== index) return;
@@ -151,7 +159,7 @@ export class PdfView {
     if (this.drawing || this.settling) return;
     const middle = this.#inView();
     const waiting = [...this.near]
-      .map((number) => /** @type {Sheet} */ (this.sheets[number - 1]))
+      .map((number) => /** @type {Sheet} */ (this.#sheet(number)))
       .filter((each) => !each.failed && (!each.canvas || each.scale !== this.scale))
       .sort((a, b) => Math.abs(a.number - middle) - Math.abs(b.number - middle));
     const next = waiting[0];
@@ -229,6 +237,8 @@ export class PdfView {
         }
       });
       for (const mark of target.marks.children) this.#dress(/** @type {HTMLElement} */ (mark));
+      const { number, element } = target;
+      this.onLoad?.({ number, element, place: (rect) => placeOn(viewport, rect) });
     }
     return target.page;
   }
@@ -240,7 +250,7 @@ export class PdfView {
    * @param {[number, number]} size
    */
   #resize(target, size) {
-    this.sizes[target.number - 1] = size;
+    this.sizes[target.number - this.first] = size;
     setSize(target.element, size);
   }
 
@@ -299,7 +309,7 @@ export class PdfView {
 
   /** @param {() => void} change of the size, after which the same words stand at the top */
   #keepingPlace(change) {
-    const anchor = this.sheets[this.#inView() - 1]?.element;
+    const anchor = this.#sheet(this.#inView())?.element;
     const before = anchor?.getBoundingClientRect();
     const across = (this.host.scrollLeft + this.host.clientWidth / 2) / this.host.scrollWidth;
     change();
@@ -314,11 +324,20 @@ export class PdfView {
   /** @returns {number} the page at the upper third of the view */
   #inView() {
     const line = this.#covered() + (window.innerHeight - this.#covered()) / 3;
-    return pageAt(
+    const at = pageAt(
       line,
       this.sheets.length,
-      (at) => /** @type {Sheet} */ (this.sheets[at]).element.getBoundingClientRect().top,
+      (index) => /** @type {Sheet} */ (this.sheets[index]).element.getBoundingClientRect().top,
     );
+    return this.first + at - 1;
+  }
+
+  /**
+   * @param {number} number of a page
+   * @returns {Sheet | undefined}
+   */
+  #sheet(number) {
+    return this.sheets[number - this.first];
   }
 
   /** @param {number} page */
