@@ -9,10 +9,10 @@ from django.http import QueryDict
 from chatapp.reader import stops
 from chatapp.reader.finding import LONGEST_QUERY, Found, find
 from chatapp.reader.inline import Range
+from chatapp.reader.places import drawn_as
 from chatapp.reader.presentation import checked_range
 from chatapp.reader.stops import Stop
 from knowledge.documents.models import DocumentVersion
-from knowledge.parsing.formats import PDF
 from knowledge.tenants.access import Actor
 from knowledge.types import Page
 
@@ -28,6 +28,7 @@ class Opening:
     begin: int | None  # offset at which the text shown begins; None: around the match
     page: int | None  # asked for by its number
     view: str  # "pages" or "text"
+    drawn: str  # how its pages are: "pdf", "picture", or "" where only the text can be shown
     kept: dict[str, str]  # parameters that links within the reader carry along
     run: str  # id of the answer it was opened from, if it may be seen
     number: int  # of the citation in that answer
@@ -57,7 +58,10 @@ def opening_of(
         match = steps[index].range
     page = natural(query.get("page", ""))
     begin, first = natural(query.get("from", "")), pages[page - 1].start if page and page <= len(pages) else None
-    view = "pages" if version.media_type == PDF and query.get("view") != "text" else "text"
+    drawn = drawn_as(version.media_type)
+    if drawn == "picture" and len(pages) != 1:
+        drawn = ""  # browsers show the first picture of a file alone
+    view = "pages" if drawn and query.get("view") != "text" else "text"
     given = {"run": str(run.pk) if run else "", "find": words, "view": "text" if query.get("view") == "text" else ""}
     return Opening(
         match=match,
@@ -65,6 +69,7 @@ def opening_of(
         begin=min(begin, len(text)) if begin is not None else first,
         page=page if first is not None else None,
         view=view,
+        drawn=drawn,
         kept={name: value for name, value in given.items() if value},
         run=given["run"],
         number=number,

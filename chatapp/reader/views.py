@@ -122,6 +122,7 @@ def _text(version: DocumentVersion, page: ReaderPage, opening: Opening) -> dict[
         "following": None if page.following is None else step(page.following),
         "sheets": [(sheet, step(sheet.start)) for sheet in page.sheets] if len(page.sheets) > 1 else [],
         "view": opening.view,
+        "drawn": opening.drawn,
         "kept": carried,
         "unsearched": f"{here}?{urlencode(carried)}" if carried else here,
         "here": here,
@@ -154,6 +155,7 @@ def _pages(version: DocumentVersion, text: str, layout: ParsedLayout, opening: O
     at = opening.page or (shown and shown["page"]) or places.page_at(opening.begin or 0)
     data = {
         "view": opening.view,
+        "drawn": opening.drawn,
         "stops": stops,
         "count": len(opening.stops),
         "index": index,

@@ -3,6 +3,7 @@
 import { TextLayer } from "pdfjs-dist/legacy/build/pdf.mjs";
 import { el } from "../lib/dom.js";
 import { fitScale, nextScale, pageAt, percentOf, pixelRatio, placeOn, pointPx } from "./geometry.js";
+import { covered, dressMarks, layMarks, reveal } from "./marks.js";
 
 /** @typedef {import("pdfjs-dist/legacy/build/pdf.mjs").PDFDocumentProxy} PDFDocumentProxy */
 /** @typedef {import("pdfjs-dist/legacy/build/pdf.mjs").PDFPageProxy} PDFPageProxy */
@@ -71,7 +72,7 @@ export class PdfView {
       target.number === 1
         ? this.host.getBoundingClientRect().top
         : target.element.getBoundingClientRect().top;
-    window.scrollTo({ top: window.scrollY + top - this.#covered() - 8 });
+    window.scrollTo({ top: window.scrollY + top - covered() - 8 });
     this.#pageChanged(target.number);
   }
 
@@ -97,8 +98,7 @@ export class PdfView {
     const stop = this.stops[index];
     if (!stop) return;
     this.index = index;
-    for (const mark of this.host.querySelectorAll(".pdf-mark"))
-      this.#dress(/** @type {HTMLElement} */ (mark));
+    for (const each of this.sheets) if (each.marked) dressMarks(each.marks, this.stops, index);
     const first = stop.rects?.[0];
     const target = this.#sheet(first?.[0] ?? stop.page ?? 1);
     if (!target) return;
@@ -109,14 +109,7 @@ export class PdfView {
       this.goTo(target.number);
       return;
     }
-    const box = mark.getBoundingClientRect();
-    const room = window.innerHeight - this.#covered();
-    window.scrollTo({ top: window.scrollY + box.top - this.#covered() - room * 0.35 });
-    const frame = this.host.getBoundingClientRect();
-    if (box.left < frame.left || box.right > frame.right) {
-      this.host.scrollLeft += box.left - frame.left - (frame.width - box.width) / 2;
-    }
-    if (!document.activeElement?.closest(".stops, .found")) mark.focus({ preventScroll: true });
+    reveal(mark, this.host);
   }
 
   #watch() {
@@ -228,15 +221,8 @@ export class PdfView {
       const viewport = target.page.getViewport({ scale: 1 });
       this.#resize(target, [viewport.width, viewport.height]);
       target.element.style.setProperty("--user-unit", String(target.page.userUnit));
-      this.stops.forEach((stop, index) => {
-        for (const rect of stop.rects ?? []) {
-          if (rect[0] !== target.number) continue;
-          const mark = el("div", { class: "pdf-mark", "data-stop-index": index });
-          Object.assign(mark.style, placeOn(viewport, rect));
-          target.marks.append(mark);
-        }
-      });
-      for (const mark of target.marks.children) this.#dress(/** @type {HTMLElement} */ (mark));
+      layMarks(target.marks, this.stops, target.number, (rect) => placeOn(viewport, rect));
+      dressMarks(target.marks, this.stops, this.index);
       const { number, element } = target;
       this.onLoad?.({ number, element, place: (rect) => placeOn(viewport, rect) });
     }
@@ -252,20 +238,6 @@ export class PdfView {
   #resize(target, size) {
     this.sizes[target.number - this.first] = size;
     setSize(target.element, size);
-  }
-
-  /** @param {HTMLElement} mark */
-  #dress(mark) {
-    const current = Number(mark.dataset.stopIndex) === this.index;
-    mark.classList.toggle("current", current);
-    const first = current && mark === mark.parentElement?.querySelector(".current");
-    if (first) {
-      mark.tabIndex = -1;
-      mark.setAttribute("role", "note");
-      mark.setAttribute("aria-label", `Marked words: ${this.stops[this.index ?? 0]?.quote ?? ""}`);
-    } else {
-      for (const name of ["tabindex", "role", "aria-label"]) mark.removeAttribute(name);
-    }
   }
 
   /** @param {Sheet} target */
@@ -314,7 +286,7 @@ export class PdfView {
     const across = (this.host.scrollLeft + this.host.clientWidth / 2) / this.host.scrollWidth;
     change();
     if (!anchor || !before) return;
-    const line = this.#covered();
+    const line = covered();
     const share = (line - before.top) / before.height;
     const after = anchor.getBoundingClientRect();
     window.scrollBy({ top: after.top + after.height * share - line });
@@ -323,7 +295,7 @@ export class PdfView {
 
   /** @returns {number} the page at the upper third of the view */
   #inView() {
-    const line = this.#covered() + (window.innerHeight - this.#covered()) / 3;
+    const line = covered() + (window.innerHeight - covered()) / 3;
     const at = pageAt(
       line,
       this.sheets.length,
@@ -345,15 +317,6 @@ export class PdfView {
     if (page === this.shown) return;
     this.shown = page;
     this.onPage(page);
-  }
-
-  /** @returns {number} pixels at the top that bars lie over */
-  #covered() {
-    const bar = document.querySelector(".reader-bar");
-    if (!bar) return 0;
-    return (
-      (Number.parseFloat(getComputedStyle(bar).top) || 0) + /** @type {HTMLElement} */ (bar).offsetHeight
-    );
   }
 }
 
