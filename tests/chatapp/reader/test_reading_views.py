@@ -393,3 +393,33 @@ def test_no_inline_code_or_style(get: Callable[[str], Any], document: Document) 
     for tag in re.findall(r"<script[^>]*>", html):
         assert "src=" in tag or 'type="application/json"' in tag
     assert "img-src 'self'" in response["Content-Security-Policy"]
+
+
+# --- pictures in the reader
+
+
+def reader_data(html: str) -> Any:
+    return json.loads(re.findall(r'id="reader-data" type="application/json">(.*?)</script>', html)[0])
+
+
+def test_the_reader_shows_a_picture_with_the_words_lit(get: Callable[[str], Any], document: Document) -> None:
+    keep(document, paged(["Notice to all"], media_type="image/png"))
+    html = body(get(f"/documents/{document.pk}/?start=0&end=6"))
+    found = reader_data(html)
+    assert (found["view"], found["drawn"]) == ("pages", "picture")
+    assert found["stops"][0]["rects"] == [[1, 50, 700, 80, 710]]
+    assert f'<img src="/documents/{document.pk}/v/1/file"' in html
+    assert 'data-view-link="pages">Picture</a>' in html
+    assert '<mark id="match"' in html  # without scripts
+    assert reader_data(body(get(f"/documents/{document.pk}/?view=text")))["view"] == "text"
+
+
+@pytest.mark.parametrize(("media_type", "pages"), [("image/tiff", 1), ("image/webp", 2)])
+def test_what_browsers_cannot_show_is_read_as_text(
+    get: Callable[[str], Any], document: Document, media_type: str, pages: int
+) -> None:
+    keep(document, paged(*[["Notice to all"]] * pages, media_type=media_type))
+    html = body(get(f"/documents/{document.pk}/"))
+    assert reader_data(html)["view"] == "text"
+    assert "<img" not in html
+    assert "data-view-link" not in html
