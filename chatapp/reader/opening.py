@@ -9,10 +9,10 @@ from django.http import QueryDict
 from chatapp.reader import stops
 from chatapp.reader.finding import LONGEST_QUERY, Found, find
 from chatapp.reader.inline import Range
+from chatapp.reader.places import drawn_as
 from chatapp.reader.presentation import checked_range
 from chatapp.reader.stops import Stop
 from knowledge.documents.models import DocumentVersion
-from knowledge.parsing.formats import PDF
 from knowledge.tenants.access import Actor
 from knowledge.types import Page
 
@@ -28,6 +28,7 @@ class Opening:
     begin: int | None  # offset at which the text shown begins; None: around the match
     page: int | None  # asked for by its number
     view: str  # "pages" or "text"
+    drawn: str  # how its pages are: "pdf", "picture", or "" where only the text can be shown
     kept: dict[str, str]  # parameters that links within the reader carry along
     run: str  # id of the answer it was opened from, if it may be seen
     number: int  # of the citation in that answer
@@ -45,7 +46,7 @@ def opening_of(
     missing = match is None and ("start" in query or "end" in query)
     words = " ".join(query.get("find", "")[:LONGEST_QUERY].split())
     run = stops.run_of(actor=actor, run_id=query.get("run", ""))
-    number = _natural(query.get("citation", "")) or 0
+    number = natural(query.get("citation", "")) or 0
     found = find(text, words) if words else None
     if found is not None:
         steps = stops.found_stops(version, found.ranges)
@@ -55,9 +56,12 @@ def opening_of(
     index = stops.current_index(steps, version, match=match, number=number)
     if match is None and not missing and index is not None:
         match = steps[index].range
-    page = _natural(query.get("page", ""))
-    begin, first = _natural(query.get("from", "")), pages[page - 1].start if page and page <= len(pages) else None
-    view = "pages" if version.media_type == PDF and query.get("view") != "text" else "text"
+    page = natural(query.get("page", ""))
+    begin, first = natural(query.get("from", "")), pages[page - 1].start if page and page <= len(pages) else None
+    drawn = drawn_as(version.media_type)
+    if drawn == "picture" and len(pages) != 1:
+        drawn = ""  # browsers show the first picture of a file alone
+    view = "pages" if drawn and query.get("view") != "text" else "text"
     given = {"run": str(run.pk) if run else "", "find": words, "view": "text" if query.get("view") == "text" else ""}
     return Opening(
         match=match,
@@ -65,6 +69,7 @@ def opening_of(
         begin=min(begin, len(text)) if begin is not None else first,
         page=page if first is not None else None,
         view=view,
+        drawn=drawn,
         kept={name: value for name, value in given.items() if value},
         run=given["run"],
         number=number,
@@ -75,7 +80,8 @@ def opening_of(
     )
 
 
-def _natural(value: str) -> int | None:
+def natural(value: str) -> int | None:
+    """Return the number a parameter states, or None for anything else."""
     return int(value) if value.isascii() and value.isdigit() and len(value) < 12 else None
 
 

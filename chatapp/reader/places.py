@@ -8,11 +8,14 @@ from dataclasses import dataclass
 
 from chatapp.reader.inline import Range
 from knowledge.parsing.boxes import rects
-from knowledge.parsing.formats import SLIDES
+from knowledge.parsing.formats import BMP, JPEG, PDF, PNG, SLIDES, WEBP
 from knowledge.types import Block, CharBoxes, Page, Rect
 
 LOCATED_SHARE = 0.5  # of the characters that are no white space
 SURE_READING = 0.6  # confidence of text recognition below which its place is not shown either
+
+PICTURES = frozenset({PNG, JPEG, WEBP, BMP})
+"""Formats of pictures that every browser shows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,3 +74,8 @@ def _is_doubtful(block: Block) -> bool:
 def page_word(media_type: str) -> str:
     """Return what people call a page of the format."""
     return "Slide" if media_type in SLIDES else "Page"
+
+
+def drawn_as(media_type: str) -> str:
+    """Return how a browser shows the pages of the format: "pdf", "picture", or "" where it cannot."""
+    return "pdf" if media_type == PDF else "picture" if media_type in PICTURES else ""

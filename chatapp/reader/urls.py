@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from chatapp.reader import views
+from chatapp.reader import reading_views, views
 
 app_name = "reader"
 urlpatterns = [
@@ -10,4 +10,6 @@ urlpatterns = [
     path("<uuid:document_id>/", views.reader, name="document"),
     path("<uuid:document_id>/v/<int:number>/", views.reader, name="version"),
     path("<uuid:document_id>/v/<int:number>/file", views.original, name="file"),
+    path("<uuid:document_id>/reading", reading_views.reading, name="newest_reading"),
+    path("<uuid:document_id>/v/<int:number>/reading", reading_views.reading, name="reading"),
 ]

@@ -71,6 +71,7 @@ def reader(request: HttpRequest, actor: Actor, document_id: uuid.UUID, number: i
         **_text(version, page, opening),
         **_pages(version, text, layout, opening),
         **_found(text, layout, opening),
+        "reading": reverse("reader:reading", args=[document_id, version.number]) if actor.can_edit else "",
     }
     return render(request, "documents/reader.html", context)
 
@@ -121,6 +122,7 @@ def _text(version: DocumentVersion, page: ReaderPage, opening: Opening) -> dict[
         "following": None if page.following is None else step(page.following),
         "sheets": [(sheet, step(sheet.start)) for sheet in page.sheets] if len(page.sheets) > 1 else [],
         "view": opening.view,
+        "drawn": opening.drawn,
         "kept": carried,
         "unsearched": f"{here}?{urlencode(carried)}" if carried else here,
         "here": here,
@@ -154,6 +156,7 @@ def _pages(version: DocumentVersion, text: str, layout: ParsedLayout, opening: O
     at = opening.page or (shown and shown["page"]) or places.page_at(opening.begin or 0)
     data = {
         "view": opening.view,
+        "drawn": opening.drawn,
         "stops": stops,
         "count": len(opening.stops),
         "index": index,

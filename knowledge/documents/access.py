@@ -96,3 +96,19 @@ def access_version(*, actor: Actor, document_id: object, number: int | None = No
         raise DocumentNotFound
     version.document = document
     return version
+
+
+def access_reading(*, actor: Actor, document_id: object, number: int | None = None) -> DocumentVersion:
+    """Return a version for those who may edit, with or without text: the given one, or the newest.
+
+    :raises DocumentNotFound: no such version for this actor, or the actor may only read.
+    """
+    if not actor.can_edit:
+        raise DocumentNotFound
+    document = access_document(actor=actor, pk=document_id)
+    number = document.latest_number if number is None else number
+    version = document.versions.filter(number=number).first() if 0 < number < 2**31 else None
+    if version is None:
+        raise DocumentNotFound
+    version.document = document
+    return version

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from django.db.models import F
 
 from knowledge.documents import files
-from knowledge.documents.models import Chunk, Document, DocumentVersion, IndexGeneration, TermStatistic
+from knowledge.documents.models import Chunk, Document, DocumentVersion, IndexGeneration, IngestionJob, TermStatistic
 from knowledge.parsing.formats import SLIDES
 from knowledge.parsing.serial import from_json
 from knowledge.retrieval.base import CorpusStatistics, PassageRow
@@ -51,6 +51,22 @@ def version_boxes(version: DocumentVersion) -> CharBoxes | None:
 def versions_of(document: Document) -> list[DocumentVersion]:
     """Return the readable versions, newest first."""
     return list(document.versions.exclude(text_sha256="").order_by("-number"))
+
+
+def live_chunks(version: DocumentVersion, start: int, end: int) -> list[Chunk]:
+    """Return the chunks of a version's live index that touch a range of its text, in order."""
+    rows = Chunk.objects.filter(version=version, generation=version.document.knowledge_base.live_generation_id)
+    return list(rows.filter(start__lt=end, end__gt=start).order_by("ordinal"))
+
+
+def failure_of(version: DocumentVersion) -> str:
+    """Return in words why the last attempt at a version failed; empty when it did not."""
+    if version.number == version.document.latest_number:
+        return version.document.error
+    if version.state != DocumentVersion.State.FAILED:
+        return ""
+    job = version.jobs.filter(state=IngestionJob.State.FAILED).order_by("created").last()
+    return job.last_error if job else ""
 
 
 def slide_versions(versions: Collection[tuple[str, int]]) -> frozenset[tuple[str, int]]:

@@ -46,3 +46,11 @@ test("a reader who may not change documents is told no more than the reason", ()
 test("a document that did not fail offers no retry", () => {
   for (const status of ["queued", "parsing", "ready", "deleting"]) assert.equal(button(drawn({ status }).row), undefined);
 });
+
+test("who may edit is led to how a document was read, also when it failed, but not before", () => {
+  const links = (fields, canEdit) => drawn(fields, canEdit).row.querySelectorAll("a[href='/documents/d1/reading']").length;
+  assert.equal(links({}), 1);
+  assert.equal(links(failed), 1);
+  assert.equal(links({ status: "parsing" }), 0);
+  assert.equal(links({}, false), 0);
+});

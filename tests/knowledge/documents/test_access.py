@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -116,3 +117,24 @@ def test_scope_names_the_tenant_and_only_what_was_given(world: Any) -> None:
     document = world.upload("Words.")
     only = access.scope_of(actor=world.actor, bases=[world.base], documents=[document])
     assert only.documents == frozenset({str(document.pk)})
+
+
+def test_how_a_version_was_read_is_for_those_who_may_edit(world: Any, other_world: Any) -> None:
+    document = world.add("Words.")
+    world.upload(b"%PDF-1.4 broken", "notes.md")  # a version without text
+    newest = access.access_reading(actor=world.actor, document_id=document.pk)
+    assert (newest.number, newest.text_sha256) == (2, "")
+    assert access.access_reading(actor=world.actor, document_id=document.pk, number=1).document == document
+    readers = [replace(world.actor, role=role) for role in ("member", "reader")]
+    for actor, number in [
+        (readers[0], None),
+        (readers[1], 1),
+        (other_world.actor, 1),
+        (world.actor, 3),
+        (world.actor, 0),
+    ]:
+        with pytest.raises(DocumentNotFound):
+            access.access_reading(actor=actor, document_id=document.pk, number=number)
+    services.delete_document(document=document)
+    with pytest.raises(DocumentNotFound):
+        access.access_reading(actor=world.actor, document_id=document.pk)

@@ -144,3 +144,36 @@ def test_text_of_a_version_that_was_just_deleted_is_empty(world: Any) -> None:
     services.delete_document(document=document)
     world.work()
     assert cache(str(version.pk)) == ""
+
+
+def test_chunks_of_a_range_are_those_that_touch_it(world: Any) -> None:
+    text = "".join(f"# Part {part}\n\n{'Words of it. ' * 60}\n\n" for part in range(4))
+    document = world.add(text)
+    version = DocumentVersion.objects.select_related("document__knowledge_base").get(pk=document.current_version_id)
+    chunks = selectors.live_chunks(version, 0, len(text))
+    assert len(chunks) >= 4
+    second = chunks[1]
+    assert [row.pk for row in selectors.live_chunks(version, second.start, second.start + 1)] == [
+        row.pk for row in chunks if row.start <= second.start < row.end
+    ]
+    assert selectors.live_chunks(version, len(text) + 1, len(text) + 9) == []
+    Chunk.objects.filter(pk=second.pk).update(generation=ingest.IndexGeneration.objects.create(
+        knowledge_base=world.base, dimension=3, space="older"
+    ))  # fmt: skip
+    assert second.pk not in {row.pk for row in selectors.live_chunks(version, 0, len(text))}
+
+
+def test_a_version_keeps_the_reason_why_it_failed(world: Any) -> None:
+    document = world.add(b"%PDF-1.4\nnothing", "notes.pdf")
+    first = document.versions.get()
+    first.document = document
+    assert selectors.failure_of(first) == document.error != ""
+    document = world.add(b"%PDF-1.4\nnothing else", "notes.pdf")
+    older, newest = document.versions.order_by("number")
+    for version in (older, newest):
+        version.document = document
+    document.error = "Another reason."
+    assert selectors.failure_of(newest) == "Another reason."
+    assert selectors.failure_of(older).startswith("The PDF is damaged")
+    good = world.add("Words.", "good.md")
+    assert selectors.failure_of(good.current_version) == ""

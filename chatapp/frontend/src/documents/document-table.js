@@ -126,6 +126,20 @@ export class DocumentTable {
   #actions(row) {
     if (!this.options.canEdit || row.status === "deleting") return null;
     const group = el("div", { class: "action-group" });
+    if (!isUnderWay(row)) {
+      group.append(
+        el(
+          "a",
+          {
+            class: "icon-button",
+            href: `/documents/${row.id}/reading`,
+            "aria-label": `How ${row.title} was read`,
+            title: "How it was read",
+          },
+          icon("look"),
+        ),
+      );
+    }
     if (row.status === "failed" && row.retry) {
       group.append(
         el(

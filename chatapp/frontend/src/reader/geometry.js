@@ -83,3 +83,16 @@ export function pageAt(line, count, topOf) {
   }
   return low + 1;
 }
+
+/**
+ * A viewport for a picture read by text recognition, whose points are its pixels, y upwards.
+ *
+ * @param {[number, number]} size
+ */
+export function pictureViewport([width, height]) {
+  return {
+    width,
+    height,
+    convertToViewportPoint: (/** @type {number} */ x, /** @type {number} */ y) => [x, height - y],
+  };
+}

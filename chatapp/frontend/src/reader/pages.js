@@ -1,4 +1,6 @@
-/** Loads the PDF view where a page has one, joins it with the bar, and falls back to the text when it fails. */
+/** Loads the pages where a document has them, joins them with the bar, and falls back to the text when that fails. */
+
+import { PictureView } from "./picture-view.js";
 
 /** @typedef {import("./types.js").ReaderData} ReaderData */
 /** @typedef {import("./types.js").Pages} Pages */
@@ -12,11 +14,8 @@
 export function showPages(data, stops) {
   const host = /** @type {HTMLElement | null} */ (document.querySelector("[data-pages]"));
   if (!host || data.view !== "pages") return null;
-  const { module, worker, parts } = host.dataset;
   /** @type {Promise<Pages>} */
-  const opened = import(/** @type {string} */ (module)).then(({ openPages }) =>
-    openPages({ host, data, worker, parts, onPage: showPageNumber, onZoom: showZoom, onFail: showText }),
-  );
+  const opened = data.drawn === "picture" ? openPicture(host, data, showText) : openPdf(host, data, showText);
   opened.catch(() => showText("The pages cannot be shown in this browser."));
   /** @param {(pages: Pages) => void} action */
   const later = (action) => void opened.then(action, () => {});
@@ -44,6 +43,35 @@ export function showPages(data, stops) {
     reader?.setAttribute("data-view", "text");
     document.getElementById("match")?.scrollIntoView({ block: "center" });
   }
+}
+
+/**
+ * @param {HTMLElement} host
+ * @param {ReaderData} data
+ * @param {(why: string) => void} onFail
+ * @returns {Promise<Pages>}
+ */
+async function openPdf(host, data, onFail) {
+  const { module, worker, parts } = host.dataset;
+  const { openPages } = await import(/** @type {string} */ (module));
+  return openPages({ host, data, worker, parts, onPage: showPageNumber, onZoom: showZoom, onFail });
+}
+
+/**
+ * @param {HTMLElement} host
+ * @param {ReaderData} data
+ * @param {(why: string) => void} onFail
+ * @returns {Promise<Pages>}
+ */
+async function openPicture(host, data, onFail) {
+  const picture = /** @type {HTMLImageElement} */ (host.querySelector("img"));
+  try {
+    await picture.decode();
+  } catch (error) {
+    onFail("This picture cannot be shown in this browser.");
+    throw error;
+  }
+  return new PictureView(picture, { host, data, onZoom: showZoom });
 }
 
 /** @param {Pages} pages */

@@ -3,6 +3,7 @@
 import { TextLayer } from "pdfjs-dist/legacy/build/pdf.mjs";
 import { el } from "../lib/dom.js";
 import { fitScale, nextScale, pageAt, percentOf, pixelRatio, placeOn, pointPx } from "./geometry.js";
+import { covered, dressMarks, layMarks, reveal } from "./marks.js";
 
 /** @typedef {import("pdfjs-dist/legacy/build/pdf.mjs").PDFDocumentProxy} PDFDocumentProxy */
 /** @typedef {import("pdfjs-dist/legacy/build/pdf.mjs").PDFPageProxy} PDFPageProxy */
@@ -10,7 +11,8 @@ import { fitScale, nextScale, pageAt, percentOf, pixelRatio, placeOn, pointPx } 
 /** @typedef {import("./types.js").ReaderData} ReaderData */
 /**
  * @typedef {{host: HTMLElement, data: ReaderData, onPage: (page: number) => void,
- *   onZoom: (percent: number) => void}} Options
+ *   onZoom: (percent: number) => void, only?: number, onLoad?: (sheet: Loaded) => void}} Options
+ * @typedef {{number: number, element: HTMLElement, place: (rect: import("./types.js").Rect) => Partial<CSSStyleDeclaration>}} Loaded
  * @typedef {{number: number, element: HTMLElement, marks: HTMLElement, page: PDFPageProxy | null, marked: boolean,
  *   canvas: HTMLCanvasElement | null, text: HTMLElement | null, scale: number, failed: boolean}} Sheet
  */
@@ -27,13 +29,17 @@ export class PdfView {
    * @param {PDFDocumentProxy} pdf
    * @param {Options} options
    */
-  constructor(pdf, { host, data, onPage, onZoom }) {
+  constructor(pdf, { host, data, onPage, onZoom, only, onLoad }) {
     this.pdf = pdf;
     this.host = host;
     this.stops = data.stops;
     this.index = data.index;
     this.onPage = onPage;
     this.onZoom = onZoom;
+    /** Told of a page when its crop and rotation are known, to lay something over it. */
+    this.onLoad = onLoad;
+    /** The number of the first page shown; with `only` the single one. */
+    this.first = only ?? 1;
     this.fits = true;
     this.scale = pointPx;
     this.shown = 0;
@@ -42,28 +48,31 @@ export class PdfView {
     /** @type {{number: number, task: RenderTask | null} | null} */
     this.drawing = null;
     this.settling = 0;
-    this.sizes = Array.from({ length: pdf.numPages }, (_, at) => {
+    this.sizes = Array.from({ length: only ? 1 : pdf.numPages }, (_, at) => {
       const size = data.sizes[at];
       return size?.[0] && size[1] ? size : (data.sizes.find((other) => other[0] && other[1]) ?? USUAL);
     });
-    this.sheets = this.sizes.map((size, at) => sheet(at + 1, size));
+    this.sheets = this.sizes.map((size, at) => sheet(this.first + at, size));
     host.replaceChildren(...this.sheets.map((each) => each.element));
     this.#setScale(this.#fitting());
     this.#watch();
-    if (!data.page_asked && this.index !== null && this.stops[this.index]?.here) this.showStop(this.index);
+    if (only) this.#pageChanged(only);
+    else if (!data.page_asked && this.index !== null && this.stops[this.index]?.here)
+      this.showStop(this.index);
     else if (data.page_asked || (data.page ?? 1) > 1) this.goTo(data.page ?? 1);
     else this.#pageChanged(1);
   }
 
   /** @param {number} page */
   goTo(page) {
-    const target = this.sheets[Math.min(Math.max(Math.trunc(page) || 1, 1), this.sheets.length) - 1];
+    const last = this.first + this.sheets.length - 1;
+    const target = this.#sheet(Math.min(Math.max(Math.trunc(page) || 1, this.first), last));
     if (!target) return;
     const top =
       target.number === 1
         ? this.host.getBoundingClientRect().top
         : target.element.getBoundingClientRect().top;
-    window.scrollTo({ top: window.scrollY + top - this.#covered() - 8 });
+    window.scrollTo({ top: window.scrollY + top - covered() - 8 });
     this.#pageChanged(target.number);
   }
 
@@ -89,10 +98,9 @@ export class PdfView {
     const stop = this.stops[index];
     if (!stop) return;
     this.index = index;
-    for (const mark of this.host.querySelectorAll(".pdf-mark"))
-      this.#dress(/** @type {HTMLElement} */ (mark));
+    for (const each of this.sheets) if (each.marked) dressMarks(each.marks, this.stops, index);
     const first = stop.rects?.[0];
-    const target = this.sheets[(first?.[0] ?? stop.page ?? 1) - 1];
+    const target = this.#sheet(first?.[0] ?? stop.page ?? 1);
     if (!target) return;
     if (first) await this.#load(target);
     if (this.index !== index) return;
@@ -101,14 +109,7 @@ export class PdfView {
       this.goTo(target.number);
       return;
     }
-    const box = mark.getBoundingClientRect();
-    const room = window.innerHeight - this.#covered();
-    window.scrollTo({ top: window.scrollY + box.top - this.#covered() - room * 0.35 });
-    const frame = this.host.getBoundingClientRect();
-    if (box.left < frame.left || box.right > frame.right) {
-      this.host.scrollLeft += box.left - frame.left - (frame.width - box.width) / 2;
-    }
-    if (!document.activeElement?.closest(".stops, .found")) mark.focus({ preventScroll: true });
+    reveal(mark, this.host);
   }
 
   #watch() {
@@ -151,7 +152,7 @@ export class PdfView {
     if (this.drawing || this.settling) return;
     const middle = this.#inView();
     const waiting = [...this.near]
-      .map((number) => /** @type {Sheet} */ (this.sheets[number - 1]))
+      .map((number) => /** @type {Sheet} */ (this.#sheet(number)))
       .filter((each) => !each.failed && (!each.canvas || each.scale !== this.scale))
       .sort((a, b) => Math.abs(a.number - middle) - Math.abs(b.number - middle));
     const next = waiting[0];
@@ -220,15 +221,10 @@ export class PdfView {
       const viewport = target.page.getViewport({ scale: 1 });
       this.#resize(target, [viewport.width, viewport.height]);
       target.element.style.setProperty("--user-unit", String(target.page.userUnit));
-      this.stops.forEach((stop, index) => {
-        for (const rect of stop.rects ?? []) {
-          if (rect[0] !== target.number) continue;
-          const mark = el("div", { class: "pdf-mark", "data-stop-index": index });
-          Object.assign(mark.style, placeOn(viewport, rect));
-          target.marks.append(mark);
-        }
-      });
-      for (const mark of target.marks.children) this.#dress(/** @type {HTMLElement} */ (mark));
+      layMarks(target.marks, this.stops, target.number, (rect) => placeOn(viewport, rect));
+      dressMarks(target.marks, this.stops, this.index);
+      const { number, element } = target;
+      this.onLoad?.({ number, element, place: (rect) => placeOn(viewport, rect) });
     }
     return target.page;
   }
@@ -240,22 +236,8 @@ export class PdfView {
    * @param {[number, number]} size
    */
   #resize(target, size) {
-    this.sizes[target.number - 1] = size;
+    this.sizes[target.number - this.first] = size;
     setSize(target.element, size);
-  }
-
-  /** @param {HTMLElement} mark */
-  #dress(mark) {
-    const current = Number(mark.dataset.stopIndex) === this.index;
-    mark.classList.toggle("current", current);
-    const first = current && mark === mark.parentElement?.querySelector(".current");
-    if (first) {
-      mark.tabIndex = -1;
-      mark.setAttribute("role", "note");
-      mark.setAttribute("aria-label", `Marked words: ${this.stops[this.index ?? 0]?.quote ?? ""}`);
-    } else {
-      for (const name of ["tabindex", "role", "aria-label"]) mark.removeAttribute(name);
-    }
   }
 
   /** @param {Sheet} target */
@@ -299,12 +281,12 @@ export class PdfView {
 
   /** @param {() => void} change of the size, after which the same words stand at the top */
   #keepingPlace(change) {
-    const anchor = this.sheets[this.#inView() - 1]?.element;
+    const anchor = this.#sheet(this.#inView())?.element;
     const before = anchor?.getBoundingClientRect();
     const across = (this.host.scrollLeft + this.host.clientWidth / 2) / this.host.scrollWidth;
     change();
     if (!anchor || !before) return;
-    const line = this.#covered();
+    const line = covered();
     const share = (line - before.top) / before.height;
     const after = anchor.getBoundingClientRect();
     window.scrollBy({ top: after.top + after.height * share - line });
@@ -313,12 +295,21 @@ export class PdfView {
 
   /** @returns {number} the page at the upper third of the view */
   #inView() {
-    const line = this.#covered() + (window.innerHeight - this.#covered()) / 3;
-    return pageAt(
+    const line = covered() + (window.innerHeight - covered()) / 3;
+    const at = pageAt(
       line,
       this.sheets.length,
-      (at) => /** @type {Sheet} */ (this.sheets[at]).element.getBoundingClientRect().top,
+      (index) => /** @type {Sheet} */ (this.sheets[index]).element.getBoundingClientRect().top,
     );
+    return this.first + at - 1;
+  }
+
+  /**
+   * @param {number} number of a page
+   * @returns {Sheet | undefined}
+   */
+  #sheet(number) {
+    return this.sheets[number - this.first];
   }
 
   /** @param {number} page */
@@ -326,15 +317,6 @@ export class PdfView {
     if (page === this.shown) return;
     this.shown = page;
     this.onPage(page);
-  }
-
-  /** @returns {number} pixels at the top that bars lie over */
-  #covered() {
-    const bar = document.querySelector(".reader-bar");
-    if (!bar) return 0;
-    return (
-      (Number.parseFloat(getComputedStyle(bar).top) || 0) + /** @type {HTMLElement} */ (bar).offsetHeight
-    );
   }
 }
 
