@@ -41,7 +41,8 @@ def parsed(media_type: str, *, without_box: str = "") -> ParsedDocument:
         )
         if words != without_box:
             boxes.page[start:end] = page
-            boxes.xyxy[start:end] = [(5 * n, 700, 5 * n + 5, 710) for n in range(len(words))]
+            top = 700 - 20 * ordinal  # lines apart from each other
+            boxes.xyxy[start:end] = [(5 * n, top, 5 * n + 5, top + 10) for n in range(len(words))]
     second = at(PETS)[0]
     pages = (
         Page(number=1, start=0, end=second, width=600, height=800),
@@ -159,7 +160,7 @@ def test_the_current_citation_is_lit_strongly_and_the_others_faintly(
     assert (data["view"], data["index"], data["count"], data["page"]) == ("pages", 1, 2, 1)
     assert [stop["rects"] for stop in data["stops"]] == [
         [[1, 0.0, 700.0, 5.0 * len(RENT), 710.0]],
-        [[1, 0.0, 700.0, 5.0 * len(HEATING), 710.0]],
+        [[1, 0.0, 680.0, 5.0 * len(HEATING), 690.0]],
     ]
     assert data["sizes"] == [[600.0, 800.0]] * 2
     assert data["file"] == f"/documents/{lease.pk}/v/1/file"
