@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from knowledge.parsing.ocr_boxes import Quad
+
     Picture = npt.NDArray[np.uint8]
 
 __all__ = ["available", "recognise"]
@@ -121,13 +123,19 @@ def _lines(picture: Picture, place: Place) -> Iterator[RecognisedLine]:
 
     if not found.txts:
         return
+    import numpy as np
+
+    from knowledge.parsing.ocr_boxes import set_right
+
+    grey = np.rot90(picture.mean(axis=2), turns)
     words = found.word_results or ()
     for number, (text, score, outline) in enumerate(zip(found.txts, found.scores, found.boxes, strict=True)):
         text = _plain(text)
         if not text.strip() or score < MIN_CONFIDENCE:
             continue
         characters = words[number] if number < len(words) else ()
-        boxes = tuple(_placed(quad, back) for quad in _quads(text, characters, outline))
+        quads = set_right(grey, text, _quads(text, characters, outline), outline)
+        boxes = tuple(_placed(quad, back) for quad in quads)
         yield RecognisedLine(text=text, confidence=round(float(score), 3), boxes=boxes)
 
 
@@ -178,9 +186,6 @@ def _certainty(found: Any) -> tuple[float, float]:
 
 def _plain(text: str) -> str:
     return "".join(" " if c.isspace() else c for c in text if unicodedata.category(c) not in ("Cc", "Cs"))
-
-
-Quad = Sequence[Sequence[float]]
 
 
 def _quads(text: str, characters: Sequence[Any], outline: Quad) -> list[Quad | None]:

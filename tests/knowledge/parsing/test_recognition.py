@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -10,7 +11,7 @@ import office
 import pytest
 
 from knowledge.errors import DocumentDamaged, DocumentError, DocumentTooLarge
-from knowledge.parsing import ocr
+from knowledge.parsing import ocr, rects
 from knowledge.parsing.formats import JPEG, PNG
 from knowledge.parsing.reading import DocumentReader
 from knowledge.parsing.recognition import RecognisedLine, RecognisedPage, page_from_json, page_to_json, pages_from_json
@@ -85,6 +86,23 @@ def test_words_of_a_picture_are_read_and_every_character_has_its_box(reader, dra
     assert (boxes[:, 2] <= width).all()
     assert (boxes[1:, 0] > boxes[:-1, 0]).all(), "the characters stand beside each other"
     assert height - 100 < boxes[:, 1].min() < boxes[:, 3].max() < height - 20, "on the first line, y upwards"
+
+
+def test_a_word_is_lit_where_its_ink_is(reader, drawn) -> None:
+    """The engine alone is off by up to half a character, which lights the word before."""
+    from PIL import ImageFont
+
+    line = "Pencils only, no ink on Friday"
+    document = reader.parse(drawn(line), filename="a.png")
+    assert document.text == line
+    assert document.boxes is not None
+    font = ImageFont.load_default(36)
+    for start, word in [(match.start(), match.group()) for match in re.finditer(r"\S+", line)]:
+        found = rects(document.boxes, start, start + len(word))
+        assert len(found) == 1
+        left, right = 40 + font.getlength(line[:start]), 40 + font.getlength(line[: start + len(word)])
+        assert found[0][1] == pytest.approx(left, abs=5), word
+        assert found[0][3] == pytest.approx(right, abs=5), word
 
 
 @pytest.mark.parametrize(("turn", "axis", "sign"), [(90, 1, 1), (180, 0, -1), (270, 1, -1)])
