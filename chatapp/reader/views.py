@@ -16,6 +16,7 @@ from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_safe
 
 from chatapp.accounts.pages import member_page
+from chatapp.reader.cells import marked_cells, place_in_table
 from chatapp.reader.downloads import file_response
 from chatapp.reader.finding import LISTED, excerpt
 from chatapp.reader.opening import Opening, opening_of, same_words
@@ -71,6 +72,7 @@ def reader(request: HttpRequest, actor: Actor, document_id: uuid.UUID, number: i
         **_text(version, page, opening),
         **_pages(version, text, layout, opening),
         **_found(text, layout, opening),
+        "marked_place": place_in_table(marked_cells(text, layout.blocks, opening.match)) if opening.match else "",
         "reading": reverse("reader:reading", args=[document_id, version.number]) if actor.can_edit else "",
     }
     return render(request, "documents/reader.html", context)
@@ -144,6 +146,9 @@ def _pages(version: DocumentVersion, text: str, layout: ParsedLayout, opening: O
     boxes = selectors.version_boxes(version) if drawn and lit else None  # a hundred megabytes in a long document
     places = Places(text=text, blocks=layout.blocks, pages=layout.pages, boxes=boxes)
     stops = [_stop(stop, version, text, places, opening) for stop in opening.stops]
+    for stop, shown in zip(opening.stops, stops, strict=True) if drawn else ():  # elsewhere a step opens a page anew
+        if shown["here"]:
+            shown["cells"] = place_in_table(marked_cells(text, layout.blocks, stop.range))
     index = opening.index
     if index is None and opening.match is not None:  # a range that is none of the stops is lit too
         alone = Stop(
@@ -152,8 +157,8 @@ def _pages(version: DocumentVersion, text: str, layout: ParsedLayout, opening: O
         )  # fmt: skip
         index = len(stops)
         stops.append(_stop(alone, version, text, places, opening))
-    shown = stops[index] if index is not None else None
-    at = opening.page or (shown and shown["page"]) or places.page_at(opening.begin or 0)
+    now = stops[index] if index is not None else None
+    at = opening.page or (now and now["page"]) or places.page_at(opening.begin or 0)
     data = {
         "view": opening.view,
         "drawn": opening.drawn,
@@ -172,7 +177,7 @@ def _pages(version: DocumentVersion, text: str, layout: ParsedLayout, opening: O
         "stop_place": None if opening.index is None else opening.index + 1,
         "stop_before": _neighbour(stops[: len(opening.stops)], opening.index, -1),
         "stop_after": _neighbour(stops[: len(opening.stops)], opening.index, +1),
-        "place_known": shown is None or shown["exact"],
+        "place_known": now is None or now["exact"],
         "page_now": at,
         "page_total": len(layout.pages),
     }

@@ -71,6 +71,8 @@ export class Stops {
       link.setAttribute("href", stop.text_link ?? stop.link);
     }
     document.querySelector("[data-view-link='pages']")?.setAttribute("href", stop.link);
+    const cells = document.querySelector("[data-marked-place]");
+    if (cells) cells.textContent = stop.cells ?? "";
     document.querySelector("[data-copy-quote]")?.setAttribute("data-copy-quote", stop.quote ?? "");
     for (const result of document.querySelectorAll("[data-result]")) {
       if (Number(result.getAttribute("data-result")) === this.index)
