@@ -13,6 +13,7 @@ from django.shortcuts import redirect
 from knowledge.documents import services
 from knowledge.documents.models import Document, DocumentVersion, IngestionJob, KnowledgeBase
 from knowledge.errors import KnowledgeError
+from knowledge.parsing.formats import supported
 from knowledge.tenants.access import system_actor
 
 
@@ -36,7 +37,7 @@ class KnowledgeBaseAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
 
 class UploadForm(forms.ModelForm):  # type: ignore[type-arg]
-    file = forms.FileField(help_text="PDF, DOCX, HTML, Markdown, text or CSV.")
+    file = forms.FileField(help_text=supported())
 
     class Meta:
         model = Document
