@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
+import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain, islice, pairwise
 from typing import ClassVar
 
 from knowledge.errors import DocumentDamaged, DocumentTooLarge
@@ -19,7 +22,10 @@ MAX_COLUMNS = 5_000
 MAX_CELL_CHARACTERS = 1_000_000
 _NAME_LENGTH = 1_000  # a longer text is no column name: it would be repeated on every row
 _MOST_TITLES = 5
+_SAMPLE = 30  # records that tell whether the table has several columns
 _DELIMITERS = ",;\t|"
+_NUMBER = re.compile(r"[-+\u2212]?(?:\d{1,3}(?:[.,'\s]\d{3})+|\d+)(?:[.,]\d+)?\s?[%€$£]?")
+_COUNT = re.compile(r"\d{1,4}", re.ASCII)
 
 
 class CsvParser:
@@ -57,20 +63,35 @@ class _Layout:
 
 
 def _layout(records: Iterator[list[str]]) -> _Layout:
-    """Find the header: the first record, or the one under title lines ("Title,,")."""
+    """Find the header: the first record, or the one under title lines ("Title,,", or "Title" over wider records)."""
     header, names, titles, count = 0, dict[int, str](), 0, 0
     used: set[int] = set()
-    for count, cells in enumerate(records, start=1):
+    first = list(islice(records, _SAMPLE))
+    several = sum(len(cells) > 1 for cells in first)
+    wide = several > 1 and 2 * several >= len(first)
+    for count, cells in enumerate(chain(first, records), start=1):
         filled = {column for column, cell in enumerate(cells, start=1) if cell}
         if header:
             used |= filled
-        elif len(cells) > 1 and len(filled) == 1 and titles < _MOST_TITLES:
+        elif (len(cells) > 1 or wide) and len(filled) == 1 and titles < _MOST_TITLES:
             titles += 1
         else:
-            header, names = count, {column: cells[column - 1] for column in filled}
-    if header in (0, count) or any(len(name) > _NAME_LENGTH for name in names.values()):
+            header, names = count, {column: cells[column - 1] for column in sorted(filled)}
+    if header in (0, count) or not _name_columns(names):
         return _Layout(0, {}, repeats_header=False)  # data alone
     return _Layout(header, prefixes_of(names), repeats_header=not names.keys() <= used)
+
+
+def _name_columns(names: dict[int, str]) -> bool:
+    """Whether a record can be a header. Years and counted columns ("Month,1,2,3") are names, other numbers values."""
+    numbers = [text for text in names.values() if _NUMBER.fullmatch(text)]
+    if any(len(text) > _NAME_LENGTH for text in names.values()) or not all(_COUNT.fullmatch(n) for n in numbers):
+        return False
+    values = [int(text) for text in numbers]
+    if all(1800 <= value <= 2200 for value in values):
+        return True
+    counted = len(values) > 1 and all(after == before + 1 for before, after in pairwise(values))
+    return counted and names.get(1) not in numbers
 
 
 def _records(text: str, max_cells: int) -> Iterator[list[str]]:
@@ -120,10 +141,13 @@ def sniff_delimiter(text: str) -> str:
     best, best_score = ",", 0.0
     for delimiter in _DELIMITERS:
         counts = [_outside_quotes(line, delimiter) for line in lines]
-        if not counts or not counts[0]:
+        usual = Counter(count for count in counts if count)
+        if not usual:
             continue
-        same = sum(count == counts[0] for count in counts) / len(counts)
-        score = same * 100 + min(counts[0], 50) / 100
+        count, same = max(usual.items(), key=lambda each: (each[1], each[0]))
+        if not counts[0] and 2 * same < len(counts):
+            continue  # under a title most lines are records; in a single column few lines hold one
+        score = 100 * same / len(counts) + min(count, 50) / 100
         if score > best_score:
             best, best_score = delimiter, score
     return best

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from knowledge.parsing.html_nodes import fold, skipped, text_of
+from knowledge.parsing.tables import joined_names
 
 if TYPE_CHECKING:
     from selectolax.lexbor import LexborNode
+
+_MOST_HEADERS = 3  # rows of names
 
 
 def tables_around_tables(root: LexborNode) -> frozenset[int]:
@@ -39,21 +44,46 @@ def rows_of(table: LexborNode) -> list[tuple[list[str], bool]]:
     return [_row(tr, below) for tr in table.css("tr")]
 
 
+def header_of(rows: Sequence[tuple[list[str], bool]]) -> tuple[list[str], list[str], int]:
+    """The titles over a table, the names of its columns, and how many rows both take.
+
+    A title is one header cell as wide as the table. Under header cells that span columns, further header rows name
+    the columns one by one: the names of all are read one after the other.
+    """
+    titles: list[str] = []
+    while len(titles) < len(rows) - 1 and _is_title(*rows[len(titles)]):
+        titles.append(rows[len(titles)][0][0])
+    depth = len(titles)
+    if len(rows) - depth < 2 or len(rows[depth][0]) < 2 or not rows[depth][1]:
+        return titles, [], depth
+    names = rows[depth][0]
+    while depth + 2 < len(rows) and depth + 1 < len(titles) + _MOST_HEADERS and rows[depth + 1][1]:
+        if not any(left and left == right for left, right in pairwise(rows[depth][0])):
+            break  # no cell spans columns
+        depth += 1
+        names = joined_names(names, rows[depth][0])
+    return titles, names, depth + 1
+
+
+def _is_title(cells: list[str], is_header: bool) -> bool:
+    return is_header and len(cells) > 1 and bool(cells[0]) and len(set(cells)) == 1
+
+
 def _row(tr: LexborNode, below: dict[int, tuple[int, str]]) -> tuple[list[str], bool]:
     cells: list[str] = []
     headers = 0
+    in_head = tr.parent is not None and tr.parent.tag == "thead"
     nodes = [node for node in tr.iter() if node.tag in ("td", "th") and not skipped(node)]
     for node in nodes:
         _fill_from_above(cells, below)
         text = fold(text_of(node)).replace("\n", " ")
         columns, rows = _span(node, "colspan"), _span(node, "rowspan")
-        is_header = node.tag == "th"
+        is_header = in_head or node.tag == "th"
         headers += is_header
         if rows > 1:
             below.update((len(cells) + n, (rows - 1, text if n == 0 or is_header else "")) for n in range(columns))
         cells += [text] * columns if is_header else [text] + [""] * (columns - 1)
     _fill_from_above(cells, below)
-    in_head = tr.parent is not None and tr.parent.tag == "thead"
     return cells, in_head or (headers > 0 and headers == len(nodes))
 
 

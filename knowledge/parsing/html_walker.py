@@ -9,7 +9,8 @@ from knowledge.errors import DocumentTooLarge
 from knowledge.parsing.builder import TextBuilder, format_row
 from knowledge.parsing.decode import clean
 from knowledge.parsing.html_nodes import BLOCKS, BREAK, KINDS, fold, is_page_furniture, skipped, text_of
-from knowledge.parsing.html_tables import is_data_table, rows_of, tables_around_tables
+from knowledge.parsing.html_tables import header_of, is_data_table, rows_of, tables_around_tables
+from knowledge.parsing.tables import unseen_columns
 from knowledge.types import BlockKind
 
 if TYPE_CHECKING:
@@ -138,12 +139,17 @@ class Walker:
         for caption in table.css("caption")[:1]:
             self._add(BlockKind.CAPTION, fold(text_of(caption)))
         self.builder.end_table()
-        headers: list[str] = []
-        if len(rows) > 1 and len(rows[0][0]) > 1 and rows[0][1]:
-            headers = rows.pop(0)[0]
-        for number, (cells, _) in enumerate(rows, start=2 if headers else 1):
-            text, spans = format_row(headers, cells)
-            self._add(BlockKind.TABLE_ROW, text, attrs={"row": number}, cells=spans)
-        if not rows and headers:
-            self._add(BlockKind.TABLE_ROW, "; ".join(headers), attrs={"row": 1})
+        titles, names, depth = header_of(rows)
+        for title in titles:
+            self._add(BlockKind.CAPTION, title)
+        body = [cells for cells, _ in rows[depth:]]
+        if not body or unseen_columns(names, body):
+            for number, (cells, _) in enumerate(rows[len(titles) : depth], start=len(titles) + 1):
+                self._row([], cells, number)
+        for number, cells in enumerate(body, start=depth + 1):
+            self._row(names, cells, number)
         self.builder.end_table()
+
+    def _row(self, names: list[str], cells: list[str], number: int) -> None:
+        text, spans = format_row(names, cells)
+        self._add(BlockKind.TABLE_ROW, text, attrs={"row": number}, cells=spans)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import zip_longest
 from typing import Any
 
 from knowledge.errors import DocumentTooLarge
@@ -40,17 +41,54 @@ def add_table(
     """
     builder.end_table()
     headers = _headers(grid[0], marked=marked) if len(grid) > 1 else []
-    unseen = {column for column, name in enumerate(headers) if name}
-    for row in grid[1:]:
-        unseen.difference_update(column for column, cell in enumerate(row) if cell)
+    depth = 2 if headers and _has_second_header(grid) else 1
+    if depth == 2:
+        headers = joined_names(headers, [name or "" for name in grid[1]])
+    unseen = unseen_columns(headers, grid[depth:])
     for number, row in enumerate(grid, start=1):
-        if number == 1 and headers and not unseen:
+        if number <= depth and headers and not unseen:
             continue  # each of its words comes with a value
-        names = headers if number > 1 else []
+        names = headers if number > depth else []
         names = ["" if name == cell else name for name, cell in zip(names, row, strict=False)]  # merged with its header
         text, spans = format_row(names, [cell or "" for cell in row])
         builder.add(BlockKind.TABLE_ROW, text, attrs={**(attrs or {}), "row": number}, cells=spans)
     builder.end_table()
+
+
+def joined_names(upper: Sequence[str], lower: Sequence[str]) -> list[str]:
+    """The names of two header rows, one read after the other; a cell that reaches over both is named once."""
+    pairs = zip_longest(upper, lower, fillvalue="")
+    return [above if below in ("", above) else f"{above} {below}".strip() for above, below in pairs]
+
+
+def unseen_columns(names: Sequence[str], rows: Iterable[Sequence[str | None]]) -> set[int]:
+    """The columns that have a name and never a value: their words would come nowhere."""
+    unseen = {column for column, name in enumerate(names) if name}
+    for row in rows:
+        unseen.difference_update(column for column, cell in enumerate(row) if cell)
+    return unseen
+
+
+def _has_second_header(grid: Sequence[Row]) -> bool:
+    """Whether the second row names the columns under the wide cells of the first, and nothing else.
+
+    A column under no wide cell has to be merged with its name, or empty: in a record it would have a value.
+    """
+    if len(grid) < 3 or len(grid[0]) != len(grid[1]):
+        return False
+    upper, lower = grid[0], grid[1]
+    wide = [name is None or following is None for name, following in zip(upper, [*upper[1:], ""], strict=True)]
+    if all(wide) or not any(wide):
+        return False
+    names = [cell for cell, is_wide in zip(lower, wide, strict=True) if is_wide]
+    alone = [(cell, name) for cell, name, is_wide in zip(lower, upper, wide, strict=True) if not is_wide]
+    return all(_is_name(cell) for cell in names) and all(not cell or cell == name for cell, name in alone)
+
+
+def _is_name(cell: str | None) -> bool:
+    if not cell or len(cell) > _LONGEST_HEADER:
+        return False
+    return any(c.isalpha() for c in cell) or (len(cell) == 4 and cell.isdecimal())  # years name columns, too
 
 
 def _headers(row: Row, *, marked: bool) -> list[str]:

@@ -74,6 +74,29 @@ def test_title_lines_stand_above_the_names(parse, shown) -> None:
     assert shown(parse("only,\none,\n", "a.csv")) == [("table_row", "only"), ("table_row", "one")]
 
 
+def test_a_title_without_delimiters_neither_names_columns_nor_hides_the_delimiter(parse, shown) -> None:
+    assert shown(parse("Sales of 2024\n\nRegion;Q1;Q2\nNord;1,5;2\nSüd;3;4,75\n", "a.csv")) == [
+        ("caption", "Sales of 2024"),
+        ("table_row", "Region: Nord; Q1: 1,5; Q2: 2"), ("table_row", "Region: Süd; Q1: 3; Q2: 4,75"),
+    ]  # fmt: skip
+    assert parse("Sales, all\na;b;c\n1;2;3\n4;5;6\n", "a.csv").text.endswith("\na: 4; b: 5; c: 6")
+    assert parse("Note\nwait; then go\nstop\nturn\n", "a.csv").text == "Note: wait; then go\nNote: stop\nNote: turn"
+    assert parse("Note\nhello, world\nbye\n", "a.csv").text == "Note: hello; world\nNote: bye"
+
+
+@pytest.mark.parametrize("first", ["Bob,42,3.5", "1,2,3", "x,-7,y", "Ann,5 %,ok", 'Ann,"1.234,50",ok', "Ann,12,19"])
+def test_a_first_record_of_values_is_a_record_of_its_own(parse, first: str) -> None:
+    document = parse(f"{first}\nAnn,4,5\n", "a.csv")
+    assert [block.attrs["row"] for block in document.blocks] == [1, 2]
+    assert document.text.endswith("\nAnn; 4; 5")
+
+
+@pytest.mark.parametrize("first", ["Month,1,2", ",0,1", "2023,2024,2025", "Region,2023,2024", "a,03.05.2024,1.2.3"])
+def test_numbers_that_count_name_columns(parse, first: str) -> None:
+    name = first.split(",")[1]
+    assert f"; {name}: 4; " in parse(f"{first}\nAnn,4,5\n", "a.csv").text
+
+
 def test_the_name_of_an_empty_column_is_not_lost(parse, shown) -> None:
     assert shown(parse("Name,Fax\nAnna,\nBen,\n", "a.csv")) == [
         ("table_row", "Name; Fax"), ("table_row", "Name: Anna"), ("table_row", "Name: Ben"),

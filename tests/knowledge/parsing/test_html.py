@@ -76,6 +76,31 @@ def test_a_declared_charset_is_used(parse) -> None:
     assert "Договор аренды" in parse(page.encode("cp1251"), "a.html").text
 
 
+def test_the_names_of_several_header_rows_are_read_one_after_the_other(parse, shown) -> None:
+    head = "<tr><{0} rowspan=2>Pier</{0}><{0} colspan=2>Depth</{0}></tr><tr><{0}>Low</{0}><{0}>High</{0}></tr>"
+    body = "<tr><td rowspan=2>North<td>3<td>7</tr><tr><td>4<td>8</tr>"
+    for table in (head.format("th") + body, f"<thead>{head.format('td')}</thead><tbody>{body}</tbody>"):
+        assert shown(parse(f"<table>{table}</table>", "a.html")) == [
+            ("table_row", "Pier: North; Depth Low: 3; Depth High: 7"),
+            ("table_row", "Pier: North; Depth Low: 4; Depth High: 8"),
+        ]
+    plain = "<tr><th>A<th>B</tr><tr><th>C<th>D</tr><tr><td>1<td>2</tr>"
+    assert parse(f"<table>{plain}</table>", "a.html").text == "A: C; B: D\nA: 1; B: 2"
+
+
+def test_a_header_cell_as_wide_as_the_table_is_its_title(parse, shown) -> None:
+    page = "<table><tr><th colspan=2>Ada</tr><tr><th>Born<td>1815</tr><tr><th>Died<td>1852</tr></table>"
+    assert shown(parse(page, "a.html")) == [
+        ("caption", "Ada"), ("table_row", "Born; 1815"), ("table_row", "Died; 1852"),
+    ]  # fmt: skip
+
+
+def test_the_name_of_a_column_without_values_is_not_lost(parse) -> None:
+    page = "<table><tr><th>Name<th>Fax</tr><tr><td>Ada<td></tr></table>"
+    assert parse(page, "a.html").text == "Name; Fax\nName: Ada"
+    assert parse("<table><tr><th>Name<th>Fax</tr></table>", "a.html").text == "Name; Fax"
+
+
 def test_a_layout_table_is_read_as_paragraphs(parse, shown) -> None:
     page = "<table><tr><td><h1>Head</h1><table><tr><th>A<th>B</tr><tr><td>1<td>2</tr></table></td></tr></table>"
     assert shown(parse(page, "a.html")) == [("heading", "Head"), ("table_row", "A: 1; B: 2")]

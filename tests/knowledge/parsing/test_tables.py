@@ -33,6 +33,24 @@ def test_a_header_names_every_column_that_it_spans() -> None:
     assert rows(["Sales", None, "Sum"], ["1", "2", "3"]) == ["Sales: 1; Sales: 2; Sum: 3"]
 
 
+def test_two_rows_of_names_are_read_one_after_the_other() -> None:
+    depth: Row = ["Pier", "Depth", None]
+    assert rows(depth, ["Pier", "Low", "High"], ["North", "3", "7"]) == ["Pier: North; Depth Low: 3; Depth High: 7"]
+    assert rows(depth, ["", "2023", "2024"], ["North", "3", "7"]) == ["Pier: North; Depth 2023: 3; Depth 2024: 7"]
+    assert rows(depth, ["Pier", "Low", "High"], ["North", "3", ""]) == [
+        "Pier; Depth", "Pier; Low; High", "Pier: North; Depth Low: 3",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "second", [["North", "Low", "High"], ["", "3", "7"], ["", "Low", ""], ["Pier", "x" * 81, "y"], ["Pier", "Low"]]
+)
+def test_a_record_under_wide_names_is_a_record(second: Row) -> None:
+    found = rows(["Pier", "Depth", None], second, ["South", "4", "8"])
+    assert len(found) == 2
+    assert found[1] == "Pier: South; Depth: 4; Depth: 8"
+
+
 def test_no_word_of_a_header_is_lost() -> None:
     assert rows(["Name", "Signature"], ["Ann", ""], ["Bob", ""]) == ["Name; Signature", "Name: Ann", "Name: Bob"]
     assert rows(["Name", "Date"], ["", ""]) == ["Name; Date"]
