@@ -15,6 +15,7 @@ from typing import Any
 
 from django.conf import settings
 from redis import asyncio as redis
+from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
@@ -28,14 +29,31 @@ LIVE_SECONDS = 3600
 _clients: dict[int, redis.Redis] = {}
 
 
+class _Pool(redis.ConnectionPool):
+    """Connections that stay closed: a command in flight while its client closes repeats itself on a new one,
+    which nobody would close."""
+
+    _closed = False
+
+    async def aclose(self) -> None:
+        self._closed = True
+        await super().aclose()
+
+    async def release(self, connection: AbstractConnection) -> None:
+        if self._closed:
+            await connection.disconnect()
+        await super().release(connection)
+
+
 def client() -> redis.Redis:
     """Return the Redis client of the running event loop. It repeats once, without the seconds of pause of its
     default: an answer must not wait for a Redis that is away."""
     key = id(asyncio.get_running_loop())
     if key not in _clients:
-        _clients[key] = redis.from_url(
+        pool = _Pool.from_url(
             settings.REDIS_URL, socket_timeout=5, socket_connect_timeout=2, retry=Retry(NoBackoff(), 1)
         )
+        _clients[key] = redis.Redis.from_pool(pool)
     return _clients[key]
 
 

@@ -110,6 +110,7 @@ class RunManager:
             await asyncio.wait(list(self._tasks.values()), timeout=4)
         if self._ticker is not None:
             self._ticker.cancel()
+            await asyncio.wait([self._ticker])
         await events.close()
         await llm.close_clients()
 

@@ -295,3 +295,18 @@ async def test_a_stop_that_cannot_be_delivered_is_told(
     await chat.send(type="stop", run=str(run.pk))
     assert (await chat.error())["code"] == "unexpected"
     assert await chat.alive()
+
+
+async def test_a_reader_leaves_no_connection_when_the_process_stops(own_redis: Any) -> None:
+    run = "a run of another process"
+    reader = asyncio.create_task(anext(events.read_stream(run, 0)))
+    with redis.Redis(unix_socket_path=str(own_redis.socket)) as server:
+        while len(server.client_list()) < 2:
+            await asyncio.sleep(0.01)
+        await events.close()
+        await asyncio.sleep(0.2)
+        assert len(server.client_list()) == 2, "what was in flight asks once more"
+        server.xadd(events.stream_key(run), {"e": '{"type": "run.error", "seq": 1}'}, id="1-0")
+        assert (await reader)["type"] == "run.error"
+        await asyncio.sleep(0.2)
+        assert len(server.client_list()) == 1
