@@ -32,18 +32,18 @@ def compound(tree: Tree) -> bytes:
     add(0, tree)
     fat: list[int] = []
     body = bytearray()
-    stored: dict[int, int] = {}
+    stored: dict[int, tuple[int, bytes]] = {}  # with the bytes: an id belongs to them only while they live
 
     def store(data: bytes) -> int:
         nonlocal body
         if not data:
             return END
         if id(data) in stored:  # a hostile file may use the same sectors again
-            return stored[id(data)]
+            return stored[id(data)][0]
         start, count = len(fat), -(-len(data) // 512)
         fat.extend([*range(start + 1, start + count), END])
         body += data.ljust(count * 512, b"\0")
-        stored[id(data)] = start
+        stored[id(data)] = start, data
         return start
 
     mini, mini_fat, places = bytearray(), [], []
