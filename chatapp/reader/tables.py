@@ -57,14 +57,15 @@ def plain_rows(units: Iterable[Unit], marker: Marker) -> Rows:
 def grids(units: Sequence[Unit], marker: Marker) -> Iterator[tuple[int, Grid | Rows]]:
     """Yield the rows as sheets where their columns are known, and as plain rows where not, each with its start.
 
-    A row whose columns have other names than those above begins a sheet of its own.
+    A row whose columns have other names than those above begins a sheet of its own, and so does one that stands no
+    lower than the row before: the next of two tables side by side.
     """
     part: list[_Row] = []
     loose: list[Unit] = []
     names: dict[str, str] = {}
     for unit in units:
         row = _row_of(marker.text, unit)
-        if part and (row is None or _contradicts(names, row)):
+        if part and (row is None or _contradicts(names, row) or _is_beside(part[-1], row)):
             yield part[0].unit.start, _grid(part, names, marker)
             part, names = [], {}
         if row is None:
@@ -116,6 +117,10 @@ def _row_of(text: str, unit: Unit) -> _Row | None:
 
 def _contradicts(names: dict[str, str], row: _Row) -> bool:
     return any(cell.name and names.get(cell.letter, cell.name) != cell.name for cell in row.cells)
+
+
+def _is_beside(above: _Row, row: _Row) -> bool:
+    return above.number is not None and row.number is not None and row.number <= above.number
 
 
 def _grid(rows: Sequence[_Row], names: dict[str, str], marker: Marker) -> Grid:

@@ -26,7 +26,10 @@ from chatapp.reader.stops import Stop, address
 from knowledge.documents import access, selectors
 from knowledge.documents.models import DocumentVersion
 from knowledge.documents.selectors import ParsedLayout
+from knowledge.parsing.formats import MARKDOWN, NOTEBOOK, RST
 from knowledge.tenants.access import Actor
+
+_FLOWING = (MARKDOWN, NOTEBOOK, RST)  # where a line of a paragraph ends means nothing
 
 
 @ensure_csrf_cookie
@@ -118,7 +121,7 @@ def _text(version: DocumentVersion, page: ReaderPage, opening: Opening) -> dict[
     return {
         "page": page,
         "word": page_word(version.media_type),
-        "keep_lines": version.media_type == "text/plain",
+        "keep_lines": version.media_type not in _FLOWING,
         "outline": [(entry, _entry_link(entry, step, opening.view)) for entry in page.outline],
         "previous": None if page.previous is None else step(page.previous),
         "following": None if page.following is None else step(page.following),

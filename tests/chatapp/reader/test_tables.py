@@ -180,3 +180,14 @@ def test_rows_with_and_without_columns_keep_their_order() -> None:
     builder.add(BlockKind.TABLE_ROW, text, cells=cells, attrs={"sheet": "S", "row": 4, "columns": ["A", "B"]})
     page = page_of(builder.document(parser="x", parser_version="1", media_type="x", title=None))
     assert [item.kind for item in page.items] == ["heading", "grid", "table", "grid"]
+
+
+def test_tables_side_by_side_are_sheets_of_their_own() -> None:
+    builder = TextBuilder()
+    sheet_of(builder, "S", [["a", "1", ""], ["b", "2", ""]])
+    text, cells = format_row(["Code", "Meaning"], ["x", "ok"])
+    builder.add(BlockKind.TABLE_ROW, text, cells=cells, attrs={"sheet": "S", "row": 2, "columns": ["H", "I"]})
+    page = page_of(builder.document(parser="x", parser_version="1", media_type="x", title=None))
+    grids = [item.grid for item in page.items if item.grid is not None]
+    assert [[row.number for row in grid.rows] for grid in grids] == [[2, 3], [2]]
+    assert [[column.name for column in grid.columns] for grid in grids] == [["Item", "Amount"], ["Code", "Meaning"]]

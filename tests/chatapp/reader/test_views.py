@@ -206,3 +206,15 @@ def test_the_range_inside_formatting_is_marked(page: Callable[[str], Any], markd
     assert "<mark> and </mark>" in html
     assert ">the </a></mark>" in html
     assert html.count('id="match"') == 1
+
+
+@pytest.mark.parametrize(
+    ("media_type", "kept"), [("message/rfc822", True), ("text/plain", True), ("text/markdown", False)]
+)
+def test_line_ends_inside_a_paragraph_are_shown_where_they_mean_something(
+    page: Callable[[str], Any], document: Document, media_type: str, kept: bool
+) -> None:
+    version = add_version(document, 2, "Mail\n\nFrom: Ann\nTo: Ben")
+    DocumentVersion.objects.filter(pk=version.pk).update(media_type=media_type)
+    html = page(f"/documents/{document.pk}/").content.decode()
+    assert ('<p dir="auto" class="keep">From: Ann\nTo: Ben</p>' in html) is kept
