@@ -225,8 +225,8 @@ class Passage:
     end: int
     text: str
     tokens: int
-    score: float  # 0..1, fused; higher is better
-    scores: Mapping[str, float] = field(default_factory=dict)  # vector, keyword, rerank
+    score: float  # 0..1; higher is better
+    scores: Mapping[str, float] = field(default_factory=dict)  # vector, keyword, fused, rerank where it was reranked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -235,3 +235,4 @@ class RetrievalResult:
     passages: tuple[Passage, ...]
     timings: Mapping[str, float]  # stage -> milliseconds
     candidates: int = 0  # distinct records both searches returned, before the join and the cut
+    notes: tuple[str, ...] = ()  # sentences for people: what was left out, and why

@@ -1,6 +1,6 @@
 """A second, closer look at the best candidates."""
 
-from knowledge.reranking.base import Reranker
+from knowledge.reranking.base import RerankCandidate, Reranker, RerankQuery
 from knowledge.reranking.none import NoReranker
 
-__all__ = ["NoReranker", "Reranker"]
+__all__ = ["NoReranker", "RerankCandidate", "RerankQuery", "Reranker"]

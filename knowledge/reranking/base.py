@@ -2,18 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import ClassVar, Protocol
+
+from knowledge.types import Vector
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RerankQuery:
+    """A question as the search saw it."""
+
+    text: str  # the last turn
+    previous: str = ""  # the user turn before it
+    answer: str = ""  # the answer given to that
+    terms: Mapping[str, float] = field(default_factory=dict)
+    """Index term -> its share of the best keyword score there can be; they add up to 1."""
+    vector: Vector | None = None  # of the weighted turns
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RerankCandidate:
+    """A live passage as the search found it, best first in every list of them."""
+
+    key: str
+    version_id: str
+    generation: str
+    ordinal: int
+    title: str
+    heading_path: tuple[str, ...]
+    text: str
+    terms: str  # analysed title, headings and text, space separated
+    keyword: float  # 0..1
+    cosine: float
+    fused: float  # 0..1
 
 
 class Reranker(Protocol):
-    """Judges texts against a query, one by one, more closely than the search did. Thread-safe."""
+    """Judges passages against a question more closely than the search did. Thread-safe."""
 
     name: ClassVar[str]
+    weight: ClassVar[float]
+    """What a score counts beside the fused score of the search (1.0), unless the profile says otherwise."""
 
-    def scores(self, query: str, texts: Sequence[str]) -> list[float] | None:
-        """Return a score for each text in the order given, higher is better; None means no opinion.
+    def scores(self, query: RerankQuery, candidates: Sequence[RerankCandidate]) -> list[float] | None:
+        """Return a score of about 0..1 for each candidate in the order given; None means no opinion.
 
-        :raises KnowledgeError: the model behind it did not answer.
+        :raises KnowledgeError: the model behind it did not answer; the order of the search then stands.
         """
         ...

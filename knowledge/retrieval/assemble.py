@@ -24,7 +24,8 @@ def to_passages(
             key=key, document=row.document, version_id=row.version_id, version=row.version,
             knowledge_base=row.knowledge_base, title=row.title, heading_path=row.heading_path,
             page_first=row.page_first, page_last=row.page_last, start=row.start, end=row.end, text=hits[key].text,
-            tokens=row.tokens, score=fused[key], scores={"vector": cosine[key], "keyword": keyword[key]},
+            tokens=row.tokens, score=fused[key],
+            scores={"vector": cosine[key], "keyword": keyword[key], "fused": fused[key]},
         )
         for key, row in rows.items()
         if len(hits[key].text) == row.end - row.start  # an index that disagrees with the database is not quoted
@@ -40,8 +41,10 @@ def assemble(
     """Drop what is too weak or said already, merge neighbours if asked, and keep to limit and token budget."""
     chosen: list[Passage] = []
     for passage in ranked:
-        if passage.score < profile.floor or len(chosen) >= query.limit:
+        if len(chosen) >= query.limit:
             break
+        if passage.scores.get("fused", passage.score) < profile.floor:
+            continue
         if _is_repeated(passage, chosen):
             continue
         if query.token_budget is not None and passage.tokens + sum(p.tokens for p in chosen) > query.token_budget:

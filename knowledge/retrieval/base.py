@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 from knowledge.embedding.base import Embedder
+from knowledge.reranking.base import Reranker
 from knowledge.stores.base import Store
 from knowledge.types import Scope
 
@@ -35,6 +36,8 @@ class PassageRow:
     document: str
     version_id: str
     version: int
+    generation: str
+    ordinal: int
     knowledge_base: str
     title: str
     heading_path: tuple[str, ...]
@@ -80,6 +83,7 @@ class RetrievalParts:
     live: LiveRows
     statistics: Statistics
     generations: Generations
+    reranker: Reranker | None = None
     texts: Texts | None = None  # None: neighbours are merged only where they touch or overlap
 
 
@@ -100,6 +104,8 @@ class RetrievalProfile:
     # Fused score below which a passage is not returned. Of 1,200 answered questions none had its
     # answer below .13; it keeps noise out, no more: refusing cannot rest on retrieval scores.
     floor: float = 0.12
+    rerank: int = 50  # of the best live candidates; 0 leaves the order of the search
+    rerank_weight: float | None = None  # beside the fused score (1.0); None: the reranker's own
     neighbour_gap: int = 80  # characters between two chunks of a version that may be merged
     merged_characters: int = 1_350  # 1.5 times the chunkers' target of 900
 

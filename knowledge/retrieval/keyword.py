@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from knowledge.retrieval.base import CorpusStatistics, RetrievalProfile
 from knowledge.types import Hit
 
-__all__ = ["ceiling", "idf", "keyword_scores"]
+__all__ = ["ceiling", "idf", "keyword_scores", "term_shares"]
 
 
 def idf(term: str, statistics: CorpusStatistics) -> float:
@@ -24,6 +24,13 @@ def ceiling(weights: Mapping[str, float], statistics: CorpusStatistics, *, k1: f
     makes adding it to a cosine better than rank fusion (docs/decisions; MRR .817 against .789).
     """
     return sum(weight * idf(term, statistics) * (k1 + 1) for term, weight in weights.items())
+
+
+def term_shares(weights: Mapping[str, float], statistics: CorpusStatistics) -> dict[str, float]:
+    """Return each term's share of the ceiling; together 1."""
+    parts = {term: weight * idf(term, statistics) for term, weight in weights.items()}
+    total = sum(parts.values())
+    return {term: part / total for term, part in parts.items()} if total > 0 else parts
 
 
 def keyword_scores(

@@ -6,11 +6,13 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
+from knowledge.reranking.base import RerankQuery
 from knowledge.retrieval.assemble import assemble, to_passages
 from knowledge.retrieval.base import DEFAULT, RetrievalParts, RetrievalProfile
 from knowledge.retrieval.fuse import fuse
-from knowledge.retrieval.keyword import keyword_scores
+from knowledge.retrieval.keyword import keyword_scores, term_shares
 from knowledge.retrieval.query import embed_query, select_turns, weigh_terms
+from knowledge.retrieval.rerank import rerank
 from knowledge.retrieval.search import Candidates, live_only, search
 from knowledge.types import Passage, Query, RetrievalResult, Scope
 
@@ -47,17 +49,34 @@ def retrieve(
         fused = fuse(keyword, candidates.cosines, keyword_weight=profile.keyword_weight)
     ranked: list[Passage] = []
     passages: tuple[Passage, ...] = ()
-    for batch in _batches(candidates, fused, first=FIRST_JOIN * query.limit):
+    judged = RerankQuery(
+        text=turns.last, previous=turns.previous, answer=turns.answer, vector=vector,
+        terms=term_shares(weights, statistics),
+    )  # fmt: skip
+    notes: list[str] = []
+    for batch in _batches(candidates, fused, first=max(profile.rerank, FIRST_JOIN * query.limit)):
         with clock.stage("live"):
             rows = live_only(batch, live=parts.live, scope=scope)
+        found = to_passages(rows, hits=batch.hits, fused=fused, keyword=keyword, cosine=batch.cosines)
+        weakest = found[-1].score if found else 0.0
+        if not ranked:
+            with clock.stage("rerank"):
+                found, note = rerank(
+                    found, query=judged, rows=rows, hits=batch.hits, reranker=parts.reranker, profile=profile
+                )
+            notes += [note] if note else []
         with clock.stage("assemble"):
-            ranked += to_passages(rows, hits=batch.hits, fused=fused, keyword=keyword, cosine=batch.cosines)
+            ranked += found
             passages = assemble(ranked, query=query, profile=profile, texts=parts.texts)
         enough = len(ranked) >= 2 * query.limit and (query.merge_neighbours or len(passages) >= query.limit)
-        if enough or (ranked and ranked[-1].score < profile.floor):  # what follows is weaker still
+        if enough or (found and weakest < profile.floor):  # what follows is weaker still
             break
     return RetrievalResult(
-        query=turns.as_searched, passages=passages, timings=clock.milliseconds(), candidates=len(candidates.hits)
+        query=turns.as_searched,
+        passages=passages,
+        timings=clock.milliseconds(),
+        candidates=len(candidates.hits),
+        notes=tuple(notes),
     )
 
 

@@ -76,6 +76,8 @@ class World:
             )  # fmt: skip
             self.terms[key] = analysed.split()
             self.rows[key] = PassageRow(
+                generation=self.generation,
+                ordinal=ordinal,
                 key=key, document=document, version_id=version, version=1, knowledge_base=base, title=title,
                 heading_path=("Guide", f"Part {ordinal}"), page_first=ordinal + 1, page_last=ordinal + 1, start=start,
                 end=start + len(chunk), tokens=len(chunk.split()),
