@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
 
 from knowledge.types import EmbeddingSpec, Vector
 
@@ -29,4 +33,28 @@ class Embedder(Protocol):
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Word pieces of each text without special tokens."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class TokenStates:
+    """The last hidden states of the word pieces of one text, special tokens left out."""
+
+    spans: npt.NDArray[np.int32]  # (n, 2): the code points of the text each piece stands for, end exclusive
+    states: Vector  # (n, dimension) float32, not normalised
+
+
+@runtime_checkable
+class TokenEmbedder(Embedder, Protocol):
+    """An embedder that also hands out what its vectors are the mean of, at no further cost."""
+
+    def embed_with_tokens(self, texts: Sequence[str]) -> tuple[Vector, list[TokenStates]]:
+        """Return what ``embed_passages`` does, and the states of each text in the order given.
+
+        :raises EmbeddingFailed: as for ``embed_passages``.
+        """
+        ...
+
+    def query_tokens(self, text: str) -> TokenStates:
+        """Return the states of a query; it is embedded once for both."""
         ...

@@ -5,8 +5,9 @@ of all-MiniLM-L6-v2 takes 24 kB and no second copy of the 91 MB exists. Building
 package (a development dependency); running it does not. ``python -m knowledge.embedding.graph FOLDER``
 writes ``minilm.onnx`` and ``minilm.json`` beside this file again.
 
-Input ``ids`` and ``mask`` are ``(batch, length)`` int64, output ``vectors`` is ``(batch, hidden)`` float32,
-rows L2-normalised. Pooling is the mean over the mask; its division cancels under the normalisation.
+Input ``ids`` and ``mask`` are ``(batch, length)`` int64. Output ``vectors`` is ``(batch, hidden)`` float32, rows
+L2-normalised: the mean over the mask, whose division cancels under the normalisation. Output ``tokens`` is
+``(batch, length, hidden)`` float32, the last hidden states it is the mean of.
 """
 
 from __future__ import annotations
@@ -60,13 +61,17 @@ class _Builder:
         hidden = self._embeddings()
         for layer in range(self._config["num_hidden_layers"]):
             hidden = self._layer(hidden, f"encoder.layer.{layer}")
+        self._node("Identity", [hidden], output="tokens")
         self._pool(hidden)
         shape = ["batch", "length"]
         graph = helper.make_graph(
             self._nodes,
             "sentence_embedder",
             [helper.make_tensor_value_info(name, TensorProto.INT64, shape) for name in ("ids", "mask")],
-            [helper.make_tensor_value_info("vectors", TensorProto.FLOAT, ["batch", self._config["hidden_size"]])],
+            [
+                helper.make_tensor_value_info("vectors", TensorProto.FLOAT, ["batch", self._config["hidden_size"]]),
+                helper.make_tensor_value_info("tokens", TensorProto.FLOAT, [*shape, self._config["hidden_size"]]),
+            ],
             initializer=list(self._tensors.values()),
         )
         opsets = [helper.make_opsetid("", OPSET)]

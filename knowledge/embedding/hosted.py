@@ -47,7 +47,7 @@ class HostedEmbedder:
         self._max_tokens = max_tokens
         self._batch_texts, self._batch_tokens = batch_texts, batch_tokens
         self._query_prefix, self._passage_prefix = query_prefix, passage_prefix
-        self._queries = QueryCache()
+        self._queries: QueryCache[Vector] = QueryCache()
 
     @property
     def spec(self) -> EmbeddingSpec:
@@ -71,7 +71,12 @@ class HostedEmbedder:
 
     def embed_query(self, text: str) -> Vector:
         """Return ``(dimension,)`` float32, L2-normalised and read-only; the last 256 are remembered."""
-        return self._queries.get(text, lambda query: self._call([self._query_prefix + query])[0])
+        return self._queries.get(text, self._query)
+
+    def _query(self, text: str) -> Vector:
+        vector: Vector = self._call([self._query_prefix + text])[0]
+        vector.flags.writeable = False
+        return vector
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """About four bytes each: the model's own tokenizer is out of reach."""

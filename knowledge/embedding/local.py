@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
 from knowledge.embedding import runtimes, weights
+from knowledge.embedding.base import TokenStates
 from knowledge.embedding.graph import TOKENIZER_FILE
 from knowledge.embedding.tokens import WordPieces, batches
 from knowledge.embedding.vectors import QueryCache, unit_rows
@@ -18,6 +20,15 @@ from knowledge.errors import EmbeddingFailed
 from knowledge.types import EmbeddingSpec, Vector
 
 logger = logging.getLogger(__name__)
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except Exception as exc:  # the boundary to an engine that raises types of its own
+        raise EmbeddingFailed() from exc
+
 
 _WARM_UP_LENGTHS = (16, 32, 48)  # tokens of short, usual and long questions
 
@@ -42,7 +53,7 @@ class LocalEmbedder:
         self._lock = threading.Lock()
         self._runtime: runtimes.Runtime | None = None
         self._pieces: WordPieces | None = None
-        self._queries = QueryCache()
+        self._queries: QueryCache[tuple[Vector, TokenStates]] = QueryCache()
 
     @property
     def spec(self) -> EmbeddingSpec:
@@ -64,15 +75,38 @@ class LocalEmbedder:
         vectors = np.zeros((len(texts), dimension), dtype=np.float32)
         sequences = self._load_pieces().encode(texts)
         for batch in batches(sequences, budget=runtime.budget, multiple=runtime.multiple):
-            try:
+            with _translated():
                 vectors[batch.rows] = runtime.run(batch.ids, batch.mask)
-            except Exception as exc:  # the boundary to an engine that raises types of its own
-                raise EmbeddingFailed() from exc
         return unit_rows(vectors, rows=len(texts), dimension=dimension)
+
+    def embed_with_tokens(self, texts: Sequence[str]) -> tuple[Vector, list[TokenStates]]:
+        """Return the vectors and, of each text, the hidden states they are the mean of."""
+        runtime = self._load()
+        dimension = weights.manifest().dimension
+        vectors = np.zeros((len(texts), dimension), dtype=np.float32)
+        encoded = self._load_pieces().encode_with_spans(texts)
+        found: dict[int, TokenStates] = {}
+        for batch in batches([ids for ids, _ in encoded], budget=runtime.budget, multiple=runtime.multiple):
+            with _translated():
+                vectors[batch.rows], tokens = runtime.run_with_tokens(batch.ids, batch.mask)
+            for place, row in enumerate(batch.rows.tolist()):
+                spans = np.asarray(encoded[row][1], dtype=np.int32).reshape(-1, 2)
+                found[row] = TokenStates(spans=spans[1:-1], states=tokens[place, 1 : len(spans) - 1].copy())
+        vectors = unit_rows(vectors, rows=len(texts), dimension=dimension)
+        return vectors, [found[row] for row in range(len(texts))]
 
     def embed_query(self, text: str) -> Vector:
         """Return ``(384,)`` float32, L2-normalised and read-only; the last 256 queries are remembered."""
-        return self._queries.get(text, lambda query: self.embed_passages([query])[0])
+        return self._queries.get(text, self._query)[0]
+
+    def query_tokens(self, text: str) -> TokenStates:
+        """Return the hidden states of a query's word pieces; made and remembered with its vector."""
+        return self._queries.get(text, self._query)[1]
+
+    def _query(self, text: str) -> tuple[Vector, TokenStates]:
+        vectors, tokens = self.embed_with_tokens([text])
+        vectors.flags.writeable = False
+        return vectors[0], tokens[0]
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Word pieces of each text without special tokens; loads the tokenizer only."""

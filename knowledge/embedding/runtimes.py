@@ -27,6 +27,10 @@ class Runtime(Protocol):
         """Return ``(batch, dimension)`` float32. Thread-safe."""
         ...
 
+    def run_with_tokens(self, ids: Ids, mask: Ids) -> tuple[Vector, Vector]:
+        """Return the same and the last hidden states, ``(batch, length, dimension)`` float32. Thread-safe."""
+        ...
+
 
 class OnnxRuntime:
     budget: ClassVar[int] = 1024
@@ -47,6 +51,10 @@ class OnnxRuntime:
     def run(self, ids: Ids, mask: Ids) -> Vector:
         vectors: Vector = self._session.run(["vectors"], {"ids": ids, "mask": mask})[0]
         return vectors
+
+    def run_with_tokens(self, ids: Ids, mask: Ids) -> tuple[Vector, Vector]:
+        vectors, tokens = self._session.run(["vectors", "tokens"], {"ids": ids, "mask": mask})
+        return vectors, tokens
 
 
 class OpenVino:
@@ -70,11 +78,18 @@ class OpenVino:
         self._local = threading.local()
 
     def run(self, ids: Ids, mask: Ids) -> Vector:
+        vectors: Vector = self._infer(ids, mask)["vectors"].copy()
+        return vectors
+
+    def run_with_tokens(self, ids: Ids, mask: Ids) -> tuple[Vector, Vector]:
+        results = self._infer(ids, mask)
+        return results["vectors"].copy(), results["tokens"].copy()
+
+    def _infer(self, ids: Ids, mask: Ids) -> Any:
         request = getattr(self._local, "request", None)
         if request is None:  # a request holds its buffers, so each thread has its own
             request = self._local.request = self._model.create_infer_request()
-        vectors: Vector = request.infer({"ids": ids, "mask": mask})["vectors"].copy()
-        return vectors
+        return request.infer({"ids": ids, "mask": mask})
 
 
 def _place(source: Path, target: Path) -> None:

@@ -43,6 +43,10 @@ class WordPieces:
         """Ids with special tokens, cut to ``max_tokens``."""
         return [encoding.ids for encoding in self._cutting.encode_batch_fast(list(texts))]
 
+    def encode_with_spans(self, texts: Sequence[str]) -> list[tuple[list[int], list[tuple[int, int]]]]:
+        """The same, each with the code points every id stands for; ``(0, 0)`` for special tokens."""
+        return [(encoding.ids, encoding.offsets) for encoding in self._cutting.encode_batch(list(texts))]
+
     def count(self, texts: Sequence[str]) -> list[int]:
         """Word pieces without special tokens, uncut."""
         encodings = self._counting.encode_batch_fast(list(texts), add_special_tokens=False)

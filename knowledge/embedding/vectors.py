@@ -6,6 +6,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Future
+from typing import Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -37,8 +38,11 @@ def unit_rows(raw: npt.ArrayLike, *, rows: int, dimension: int | None) -> Vector
     return unit
 
 
-class QueryCache:
-    """The vectors of the latest queries, least recently used forgotten first. Thread-safe.
+T = TypeVar("T")
+
+
+class QueryCache(Generic[T]):
+    """What was made of the latest queries, least recently used forgotten first. Thread-safe.
 
     A query that is being embedded is waited for, not embedded twice: answering asks for it ahead.
     """
@@ -46,29 +50,28 @@ class QueryCache:
     def __init__(self, size: int = 256) -> None:
         self._size = size
         self._lock = threading.Lock()
-        self._vectors: OrderedDict[str, Future[Vector]] = OrderedDict()
+        self._vectors: OrderedDict[str, Future[T]] = OrderedDict()
 
-    def get(self, text: str, make: Callable[[str], Vector]) -> Vector:
-        """Return the read-only vector of ``text``, made by ``make`` when it is not known; an error is not kept."""
+    def get(self, text: str, make: Callable[[str], T]) -> T:
+        """Return what belongs to ``text``, made by ``make`` when it is not known; an error is not kept."""
         with self._lock:
             known = self._vectors.get(text)
             if known is not None:
                 self._vectors.move_to_end(text)
             else:
-                mine = self._vectors[text] = Future[Vector]()
+                mine = self._vectors[text] = Future[T]()
                 while len(self._vectors) > self._size:
                     self._vectors.popitem(last=False)
         return known.result() if known is not None else self._make(text, make, mine)
 
-    def _make(self, text: str, make: Callable[[str], Vector], promise: Future[Vector]) -> Vector:
+    def _make(self, text: str, make: Callable[[str], T], promise: Future[T]) -> T:
         try:
-            vector = make(text)
+            made = make(text)
         except BaseException as error:  # whoever waits for it must hear of it too
             with self._lock:
                 if self._vectors.get(text) is promise:
                     del self._vectors[text]
             promise.set_exception(error)
             raise
-        vector.flags.writeable = False
-        promise.set_result(vector)
-        return vector
+        promise.set_result(made)
+        return made

@@ -65,15 +65,18 @@ class NumpyMiniLM:
         self.tokenizer.no_padding()
 
     def embed(self, text: str) -> Array:
+        pooled = self.hidden(text).mean(axis=0)
+        unit: Array = pooled / np.linalg.norm(pooled)
+        return unit
+
+    def hidden(self, text: str) -> Array:
         ids = self.tokenizer.encode(text).ids
         w = self.weights
         hidden = w["embeddings.word_embeddings.weight"][ids] + w["embeddings.token_type_embeddings.weight"][0]
         hidden = self.norm(hidden + w["embeddings.position_embeddings.weight"][: len(ids)], "embeddings.LayerNorm")
         for layer in range(self.config["num_hidden_layers"]):
             hidden = self.layer(hidden, f"encoder.layer.{layer}")
-        pooled = hidden.mean(axis=0)
-        unit: Array = pooled / np.linalg.norm(pooled)
-        return unit
+        return hidden
 
     def layer(self, hidden: Array, prefix: str) -> Array:
         heads = self.config["num_attention_heads"]
@@ -114,10 +117,31 @@ def test_queries_equal_passages(reference: Array, local_embedder: LocalEmbedder)
     assert np.abs(local_embedder.embed_query(TEXTS[3]) - reference[3]).max() < 1e-5
 
 
+def test_token_states_equal_those_of_the_oracle(local_embedder: LocalEmbedder, weights_folder: Path) -> None:
+    oracle = NumpyMiniLM(weights_folder)
+    vectors, tokens = local_embedder.embed_with_tokens(TEXTS)
+    assert np.array_equal(vectors, local_embedder.embed_passages(TEXTS))
+    for text, found in zip(TEXTS, tokens, strict=True):
+        expected = oracle.hidden(text)[1:-1]  # without the special tokens
+        assert found.states.shape == expected.shape
+        assert found.spans.shape == (len(expected), 2)
+        assert np.abs(found.states - expected).max(initial=0) < 1e-4
+
+
+def test_token_spans_are_code_points_of_the_text(local_embedder: LocalEmbedder) -> None:
+    text = "Ångström 🙂 parks"
+    _, (tokens,) = local_embedder.embed_with_tokens([text])
+    pieces = [text[start:end] for start, end in tokens.spans.tolist()]
+    assert "".join(pieces) == text.replace(" ", "")
+    assert "🙂" in pieces
+    assert "parks" in pieces
+
+
 def test_openvino_gives_the_same_vectors(reference: Array) -> None:
     pytest.importorskip("openvino", reason="pip install openvino")
     embedder = LocalEmbedder(backend="openvino", threads=2)
     assert np.abs(embedder.embed_passages(TEXTS) - reference).max() < 1e-5
+    assert np.abs(embedder.embed_with_tokens(TEXTS)[0] - reference).max() < 1e-5
 
 
 def test_committed_graph_is_what_the_builder_makes(weights_folder: Path) -> None:

@@ -165,6 +165,9 @@ class Engine:
         self.runs += 1
         return np.full((len(ids), 384), self.value, dtype=np.float32)
 
+    def run_with_tokens(self, ids: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return self.run(ids, mask), np.full((*ids.shape, 384), self.value, dtype=np.float32)
+
 
 @pytest.mark.parametrize("value", [0.0, float("nan"), float("inf")])
 def test_unusable_vectors_are_refused(monkeypatch: pytest.MonkeyPatch, value: float) -> None:
@@ -186,8 +189,9 @@ def test_repeated_query_is_answered_from_memory(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(runtimes, "load", lambda *_: engine)
     embedder = LocalEmbedder()
     first, second = embedder.embed_query("again"), embedder.embed_query("again")
+    assert embedder.query_tokens("again").states.shape == (1, 384)
     assert engine.runs == 1
-    assert first is second
+    assert np.array_equal(first, second)
     with pytest.raises(ValueError, match="read-only"):
         first[0] = 9.0
 

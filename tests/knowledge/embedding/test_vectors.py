@@ -95,7 +95,6 @@ def test_a_query_that_is_being_embedded_is_waited_for() -> None:
         free.set()
         assert first.result(10) is second.result(10)
     assert made == ["herons"]
-    assert not first.result().flags.writeable
 
 
 def test_an_error_is_raised_and_not_remembered() -> None:
