@@ -11,6 +11,7 @@ KnowledgeError
  |   `- DocumentRefused           hostile or forbidden content (a DTD, an archive bomb)
  |- ParserCrashed                 the child died or ran out of time or memory; permanent after retries
  |- EmbeddingFailed
+ |- RerankFailed                  the order of the search stands
  |- StoreError
  |   |- StoreBusy                 retry later
  |   `- StoreUnavailable
@@ -99,6 +100,13 @@ class EmbeddingFailed(KnowledgeError):
     code = "embedding_failed"
     permanent = False
     default_message = "The embedding model did not return usable vectors."
+
+
+class RerankFailed(KnowledgeError):
+    code = "rerank_failed"
+    status = 502
+    permanent = False
+    default_message = "The reranking model did not answer."
 
 
 class StoreError(KnowledgeError):
