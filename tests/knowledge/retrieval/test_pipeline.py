@@ -35,7 +35,7 @@ def test_best_passage_comes_first_with_its_scores(world: Any) -> None:
 def test_timings_name_every_stage(world: Any) -> None:
     world.add("Herons", "The heron hunts fish.")
     timings = retrieve(Query(text="heron"), scope=world.scope, parts=world.parts).timings
-    assert list(timings) == ["embed", "statistics", "search", "fuse", "live", "assemble", "total"]
+    assert list(timings) == ["embed", "statistics", "search", "fuse", "live", "rerank", "assemble", "total"]
     assert timings["total"] >= sum(value for name, value in timings.items() if name != "total") > 0
 
 
