@@ -156,6 +156,9 @@ def warm_up() -> None:
         parts.wait_until_ready(seconds=20)
         wiring.store().warm_up()
         llm.warm_up()
+        warm_up_reranker = getattr(wiring.reranker(), "warm_up", None)  # only some load a model
+        if warm_up_reranker is not None:
+            warm_up_reranker()
         # What is loaded now stays for ever; without this the collector walks through all of it again and again.
         gc.collect()
         gc.freeze()

@@ -321,6 +321,12 @@ EMBED_BACKEND = env.str("EMBED_BACKEND", default="auto")
 EMBED_PRECISION = env.str("EMBED_PRECISION", default="exact")
 EMBED_THREADS = env.int("EMBED_THREADS", default=1)
 EMBED_WEIGHTS_DIR = env.str("EMBED_WEIGHTS_DIR", default="")
+RERANKER = env.str("RERANKER", default="auto").strip().lower()
+RERANK_MODEL = env.str("RERANK_MODEL", default="")
+RERANK_API_BASE = env.str("RERANK_API_BASE", default="")
+RERANK_API_KEY = secret("RERANK_API_KEY")
+RERANK_MODEL_DIR = env.str("RERANK_MODEL_DIR", default="")
+RERANK_TIMEOUT = env.float("RERANK_TIMEOUT", default=2.0)
 
 # --- language and logs ------------------------------------------------------------------------------------
 LANGUAGE_CODE = "en"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from knowledge.chunking.base import Chunker
     from knowledge.embedding.base import Embedder
     from knowledge.parsing.reading import DocumentReader
+    from knowledge.reranking.base import Reranker
     from knowledge.stores.base import Store
 
 
@@ -40,6 +41,12 @@ class KnowledgeSettings:
     embed_precision: Any
     embed_threads: int
     embed_weights_dir: str
+    reranker: str  # the names are checked by knowledge.documents.checks
+    rerank_model: str
+    rerank_api_base: str
+    rerank_api_key: str = field(repr=False)
+    rerank_model_dir: str
+    rerank_timeout: float
     ocr: bool
     ocr_max_pages: int
     limits: ParseLimits
@@ -62,6 +69,12 @@ def knowledge_settings() -> KnowledgeSettings:
         embed_precision=settings.EMBED_PRECISION,
         embed_threads=settings.EMBED_THREADS,
         embed_weights_dir=settings.EMBED_WEIGHTS_DIR,
+        reranker=settings.RERANKER,
+        rerank_model=settings.RERANK_MODEL,
+        rerank_api_base=settings.RERANK_API_BASE,
+        rerank_api_key=settings.RERANK_API_KEY,
+        rerank_model_dir=settings.RERANK_MODEL_DIR,
+        rerank_timeout=settings.RERANK_TIMEOUT,
         ocr=settings.OCR != "off",
         ocr_max_pages=settings.OCR_MAX_PAGES,
         limits=ParseLimits(
@@ -140,6 +153,66 @@ def _build_embedder() -> Embedder:
         precision=config.embed_precision,
         threads=config.embed_threads,
     )
+
+
+def reranker() -> Reranker:
+    """Return who judges the best passages once more, by the settings."""
+    return once("reranker", _build_reranker)  # type: ignore[no-any-return]
+
+
+def reranker_name(config: KnowledgeSettings) -> str:
+    """Return what RERANKER chooses; "auto" takes the strongest that is set up."""
+    if config.reranker != "auto":
+        return config.reranker
+    if config.rerank_model:
+        return "hosted"
+    if config.rerank_model_dir:
+        return "cross_encoder"
+    # Late interaction belongs here: better than features wherever the embedder hands out token vectors.
+    return "features"
+
+
+def _build_reranker() -> Reranker:
+    config = knowledge_settings()
+    return RERANKERS[reranker_name(config)](config)
+
+
+def _no_reranker(config: KnowledgeSettings) -> Reranker:
+    from knowledge.reranking.none import NoReranker
+
+    return NoReranker()
+
+
+def _feature_reranker(config: KnowledgeSettings) -> Reranker:
+    from knowledge.reranking.features import FeatureReranker
+
+    return FeatureReranker()
+
+
+def _cross_encoder(config: KnowledgeSettings) -> Reranker:
+    from knowledge.reranking.cross_encoder import CrossEncoder
+
+    return CrossEncoder(Path(config.rerank_model_dir), timeout=config.rerank_timeout, threads=config.embed_threads)
+
+
+def _hosted_reranker(config: KnowledgeSettings) -> Reranker:
+    from knowledge.reranking.hosted import HostedReranker
+
+    return HostedReranker(
+        config.rerank_model,
+        config.rerank_api_base or None,
+        config.rerank_api_key or None,
+        timeout=config.rerank_timeout,
+    )
+
+
+RERANKERS: Mapping[str, Callable[[KnowledgeSettings], Reranker]] = {
+    "none": _no_reranker,
+    "features": _feature_reranker,
+    "cross_encoder": _cross_encoder,
+    "hosted": _hosted_reranker,
+}
+"""What RERANKER may say beside "auto"."""
 
 
 def chunker() -> Chunker:

@@ -100,6 +100,18 @@ def embedder() -> Part:
     return Part(name="embedder", ok=True, version=f"{spec.model} {spec.precision}")
 
 
+def reranker() -> Part:
+    """Name who judges the best passages once more; a model is neither loaded nor called."""
+    from knowledge import wiring
+
+    name = wiring.reranker().name
+    details = {
+        "hosted": f"It is {settings.RERANK_MODEL}; searches wait {settings.RERANK_TIMEOUT:g} s for it at most.",
+        "cross_encoder": f"It lies in {settings.RERANK_MODEL_DIR}; a search takes {settings.RERANK_TIMEOUT:g} s of it at most.",
+    }
+    return Part(name="reranker", ok=True, version=name, detail=details.get(name, ""))
+
+
 def reading() -> Part:
     """Say what can be read; text recognition is an extra and its absence no fault."""
     from knowledge.parsing import media_types
@@ -125,7 +137,7 @@ def worker() -> Part:
     return Part(name="worker", ok=True, detail=detail)
 
 
-CHECKS: tuple[Callable[[], Part], ...] = (database, migrations, redis, store, embedder, reading, worker)
+CHECKS: tuple[Callable[[], Part], ...] = (database, migrations, redis, store, embedder, reranker, reading, worker)
 
 _lock = threading.Lock()
 _seen: tuple[float, list[Part]] = (0.0, [])

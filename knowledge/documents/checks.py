@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
+
+from knowledge import wiring
+
+MOST_SECONDS = 60
+"""Nobody waits longer than that for a better order."""
 
 
 @register("footnote_start")
@@ -28,4 +34,19 @@ def knowledge_configuration(app_configs: Sequence[Any] | None = None, **_: Any) 
         )
     if settings.OCR not in ("auto", "off", "1"):
         found.append(Error(f"OCR must be auto or off, not {settings.OCR!r}.", id="knowledge.E004"))
-    return found
+    return found + [Error(message, id="knowledge.E005") for message in _reranking()]
+
+
+def _reranking() -> Iterator[str]:
+    config = wiring.knowledge_settings()
+    if config.reranker not in ("auto", *wiring.RERANKERS):
+        yield f"RERANKER must be auto or one of {', '.join(wiring.RERANKERS)}, not {config.reranker!r}."
+        return
+    chosen = wiring.reranker_name(config)
+    if chosen == "hosted" and not config.rerank_model:
+        yield "RERANKER=hosted needs RERANK_MODEL, a LiteLLM model name."
+    folder = Path(config.rerank_model_dir)
+    if chosen == "cross_encoder" and not all((folder / name).is_file() for name in ("model.onnx", "tokenizer.json")):
+        yield "RERANK_MODEL_DIR must name a folder that holds model.onnx and tokenizer.json."
+    if not 0 < config.rerank_timeout <= MOST_SECONDS:
+        yield f"RERANK_TIMEOUT must be above 0 and at most {MOST_SECONDS} seconds, not {config.rerank_timeout:g}."

@@ -25,6 +25,7 @@ def _build() -> RetrievalParts:
         live=selectors.LiveRows(),
         statistics=selectors.Statistics(),
         generations=selectors.live_generations,
+        reranker=wiring.reranker(),
         texts=selectors.text_of_version,
     )
 

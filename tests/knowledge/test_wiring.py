@@ -66,6 +66,49 @@ def test_settings_choose_the_parts(settings: Any, monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.usefixtures("fresh")
+@pytest.mark.parametrize(
+    ("chosen", "name"),
+    [
+        ({}, "features"),
+        ({"RERANKER": "none"}, "none"),
+        ({"RERANKER": "features", "RERANK_MODEL": "cohere/rank"}, "features"),
+        ({"RERANK_MODEL": "cohere/rank", "RERANK_MODEL_DIR": "/somewhere"}, "hosted"),
+        ({"RERANK_MODEL_DIR": "/somewhere"}, "cross_encoder"),
+        ({"RERANKER": "cross_encoder", "RERANK_MODEL": "cohere/rank"}, "cross_encoder"),
+    ],
+)
+def test_settings_choose_the_reranker(settings: Any, chosen: dict[str, str], name: str) -> None:
+    for setting, value in chosen.items():
+        setattr(settings, setting, value)
+    assert wiring.reranker().name == name
+    assert wiring.reranker() is wiring.reranker()
+
+
+@pytest.mark.usefixtures("fresh")
+def test_hosted_reranker_is_told_its_settings(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Any] = []
+
+    class Hosted:
+        def __init__(self, *given: Any, **named: Any) -> None:
+            made.append((given, named))
+
+    monkeypatch.setattr("knowledge.reranking.hosted.HostedReranker", Hosted)
+    settings.RERANK_MODEL, settings.RERANK_API_KEY, settings.RERANK_TIMEOUT = "cohere/rank", "key", 0.5
+    wiring.reranker()
+    assert made == [(("cohere/rank", None, "key"), {"timeout": 0.5})]
+    assert "'key'" not in repr(wiring.knowledge_settings())
+
+
+@pytest.mark.usefixtures("fresh")
+def test_search_is_given_the_reranker(settings: Any) -> None:
+    from knowledge.documents.searching import retrieval_parts
+
+    settings.RERANKER = "none"
+    assert retrieval_parts().reranker is wiring.reranker()
+    assert wiring.reranker().name == "none"
+
+
+@pytest.mark.usefixtures("fresh")
 def test_part_is_built_once_for_all_threads() -> None:
     built: list[object] = []
     gate = threading.Barrier(8)

@@ -55,7 +55,16 @@ def test_credentials_are_printed_once_and_open_the_api(live_app: Any) -> None:
 def test_every_part_reports_itself(live_app: Any) -> None:
     status, body = live_app.call("GET", "/readyz")
     assert status == 200
-    assert set(body["parts"]) == {"database", "migrations", "redis", "store", "embedder", "reading", "worker"}
+    assert set(body["parts"]) == {
+        "database",
+        "migrations",
+        "redis",
+        "store",
+        "embedder",
+        "reranker",
+        "reading",
+        "worker",
+    }
     assert body["parts"]["redis"]["version"]
 
 
@@ -78,7 +87,7 @@ def test_doctor_names_every_part(live_app: Any) -> None:
     done = manage(live_app, "doctor")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Everything works." in done.stdout
-    for part in ("database", "migrations", "redis", "store", "embedder", "reading", "worker"):
+    for part in ("database", "migrations", "redis", "store", "embedder", "reranker", "reading", "worker"):
         assert f"{part} " in done.stdout
 
 
