@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -105,11 +106,13 @@ def reranker() -> Part:
     from knowledge import wiring
 
     name = wiring.reranker().name
-    details = {
-        "hosted": f"It is {settings.RERANK_MODEL}; searches wait {settings.RERANK_TIMEOUT:g} s for it at most.",
-        "cross_encoder": f"It lies in {settings.RERANK_MODEL_DIR}; a search takes {settings.RERANK_TIMEOUT:g} s of it at most.",
-    }
-    return Part(name="reranker", ok=True, version=name, detail=details.get(name, ""))
+    limit = f"A search waits {settings.RERANK_TIMEOUT:g} seconds for it at most."
+    if name == "hosted":
+        return Part(name="reranker", ok=True, version=f"hosted {settings.RERANK_MODEL}", detail=limit)
+    if name == "cross_encoder":
+        folder = Path(settings.RERANK_MODEL_DIR).name  # its whole path is nobody's business: /readyz is public
+        return Part(name="reranker", ok=True, version=f"cross-encoder {folder}", detail=limit)
+    return Part(name="reranker", ok=True, version=name)
 
 
 def reading() -> Part:

@@ -158,3 +158,33 @@ def test_a_failed_warm_up_is_logged_and_harmless(
     monkeypatch.setattr(wiring, "embedder", broken)
     guards.warm_up()
     assert "Warm-up failed" in caplog.text
+
+
+def test_reranker_with_a_model_is_warmed_up_too(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    from chatapp.operations import parts
+    from knowledge import llm, wiring
+
+    warmed: list[str] = []
+
+    class Part:
+        def __init__(self, name: str) -> None:
+            self.name = name
+
+        def embed_query(self, text: str) -> None:
+            warmed.append(self.name)
+
+        def warm_up(self) -> None:
+            warmed.append(self.name)
+
+    for name in ("embedder", "store", "reranker"):
+        monkeypatch.setattr(wiring, name, lambda name=name: Part(name))
+    monkeypatch.setattr(parts, "wait_until_ready", lambda *, seconds: True)
+    monkeypatch.setattr(llm, "warm_up", lambda: None)
+    monkeypatch.setattr(guards.gc, "freeze", lambda: None)
+    guards.warm_up()
+    monkeypatch.setattr(wiring, "reranker", object)  # one that has nothing to load
+    guards.warm_up()
+    assert warmed == ["embedder", "store", "reranker", "embedder", "store"]
+    assert "Warm-up failed" not in caplog.text

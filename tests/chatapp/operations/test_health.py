@@ -155,3 +155,24 @@ def test_sign_of_life_with_redis_away_does_not_end_the_worker(settings: Any, cap
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
     tasks._alive()
     assert "could not write its sign of life" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("chosen", "version", "detail"),
+    [
+        ({"RERANKER": "none"}, "none", ""),
+        ({"RERANKER": "features"}, "features", ""),
+        ({"RERANK_MODEL": "cohere/rank"}, "hosted cohere/rank", "A search waits 2 seconds for it at most."),
+        ({"RERANK_MODEL_DIR": "/private/minilm"}, "cross-encoder minilm", "A search waits 2 seconds for it at most."),
+    ],
+)
+def test_reranker_in_use_is_named(
+    settings: Any, monkeypatch: pytest.MonkeyPatch, chosen: dict[str, str], version: str, detail: str
+) -> None:
+    from knowledge import wiring
+
+    for setting, value in chosen.items():
+        setattr(settings, setting, value)
+    monkeypatch.setattr(wiring, "_built", {})
+    assert parts.reranker() == Part(name="reranker", ok=True, version=version, detail=detail)
+    wiring.reset()
