@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from knowledge.chunking.base import Chunker
     from knowledge.embedding.base import Embedder
     from knowledge.parsing.reading import DocumentReader
+    from knowledge.reranking import Reranker
+    from knowledge.reranking.late import Stored
     from knowledge.stores.base import Store
 
 
@@ -147,6 +149,15 @@ def chunker() -> Chunker:
     from knowledge.chunking.structural import StructuralChunker
 
     return StructuralChunker()
+
+
+def reranker(*, stored: Stored) -> Reranker:
+    """Return the reranker: late interaction where the embedding model has token vectors, else none."""
+    from knowledge.embedding.base import has_tokens
+    from knowledge.reranking import LateInteraction, NoReranker
+
+    found = embedder()
+    return LateInteraction(found, stored=stored) if has_tokens(found) else NoReranker()
 
 
 def parser() -> DocumentReader:
