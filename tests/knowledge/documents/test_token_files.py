@@ -87,7 +87,8 @@ def test_a_document_deleted_during_a_rebuild_leaves_nothing(world: Any, monkeypa
     monkeypatch.setattr(token_files.files, "write_from", late)
     world.base.refresh_from_db()
     assert reconcile.rebuild(base=world.base) == (1, 0)
-    assert not Path(default_storage.path(f"{document.tenant_id}/{document.pk}")).exists()
+    left = Path(default_storage.path(f"{document.tenant_id}/{document.pk}")).rglob("*")
+    assert [path for path in left if path.is_file()] == []
 
 
 def test_without_token_states_there_is_no_file(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
