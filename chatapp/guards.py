@@ -149,6 +149,7 @@ def warm_up() -> None:
     """Load the embedding model, the store and LiteLLM before somebody waits for them."""
     from chatapp.operations import parts
     from knowledge import llm, wiring
+    from knowledge.documents.searching import retrieval_parts
 
     try:
         wiring.embedder().embed_query("warm up")
@@ -156,7 +157,7 @@ def warm_up() -> None:
         parts.wait_until_ready(seconds=20)
         wiring.store().warm_up()
         llm.warm_up()
-        warm_up_reranker = getattr(wiring.reranker(), "warm_up", None)  # only some load a model
+        warm_up_reranker = getattr(retrieval_parts().reranker, "warm_up", None)  # only some load a model
         if warm_up_reranker is not None:
             warm_up_reranker()
         # What is loaded now stays for ever; without this the collector walks through all of it again and again.

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 
 from knowledge.parsing.base import ParseLimits
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from knowledge.embedding.base import Embedder
     from knowledge.parsing.reading import DocumentReader
     from knowledge.reranking.base import Reranker
+    from knowledge.reranking.late import Stored
     from knowledge.stores.base import Store
 
 
@@ -155,47 +157,58 @@ def _build_embedder() -> Embedder:
     )
 
 
-def reranker() -> Reranker:
-    """Return who judges the best passages once more, by the settings."""
-    return once("reranker", _build_reranker)  # type: ignore[no-any-return]
+def reranker(*, stored: Stored) -> Reranker:
+    """Return who judges the best passages once more, by the settings; ``stored`` reads token vectors."""
+    return once("reranker", lambda: _build_reranker(stored))  # type: ignore[no-any-return]
 
 
-def reranker_name(config: KnowledgeSettings) -> str:
-    """Return what RERANKER chooses; "auto" takes the strongest that is set up."""
+def reranker_name() -> str:
+    """Return what RERANKER chooses, building no reranker; "auto" takes the strongest that is set up."""
+    from knowledge.embedding.base import has_tokens
+
+    config = knowledge_settings()
     if config.reranker != "auto":
         return config.reranker
     if config.rerank_model:
         return "hosted"
     if config.rerank_model_dir:
         return "cross_encoder"
-    # Late interaction belongs here: better than features wherever the embedder hands out token vectors.
-    return "features"
+    return "late" if has_tokens(embedder()) else "features"
 
 
-def _build_reranker() -> Reranker:
-    config = knowledge_settings()
-    return RERANKERS[reranker_name(config)](config)
+def _build_reranker(stored: Stored) -> Reranker:
+    return RERANKERS[reranker_name()](knowledge_settings(), stored)
 
 
-def _no_reranker(config: KnowledgeSettings) -> Reranker:
+def _no_reranker(config: KnowledgeSettings, stored: Stored) -> Reranker:
     from knowledge.reranking.none import NoReranker
 
     return NoReranker()
 
 
-def _feature_reranker(config: KnowledgeSettings) -> Reranker:
+def _feature_reranker(config: KnowledgeSettings, stored: Stored) -> Reranker:
     from knowledge.reranking.features import FeatureReranker
 
     return FeatureReranker()
 
 
-def _cross_encoder(config: KnowledgeSettings) -> Reranker:
+def _late_interaction(config: KnowledgeSettings, stored: Stored) -> Reranker:
+    from knowledge.embedding.base import has_tokens
+    from knowledge.reranking.late import LateInteraction
+
+    found = embedder()
+    if not has_tokens(found):
+        raise ImproperlyConfigured("RERANKER=late needs an embedding model that hands out token vectors.")
+    return LateInteraction(found, stored=stored)
+
+
+def _cross_encoder(config: KnowledgeSettings, stored: Stored) -> Reranker:
     from knowledge.reranking.cross_encoder import CrossEncoder
 
     return CrossEncoder(Path(config.rerank_model_dir), timeout=config.rerank_timeout, threads=config.embed_threads)
 
 
-def _hosted_reranker(config: KnowledgeSettings) -> Reranker:
+def _hosted_reranker(config: KnowledgeSettings, stored: Stored) -> Reranker:
     from knowledge.reranking.hosted import HostedReranker
 
     return HostedReranker(
@@ -206,9 +219,10 @@ def _hosted_reranker(config: KnowledgeSettings) -> Reranker:
     )
 
 
-RERANKERS: Mapping[str, Callable[[KnowledgeSettings], Reranker]] = {
+RERANKERS: Mapping[str, Callable[[KnowledgeSettings, Stored], Reranker]] = {
     "none": _no_reranker,
     "features": _feature_reranker,
+    "late": _late_interaction,
     "cross_encoder": _cross_encoder,
     "hosted": _hosted_reranker,
 }

@@ -105,7 +105,7 @@ def reranker() -> Part:
     """Name who judges the best passages once more; a model is neither loaded nor called."""
     from knowledge import wiring
 
-    name = wiring.reranker().name
+    name = wiring.reranker_name()
     limit = f"A search waits {settings.RERANK_TIMEOUT:g} seconds for it at most."
     if name == "hosted":
         return Part(name="reranker", ok=True, version=f"hosted {settings.RERANK_MODEL}", detail=limit)

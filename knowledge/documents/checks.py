@@ -42,11 +42,15 @@ def _reranking() -> Iterator[str]:
     if config.reranker not in ("auto", *wiring.RERANKERS):
         yield f"RERANKER must be auto or one of {', '.join(wiring.RERANKERS)}, not {config.reranker!r}."
         return
-    chosen = wiring.reranker_name(config)
-    if chosen == "hosted" and not config.rerank_model:
+    if config.reranker == "hosted" and not config.rerank_model:
         yield "RERANKER=hosted needs RERANK_MODEL, a LiteLLM model name."
+    if config.reranker == "late" and config.embedding_model:
+        yield "RERANKER=late needs the local embedding model: a hosted one (EMBEDDING_MODEL) has no token vectors."
+    by_itself = config.reranker == "auto" and config.rerank_model_dir and not config.rerank_model
     folder = Path(config.rerank_model_dir)
-    if chosen == "cross_encoder" and not all((folder / name).is_file() for name in ("model.onnx", "tokenizer.json")):
+    if (config.reranker == "cross_encoder" or by_itself) and not all(
+        (folder / name).is_file() for name in ("model.onnx", "tokenizer.json")
+    ):
         yield "RERANK_MODEL_DIR must name a folder that holds model.onnx and tokenizer.json."
     if not 0 < config.rerank_timeout <= MOST_SECONDS:
         yield f"RERANK_TIMEOUT must be above 0 and at most {MOST_SECONDS} seconds, not {config.rerank_timeout:g}."

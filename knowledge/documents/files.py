@@ -6,8 +6,10 @@ import gzip
 import hashlib
 import json
 import os
+import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -32,6 +34,38 @@ def write(version: DocumentVersion, name: str, data: bytes) -> None:
     if default_storage.exists(path):
         default_storage.delete(path)
     default_storage.save(path, ContentFile(data))
+
+
+def write_from(version: DocumentVersion, name: str, path: Path) -> None:
+    """Replace one file of the version by a file of this machine, which is moved where that is possible."""
+    target = f"{version.folder}/{name}"
+    if _is_local():
+        place = Path(default_storage.path(target))
+        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.chmod(0o600)
+        temporary = place.with_name(f".new-{path.name}")
+        shutil.move(path, temporary)  # the folders may lie on two disks
+        temporary.replace(place)
+        return
+    with path.open("rb") as data:
+        if default_storage.exists(target):
+            default_storage.delete(target)
+        default_storage.save(target, File(data))
+
+
+@contextmanager
+def reading(path: str) -> Iterator[Callable[[int, int], bytes]]:
+    """Open a stored file to read bytes of it from an offset on, ``(offset, count)``; fewer at its end.
+
+    :raises FileNotFoundError: there is none.
+    """
+    with default_storage.open(path, "rb") as handle:
+
+        def read_at(offset: int, count: int) -> bytes:
+            handle.seek(offset)
+            return bytes(handle.read(count))
+
+        yield read_at
 
 
 def _is_local() -> bool:

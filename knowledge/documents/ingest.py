@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import transaction
 
 from knowledge import wiring
-from knowledge.documents import files, jobs, notices, selectors, statistics
+from knowledge.documents import files, jobs, notices, selectors, statistics, token_files
 from knowledge.documents.models import Chunk, Document, DocumentVersion, IndexGeneration, IngestionJob, KnowledgeBase
 from knowledge.errors import DocumentError, EmbeddingFailed, KnowledgeError, StoreBusy
 from knowledge.ingestion import stages
@@ -201,10 +201,13 @@ def index(
     stale = [key for key, _document, owner in held if owner == target.version and key not in wanted]
     if stale:
         store.delete(space=target.space, scope=target.scope, keys=stale)
-    for done in stages.write(parsed.text, ranges, terms, target=target, embedder=embedder, store=store):
-        heartbeat.check()
-        if done < len(ranges):
-            show(job, version, Document.Status.EMBEDDING, done / len(ranges))
+    with token_files.keeping(version, generation, chunks=len(ranges), embedder=embedder) as keep_tokens:
+        for done in stages.write(
+            parsed.text, ranges, terms, target=target, embedder=embedder, store=store, keep_tokens=keep_tokens
+        ):
+            heartbeat.check()
+            if done < len(ranges):
+                show(job, version, Document.Status.EMBEDDING, done / len(ranges))
     return target, ranges, counts
 
 

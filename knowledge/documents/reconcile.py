@@ -14,7 +14,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from knowledge import wiring
-from knowledge.documents import deletion, files, ingest, selectors, statistics
+from knowledge.documents import deletion, files, ingest, selectors, statistics, token_files
 from knowledge.documents.access import as_uuid
 from knowledge.documents.models import (
     Chunk,
@@ -184,9 +184,15 @@ def rewrite(version: DocumentVersion) -> int:
         DocumentVersion.objects.filter(pk=version.pk).update(chunk_count=len(ranges))
         statistics.remember(version, generation, counts)
     store.delete(space=target.space, scope=target.scope, versions=[target.version])
-    written = max(stages.write(parsed.text, ranges, terms, target=target, embedder=embedder, store=store), default=0)
+    with token_files.keeping(version, generation, chunks=len(ranges), embedder=embedder) as keep_tokens:
+        steps = stages.write(
+            parsed.text, ranges, terms, target=target, embedder=embedder, store=store, keep_tokens=keep_tokens
+        )
+        written = max(steps, default=0)
     if not _is_live(version):  # replaced or deleted while it was written
         store.delete(space=target.space, scope=target.scope, versions=[target.version])
+        if not Document.objects.alive().filter(pk=version.document_id).exists():
+            files.delete_folder(version.folder)
         return 0
     return written
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from knowledge import wiring
-from knowledge.documents import selectors
+from knowledge.documents import selectors, token_files
 from knowledge.retrieval.base import RetrievalParts
 from knowledge.retrieval.pipeline import retrieve
 from knowledge.types import Query, RetrievalResult, Scope
@@ -25,8 +25,8 @@ def _build() -> RetrievalParts:
         live=selectors.LiveRows(),
         statistics=selectors.Statistics(),
         generations=selectors.live_generations,
-        reranker=wiring.reranker(),
         texts=selectors.text_of_version,
+        reranker=wiring.reranker(stored=token_files.stored),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
@@ -44,7 +44,6 @@ class TokenStates:
     states: Vector  # (n, dimension) float32, not normalised
 
 
-@runtime_checkable
 class TokenEmbedder(Embedder, Protocol):
     """An embedder that also hands out what its vectors are the mean of, at no further cost."""
 
@@ -58,3 +57,8 @@ class TokenEmbedder(Embedder, Protocol):
     def query_tokens(self, text: str) -> TokenStates:
         """Return the states of a query; it is embedded once for both."""
         ...
+
+
+def has_tokens(embedder: Embedder) -> TypeGuard[TokenEmbedder]:
+    """Tell whether an embedder hands out token states; asks it nothing, as a hosted one might call its model."""
+    return hasattr(type(embedder), "embed_with_tokens")

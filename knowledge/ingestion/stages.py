@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from knowledge.analysis import index_terms
 from knowledge.chunking.base import Chunker, search_text
-from knowledge.embedding.base import Embedder
+from knowledge.embedding.base import Embedder, has_tokens
 from knowledge.errors import DocumentWithoutText, IndexMismatch
+from knowledge.reranking.late import tokens_of
+from knowledge.reranking.token_vectors import pack
 from knowledge.stores.base import Store
-from knowledge.types import ChunkRange, IndexRecord, ParsedDocument, Scope
+from knowledge.types import ChunkRange, IndexRecord, ParsedDocument, Scope, Vector
 
 BATCH = 64
 """Chunks embedded and written at a time: bounds memory and gives progress."""
@@ -74,22 +76,28 @@ def count_terms(terms: Sequence[str]) -> TermCounts:
     return TermCounts(chunks=len(terms), terms=total, document_frequency=dict(frequency))
 
 
+KeepTokens = Callable[[Sequence[bytes]], None]
+"""Takes the packed token vectors (knowledge.reranking.token_vectors) of the next chunks, in order."""
+
+
 def write(
-    text: str, ranges: Sequence[ChunkRange], terms: Sequence[str], *, target: Target, embedder: Embedder, store: Store
-) -> Iterator[int]:
+    text: str, ranges: Sequence[ChunkRange], terms: Sequence[str], *, target: Target, embedder: Embedder, store: Store,
+    keep_tokens: KeepTokens | None = None,
+) -> Iterator[int]:  # fmt: skip
     """Embed and upsert batch by batch, yielding how many chunks are written so far.
+
+    ``keep_tokens`` is called where the embedder has token vectors.
 
     :raises IndexMismatch: the store does not hold what was written.
     """
     for at in range(0, len(ranges), BATCH):
         batch = ranges[at : at + BATCH]
         texts = [text[r.start : r.end] for r in batch]
-        vectors = embedder.embed_passages(
-            [
-                search_text(title=target.title, heading_path=r.heading_path, text=t)
-                for r, t in zip(batch, texts, strict=True)
-            ]
-        )
+        search_texts = [
+            search_text(title=target.title, heading_path=r.heading_path, text=t)
+            for r, t in zip(batch, texts, strict=True)
+        ]
+        vectors = _embed(search_texts, texts, embedder=embedder, keep_tokens=keep_tokens)
         records = [
             IndexRecord(
                 key=chunk_key(version=target.version, generation=target.generation, ordinal=r.ordinal),
@@ -109,3 +117,14 @@ def write(
     held = store.count(space=target.space, scope=target.scope, version=target.version, generation=target.generation)
     if held != len(ranges):
         raise IndexMismatch(f"The index holds {held} of {len(ranges)} passages of this document.")
+
+
+def _embed(
+    search_texts: Sequence[str], texts: Sequence[str], *, embedder: Embedder, keep_tokens: KeepTokens | None
+) -> Vector:
+    if keep_tokens is None or not has_tokens(embedder):
+        return embedder.embed_passages(search_texts)
+    vectors, states = embedder.embed_with_tokens(search_texts)
+    prefixed = [(whole, len(whole) - len(text)) for whole, text in zip(search_texts, texts, strict=True)]
+    keep_tokens([pack(chunk) for chunk in tokens_of(embedder, prefixed, states)])
+    return vectors

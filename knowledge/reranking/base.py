@@ -18,6 +18,7 @@ class RerankQuery:
     answer: str = ""  # the answer given to that
     terms: Mapping[str, float] = field(default_factory=dict)
     """Index term -> its share of the best keyword score there can be; they add up to 1."""
+    idf: Mapping[str, float] = field(default_factory=dict)  # of the same terms, in the scope searched
     vector: Vector | None = None  # of the weighted turns
 
 
@@ -26,6 +27,8 @@ class RerankCandidate:
     """A live passage as the search found it, best first in every list of them."""
 
     key: str
+    tenant: str
+    document: str
     version_id: str
     generation: str
     ordinal: int

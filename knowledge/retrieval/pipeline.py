@@ -10,7 +10,7 @@ from knowledge.reranking.base import RerankQuery
 from knowledge.retrieval.assemble import assemble, to_passages
 from knowledge.retrieval.base import DEFAULT, RetrievalParts, RetrievalProfile
 from knowledge.retrieval.fuse import fuse
-from knowledge.retrieval.keyword import keyword_scores, term_shares
+from knowledge.retrieval.keyword import idf, keyword_scores, term_shares
 from knowledge.retrieval.query import embed_query, select_turns, weigh_terms
 from knowledge.retrieval.rerank import rerank
 from knowledge.retrieval.search import Candidates, live_only, search
@@ -51,7 +51,7 @@ def retrieve(
     passages: tuple[Passage, ...] = ()
     judged = RerankQuery(
         text=turns.last, previous=turns.previous, answer=turns.answer, vector=vector,
-        terms=term_shares(weights, statistics),
+        terms=term_shares(weights, statistics), idf={term: idf(term, statistics) for term in weights},
     )  # fmt: skip
     notes: list[str] = []
     for batch in _batches(candidates, fused, first=max(profile.rerank, FIRST_JOIN * query.limit)):
@@ -62,8 +62,9 @@ def retrieve(
         if not ranked:
             with clock.stage("rerank"):
                 found, note = rerank(
-                    found, query=judged, rows=rows, hits=batch.hits, reranker=parts.reranker, profile=profile
-                )
+                    found, query=judged, rows=rows, hits=batch.hits, reranker=parts.reranker, profile=profile,
+                    tenant=scope.tenant,
+                )  # fmt: skip
             notes += [note] if note else []
         with clock.stage("assemble"):
             ranked += found

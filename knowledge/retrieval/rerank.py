@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 def rerank(
     passages: Sequence[Passage], *, query: RerankQuery, rows: Mapping[str, PassageRow], hits: Mapping[str, Hit],
-    reranker: Reranker | None, profile: RetrievalProfile,
+    reranker: Reranker | None, profile: RetrievalProfile, tenant: str,
 ) -> tuple[list[Passage], str]:  # fmt: skip
     """Return the passages (best first by their fused score) in their new order, and what went wrong, in words.
 
@@ -30,7 +30,7 @@ def rerank(
         return list(passages), ""
     weight = reranker.weight if profile.rerank_weight is None else profile.rerank_weight
     try:
-        opinions = reranker.scores(query, [_candidate(passage, rows, hits) for passage in seen])
+        opinions = reranker.scores(query, [_candidate(passage, rows, hits, tenant) for passage in seen])
     except KnowledgeError as err:
         logger.warning("the reranker %s did not answer: %s", reranker.name, err)
         return list(passages), f"The order of the search stands: {err.message}"
@@ -48,10 +48,13 @@ def rerank(
     return judged + [replace(passage, score=min(lowest, passage.score / (1 + weight))) for passage in rest], ""
 
 
-def _candidate(passage: Passage, rows: Mapping[str, PassageRow], hits: Mapping[str, Hit]) -> RerankCandidate:
+def _candidate(
+    passage: Passage, rows: Mapping[str, PassageRow], hits: Mapping[str, Hit], tenant: str
+) -> RerankCandidate:
     row = rows[passage.key]
     return RerankCandidate(
-        key=passage.key, version_id=passage.version_id, generation=row.generation, ordinal=row.ordinal,
-        title=passage.title, heading_path=passage.heading_path, text=passage.text, terms=hits[passage.key].terms,
-        keyword=passage.scores["keyword"], cosine=passage.scores["vector"], fused=passage.scores["fused"],
+        key=passage.key, tenant=tenant, document=passage.document, version_id=passage.version_id,
+        generation=row.generation, ordinal=row.ordinal, title=passage.title, heading_path=passage.heading_path,
+        text=passage.text, terms=hits[passage.key].terms, keyword=passage.scores["keyword"],
+        cosine=passage.scores["vector"], fused=passage.scores["fused"],
     )  # fmt: skip

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -165,6 +166,7 @@ def test_reranker_with_a_model_is_warmed_up_too(
 ) -> None:
     from chatapp.operations import parts
     from knowledge import llm, wiring
+    from knowledge.documents import searching
 
     warmed: list[str] = []
 
@@ -178,13 +180,15 @@ def test_reranker_with_a_model_is_warmed_up_too(
         def warm_up(self) -> None:
             warmed.append(self.name)
 
-    for name in ("embedder", "store", "reranker"):
+    for name in ("embedder", "store"):
         monkeypatch.setattr(wiring, name, lambda name=name: Part(name))
+    parts_with = SimpleNamespace(reranker=Part("reranker"))
+    monkeypatch.setattr(searching, "retrieval_parts", lambda: parts_with)
     monkeypatch.setattr(parts, "wait_until_ready", lambda *, seconds: True)
     monkeypatch.setattr(llm, "warm_up", lambda: None)
     monkeypatch.setattr(guards.gc, "freeze", lambda: None)
     guards.warm_up()
-    monkeypatch.setattr(wiring, "reranker", object)  # one that has nothing to load
+    parts_with.reranker = object()  # one that has nothing to load
     guards.warm_up()
     assert warmed == ["embedder", "store", "reranker", "embedder", "store"]
     assert "Warm-up failed" not in caplog.text

@@ -6,19 +6,26 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 
 from knowledge import wiring
 from knowledge.chunking.structural import StructuralChunker
 from knowledge.embedding.hosted import HostedEmbedder
 from knowledge.embedding.local import LocalEmbedder
+from knowledge.reranking import RerankCandidate
 from knowledge.stores.lance import LanceStore
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
+def nothing(candidates: Sequence[RerankCandidate]) -> list[None]:
+    """No token vectors are stored."""
+    return [None for _ in candidates]
 
 
 @pytest.fixture
@@ -69,7 +76,9 @@ def test_settings_choose_the_parts(settings: Any, monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize(
     ("chosen", "name"),
     [
-        ({}, "features"),
+        ({}, "late"),
+        ({"EMBEDDING_MODEL": "openai/some-model"}, "features"),
+        ({"RERANKER": "late", "RERANK_MODEL": "cohere/rank"}, "late"),
         ({"RERANKER": "none"}, "none"),
         ({"RERANKER": "features", "RERANK_MODEL": "cohere/rank"}, "features"),
         ({"RERANK_MODEL": "cohere/rank", "RERANK_MODEL_DIR": "/somewhere"}, "hosted"),
@@ -80,8 +89,9 @@ def test_settings_choose_the_parts(settings: Any, monkeypatch: pytest.MonkeyPatc
 def test_settings_choose_the_reranker(settings: Any, chosen: dict[str, str], name: str) -> None:
     for setting, value in chosen.items():
         setattr(settings, setting, value)
-    assert wiring.reranker().name == name
-    assert wiring.reranker() is wiring.reranker()
+    assert wiring.reranker_name() == name
+    assert wiring.reranker(stored=nothing).name == name
+    assert wiring.reranker(stored=nothing) is wiring.reranker(stored=nothing)
 
 
 @pytest.mark.usefixtures("fresh")
@@ -94,7 +104,7 @@ def test_hosted_reranker_is_told_its_settings(settings: Any, monkeypatch: pytest
 
     monkeypatch.setattr("knowledge.reranking.hosted.HostedReranker", Hosted)
     settings.RERANK_MODEL, settings.RERANK_API_KEY, settings.RERANK_TIMEOUT = "cohere/rank", "key", 0.5
-    wiring.reranker()
+    wiring.reranker(stored=nothing)
     assert made == [(("cohere/rank", None, "key"), {"timeout": 0.5})]
     assert "'key'" not in repr(wiring.knowledge_settings())
 
@@ -104,8 +114,15 @@ def test_search_is_given_the_reranker(settings: Any) -> None:
     from knowledge.documents.searching import retrieval_parts
 
     settings.RERANKER = "none"
-    assert retrieval_parts().reranker is wiring.reranker()
-    assert wiring.reranker().name == "none"
+    assert retrieval_parts().reranker is wiring.reranker(stored=nothing)
+    assert wiring.reranker(stored=nothing).name == "none"
+
+
+@pytest.mark.usefixtures("fresh")
+def test_late_interaction_over_a_model_without_token_vectors_is_refused(settings: Any) -> None:
+    settings.RERANKER, settings.EMBEDDING_MODEL = "late", "openai/some-model"
+    with pytest.raises(ImproperlyConfigured, match="token vectors"):
+        wiring.reranker(stored=nothing)
 
 
 @pytest.mark.usefixtures("fresh")

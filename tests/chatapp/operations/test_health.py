@@ -160,6 +160,7 @@ def test_sign_of_life_with_redis_away_does_not_end_the_worker(settings: Any, cap
 @pytest.mark.parametrize(
     ("chosen", "version", "detail"),
     [
+        ({}, "late", ""),
         ({"RERANKER": "none"}, "none", ""),
         ({"RERANKER": "features"}, "features", ""),
         ({"RERANK_MODEL": "cohere/rank"}, "hosted cohere/rank", "A search waits 2 seconds for it at most."),

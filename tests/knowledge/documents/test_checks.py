@@ -33,6 +33,7 @@ def test_unknown_choice_is_one_readable_sentence(settings: Any, name: str, value
     ("chosen", "words"),
     [
         ({"RERANKER": "hosted"}, "needs RERANK_MODEL"),
+        ({"RERANKER": "late", "EMBEDDING_MODEL": "openai/some-model"}, "needs the local embedding model"),
         ({"RERANKER": "cross_encoder"}, "model.onnx and tokenizer.json"),
         ({"RERANK_MODEL_DIR": "/nowhere"}, "model.onnx and tokenizer.json"),
         ({"RERANK_TIMEOUT": 0.0}, "above 0"),

@@ -23,7 +23,7 @@ from knowledge.documents.models import Document, IngestionJob
 pytestmark = pytest.mark.django_db(transaction=True)
 
 BOUNDARY = "hostile-boundary"
-OUR_NAMES = re.compile(r"original|text\.txt|layout\.json\.gz|terms-[0-9a-f-]{36}\.json\.gz")
+OUR_NAMES = re.compile(r"original|text\.txt|layout\.json\.gz|terms-[0-9a-f-]{36}\.json\.gz|tokens-[a-z0-9-]+\.bin")
 MARKUP = "<img src=x onerror=alert(1)>.txt"
 
 

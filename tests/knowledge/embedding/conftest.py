@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from knowledge.embedding import LocalEmbedder
 from knowledge.embedding.weights import find_weights
 from tests.support.scripted_model import ScriptedModel
 
@@ -13,11 +12,6 @@ from tests.support.scripted_model import ScriptedModel
 @pytest.fixture(scope="session")
 def weights_folder() -> Path:
     return find_weights(None)
-
-
-@pytest.fixture(scope="session")
-def local_embedder() -> LocalEmbedder:
-    return LocalEmbedder(threads=2)
 
 
 @pytest.fixture(scope="session")

@@ -42,7 +42,7 @@ def candidate() -> Make:
         text: str, *, title: str = "", headings: tuple[str, ...] = (), fused: float = 0.5, **named: Any
     ) -> RerankCandidate:
         values: dict[str, Any] = {
-            "key": text, "version_id": "version", "generation": "generation", "ordinal": 0,
+            "key": text, "tenant": "tenant", "document": "document", "version_id": "version", "generation": "generation", "ordinal": 0,
             "terms": index_terms(title, headings, text), "keyword": fused, "cosine": fused, **named,
         }  # fmt: skip
         return RerankCandidate(title=title, heading_path=headings, text=text, fused=fused, **values)

@@ -57,8 +57,9 @@ def found(*fused: float) -> Found:
 def ranked(world: Found, reranker: Any, **profile: Any) -> tuple[list[tuple[str, float]], str]:
     passages, rows, hits = world
     ordered, note = rerank(
-        passages, query=QUERY, rows=rows, hits=hits, reranker=reranker, profile=replace(DEFAULT, **profile)
-    )
+        passages, query=QUERY, rows=rows, hits=hits, reranker=reranker, profile=replace(DEFAULT, **profile),
+        tenant="tenant",
+    )  # fmt: skip
     return [(passage.key, round(passage.score, 6)) for passage in ordered], note
 
 
@@ -88,7 +89,9 @@ def test_reranker_has_a_weight_of_its_own() -> None:
 
 def test_passage_keeps_the_scores_it_came_with() -> None:
     passages, rows, hits = found(0.6)
-    (only,), _ = rerank(passages, query=QUERY, rows=rows, hits=hits, reranker=Scripted([0.9]), profile=DEFAULT)
+    (only,), _ = rerank(
+        passages, query=QUERY, rows=rows, hits=hits, reranker=Scripted([0.9]), profile=DEFAULT, tenant="tenant"
+    )
     assert only.scores == {"vector": 0.6, "keyword": 0.3, "fused": 0.6, "rerank": 0.9}
     assert passages[0].scores == {"vector": 0.6, "keyword": 0.3, "fused": 0.6}
 
@@ -116,7 +119,7 @@ def test_candidate_tells_all_that_the_search_knows() -> None:
     query, (candidate,) = reranker.asked[0]
     assert query is QUERY
     assert candidate == RerankCandidate(
-        key="a", version_id="version", generation="generation", ordinal=0, title="Birds", heading_path=("Herons",),
+        key="a", tenant="tenant", document="document", version_id="version", generation="generation", ordinal=0, title="Birds", heading_path=("Herons",),
         text="text a", terms="text a", keyword=0.3, cosine=0.6, fused=0.6,
     )  # fmt: skip
 

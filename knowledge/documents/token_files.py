@@ -1,0 +1,71 @@
+"""One file of token vectors beside each version: what late interaction compares a question with.
+
+Derived like the index, and kept with the version's other files, so that it goes when they go. Equal for every
+store, and read a few kilobytes at a time.
+"""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from knowledge.documents import files
+from knowledge.documents.models import DocumentVersion, IndexGeneration
+from knowledge.embedding.base import Embedder, has_tokens
+from knowledge.ingestion.stages import KeepTokens
+from knowledge.reranking.base import RerankCandidate
+from knowledge.reranking.projection import DIMENSIONS, NAME
+from knowledge.reranking.token_vectors import TokenVectors, Writer, read
+
+logger = logging.getLogger(__name__)
+
+
+def _name(generation: str) -> str:
+    return f"tokens-{NAME}-{generation}.bin"
+
+
+@contextmanager
+def keeping(
+    version: DocumentVersion, generation: IndexGeneration, *, chunks: int, embedder: Embedder
+) -> Iterator[KeepTokens | None]:
+    """Collect the token vectors of a version's chunks; the file is put in place when all have come.
+
+    Gives None where the embedder has no token vectors.
+    """
+    if not has_tokens(embedder):
+        yield None
+        return
+    with tempfile.TemporaryDirectory(prefix="footnote-tokens-") as folder:
+        path = Path(folder) / f"{version.pk}-{generation.pk}"
+        with path.open("wb") as out:
+            writer = Writer(out, count=chunks, dimensions=DIMENSIONS)
+            yield writer.add
+            writer.finish()
+        files.write_from(version, _name(str(generation.pk)), path)
+
+
+def stored(candidates: Sequence[RerankCandidate]) -> list[TokenVectors | None]:
+    """Return the stored token vectors of each candidate; None where a version has none."""
+    wanted: dict[str, list[int]] = {}
+    for candidate in candidates:
+        wanted.setdefault(_path(candidate), []).append(candidate.ordinal)
+    found = {path: _read(path, ordinals) for path, ordinals in wanted.items()}
+    return [found[_path(candidate)].get(candidate.ordinal) for candidate in candidates]
+
+
+def _path(candidate: RerankCandidate) -> str:
+    return f"{candidate.tenant}/{candidate.document}/{candidate.version_id}/{_name(candidate.generation)}"
+
+
+def _read(path: str, ordinals: Sequence[int]) -> dict[int, TokenVectors]:
+    try:
+        with files.reading(path) as read_at:
+            return read(read_at, ordinals, dimensions=DIMENSIONS)
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError):
+        logger.exception("The token vectors in %s cannot be read: `manage.py rebuild` makes them anew", path)
+        return {}
