@@ -68,4 +68,4 @@ def closeness(pairs: Pairs, words: Sequence[str]) -> float:
         and two in places
         and any(place + step in places[two] for place in places[one] for step in near)
     )
-    return min(1.0, sum(found))
+    return min(1.0, sum(found, 0.0))
