@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -137,7 +138,7 @@ def _row(line: str, path: Path, number: int) -> Row:
 def load(folder: Path) -> LabelledSet:
     """Read a labelled set. Line ends become LF, as the parsers make them, and gold spans move along.
 
-    :raises UnusableSet: a file is missing or broken, or a gold span lies outside its document.
+    :raises UnusableSet: a file is missing or broken, an id stands twice, or a gold span lies outside its document.
     """
     corpus, queries, qrels = (_read(folder, name) for name in FILES)
     try:
@@ -145,6 +146,9 @@ def load(folder: Path) -> LabelledSet:
         documents = tuple(_document(row, folder.name) for row in corpus)
         gold = _gold(qrels, edges, {document.id: len(document.text) for document in documents})
         questions = tuple(_question(row, gold.get(row["query_id"], ())) for row in queries)
+        for name, found in (("document", [d.id for d in documents]), ("question", [q.id for q in questions])):
+            if twice := sorted(i for i, count in Counter(found).items() if count > 1):
+                raise UnusableSet(f"The set {folder} has the {name} {twice[0]} twice.")
     except KeyError as error:
         raise UnusableSet(f"The set {folder} has a row without {error}.") from error
     return LabelledSet(name=folder.name, documents=documents, questions=questions)

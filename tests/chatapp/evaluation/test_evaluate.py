@@ -12,6 +12,7 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 from labelled_sets import write_rows, write_set
 
+from chatapp.evaluation import runner
 from chatapp.evaluation.labelled import SETS, UnusableSet
 from chatapp.evaluation.management.commands.evaluate import choose
 
@@ -80,24 +81,21 @@ def test_a_set_that_the_baseline_lacks_is_named(ferry: Path, cache: Path, tmp_pa
         (["FERRY", "--set", "speed=9"], "speed=9 is no name=value of a retrieval setting"),
         (["FERRY", "--baseline", "nothing.json"], "The baseline nothing.json cannot be read"),
         (["FERRY", "--store", "rocks"], "invalid choice: 'rocks'"),
-        (["FERRY", "--questions", "0"], "invalid _positive value|at least 1"),
+        (["FERRY", "--questions", "0"], "argument --questions: 0 is not a number of at least 1"),
         (["FERRY", "--without", "sleep"], "invalid choice: 'sleep'"),
         ([], "the following arguments are required: SET"),
-        (["EMPTY"], "is no labelled set: it has no corpus.jsonl."),
+        (["FERRY", "--json", "nowhere/now.json"], "There is no folder .*nowhere to write the figures to."),
+        (["FERRY", "EMPTY"], "is no labelled set: it has no corpus.jsonl."),
     ],
 )
 def test_what_cannot_be_done_is_said_before_anything_is_measured(
-    ferry: Path, tmp_path: Path, arguments: list[str], words: str
+    ferry: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], words: str
 ) -> None:
     (tmp_path / "empty").mkdir()
+    monkeypatch.setattr(runner, "measure", lambda *_, **__: pytest.fail("a question was asked"))
     places = {"FERRY": str(ferry), "EMPTY": str(tmp_path / "empty")}
     with pytest.raises(CommandError, match=words):
         evaluate(*(places.get(argument, argument) for argument in arguments))
-
-
-def test_a_file_that_cannot_be_written_is_said_in_a_sentence(ferry: Path, cache: Path, tmp_path: Path) -> None:
-    with pytest.raises(CommandError, match=r"now.json: No such file or directory\."):
-        evaluate(ferry, "--cache", cache, "--questions", 2, "--json", tmp_path / "missing" / "now.json")
 
 
 def test_a_set_whose_documents_hold_no_text(tmp_path: Path) -> None:

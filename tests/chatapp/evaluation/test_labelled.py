@@ -101,6 +101,8 @@ def test_an_unknown_folder_is_one_question_set() -> None:
         ({"qrels": [{"query_id": "1", "doc_id": "a", "start": 0, "end": 99}]}, "lies outside its document"),
         ({"qrels": [{"query_id": "1", "doc_id": "a", "start": 2, "end": 2}]}, "lies outside its document"),
         ({"queries": [{"query_id": "1"}]}, "has a row without 'text'"),
+        ({"queries": [{"query_id": "1", "text": "a"}, {"query_id": "1", "text": "b"}]}, "has the question 1 twice"),
+        ({"corpus": [{"doc_id": "a", "text": "twelve chars"}] * 2}, "has the document a twice"),
         ({"queries": ["words"]}, "line 1: not a JSON object"),
     ],
 )

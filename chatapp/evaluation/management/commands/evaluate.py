@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from chatapp.evaluation import gate, labelled, report, runner
 from chatapp.evaluation.corpus import build
-from chatapp.evaluation.labelled import QuestionSet, UnusableSet
+from chatapp.evaluation.labelled import LabelledSet, QuestionSet, UnusableSet
 from chatapp.evaluation.runner import Settings
 from chatapp.evaluation.stores import NAMES, open_store
 from knowledge import wiring
@@ -41,14 +41,18 @@ class Command(BaseCommand):
             raise CommandError(f"{error.filename}: {error.strerror}.") from error
 
     def _retrieval(self, **options: Any) -> None:
+        """Measure, print, write, compare. What can be refused is refused before the first question."""
         baseline = gate.read_baseline(options["baseline"]) if options["baseline"] else None
+        if options["json"] and not options["json"].absolute().parent.is_dir():
+            raise CommandError(f"There is no folder {options['json'].absolute().parent} to write the figures to.")
         chosen = choose(options["sets"], data=options["data"] or Path(settings.BASE_DIR).parent / "shared" / "data")
+        sources = [(labelled.load(folder), questions) for folder, questions in chosen.items()]
         wanted = runner.without(runner.with_settings(Settings(), options["set"]), options["without"])
         found = report.Report(
             store=options["store"], embedding=_embedding(), settings=wanted, cached=options["cache"] is not None
         )
         try:
-            for measured in self._measure(chosen, wanted, **options):
+            for measured in self._measure(sources, wanted, **options):
                 found.measured.append(measured)
         except KeyboardInterrupt:
             self._say("Interrupted; this was measured so far:")
@@ -59,10 +63,11 @@ class Command(BaseCommand):
         if baseline is not None:
             self._compare(baseline, found)
 
-    def _measure(self, chosen: Chosen, wanted: Settings, **options: Any) -> Iterator[runner.Measured]:
+    def _measure(
+        self, sources: Sequence[tuple[LabelledSet, Sequence[QuestionSet]]], wanted: Settings, **options: Any
+    ) -> Iterator[runner.Measured]:
         with open_store(options["store"]) as store:
-            for folder, questions in chosen.items():
-                source = labelled.load(folder)
+            for source, questions in sources:
                 with build(source, store=store, cache=options["cache"], say=self._say) as corpus:
                     for asked in questions:
                         switched = runner.ablations(wanted, asked, corpus) if options["ablate"] else []
@@ -146,7 +151,6 @@ def _embedding() -> str:
 
 
 def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise ValueError(text)
-    return value
+    if not text.isdecimal() or int(text) < 1:
+        raise ArgumentTypeError(f"{text} is not a number of at least 1")
+    return int(text)
