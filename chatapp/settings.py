@@ -83,6 +83,7 @@ INSTALLED_APPS = [
     "chatapp.language_models",
     "chatapp.conversations",
     "chatapp.reader",
+    "chatapp.evaluation",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",

@@ -80,6 +80,15 @@ KeepTokens = Callable[[Sequence[bytes]], None]
 """Takes the packed token vectors (knowledge.reranking.token_vectors) of the next chunks, in order."""
 
 
+def record(text: str, r: ChunkRange, *, terms: str, vector: Vector, target: Target) -> IndexRecord:
+    """Return what the index holds of one chunk; ``text`` is its own."""
+    return IndexRecord(
+        key=chunk_key(version=target.version, generation=target.generation, ordinal=r.ordinal),
+        knowledge_base=target.knowledge_base, generation=target.generation, document=target.document,
+        version=target.version, ordinal=r.ordinal, text=text, terms=terms, vector=vector,
+    )  # fmt: skip
+
+
 def write(
     text: str, ranges: Sequence[ChunkRange], terms: Sequence[str], *, target: Target, embedder: Embedder, store: Store,
     keep_tokens: KeepTokens | None = None,
@@ -97,20 +106,9 @@ def write(
             search_text(title=target.title, heading_path=r.heading_path, text=t)
             for r, t in zip(batch, texts, strict=True)
         ]
-        vectors = _embed(search_texts, texts, embedder=embedder, keep_tokens=keep_tokens)
+        vectors = embed(search_texts, texts, embedder=embedder, keep_tokens=keep_tokens)
         records = [
-            IndexRecord(
-                key=chunk_key(version=target.version, generation=target.generation, ordinal=r.ordinal),
-                knowledge_base=target.knowledge_base,
-                generation=target.generation,
-                document=target.document,
-                version=target.version,
-                ordinal=r.ordinal,
-                text=texts[i],
-                terms=terms[at + i],
-                vector=vectors[i],
-            )
-            for i, r in enumerate(batch)
+            record(texts[i], r, terms=terms[at + i], vector=vectors[i], target=target) for i, r in enumerate(batch)
         ]
         store.upsert(records, space=target.space, scope=target.scope)
         yield at + len(batch)
@@ -119,9 +117,10 @@ def write(
         raise IndexMismatch(f"The index holds {held} of {len(ranges)} passages of this document.")
 
 
-def _embed(
+def embed(
     search_texts: Sequence[str], texts: Sequence[str], *, embedder: Embedder, keep_tokens: KeepTokens | None
 ) -> Vector:
+    """Return the vectors of search texts, which end with ``texts``; their token vectors go to ``keep_tokens``."""
     if keep_tokens is None or not has_tokens(embedder):
         return embedder.embed_passages(search_texts)
     vectors, states = embedder.embed_with_tokens(search_texts)

@@ -1,31 +1,23 @@
 """Retrieval quality on labelled sets, over HTTP: hit rates and mean reciprocal rank.
 
-A passage is a hit when it shares at least half of the shorter of (passage, gold span) with a gold span
-of the same document. The sets are folders with ``corpus.jsonl``, ``queries.jsonl`` and ``qrels.jsonl``.
+Sets, questions and what counts as a hit are those of ``chatapp.evaluation.labelled``; ``manage.py evaluate
+retrieval`` measures the same without HTTP and database, in more detail.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from chatapp.evaluation import labelled
+from chatapp.evaluation.labelled import LabelledSet, Question, QuestionSet, Row, SourceDocument, Span, is_hit
 from chatapp.operations.bench.client import Client, Upload
 
 DEPTH = 10
-Row = Mapping[str, Any]
 
-
-@dataclass(frozen=True, slots=True)
-class Gold:
-    """A span of a document that answers, in code points."""
-
-    document: str
-    start: int
-    end: int
+SETS = tuple(asked for asked in labelled.SETS if not asked.copies)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,54 +34,11 @@ class Measured:
     mrr: float
 
 
-@dataclass(frozen=True, slots=True)
-class QuestionSet:
-    """Some questions of a folder. ``scoped``: each is asked of its own document only, in a base of its own."""
-
-    name: str
-    folder: str
-    wanted: Callable[[Row], bool]
-    scoped: bool = False
-
-
-SETS = (
-    QuestionSet("wiki, hand", "wiki", lambda q: q.get("split") == "hand"),
-    QuestionSet("wiki, known_item", "wiki", lambda q: q.get("split") == "known_item"),
-    QuestionSet("squad, split eval", "squad", lambda q: q.get("split") == "eval"),
-    QuestionSet("papers, standalone", "papers", lambda q: bool(q.get("standalone"))),
-    QuestionSet("papers, scoped", "papers", lambda q: bool(q.get("scope_doc_id")), scoped=True),
-    QuestionSet("longdoc", "longdoc", lambda q: True),
-    QuestionSet("multiturn, with history", "multiturn", lambda q: True),
-    QuestionSet("longanswer", "longanswer", lambda q: True),
-)
-
-
-def read(path: Path) -> list[Row]:
-    """Return the rows of a JSON lines file."""
-    with path.open(encoding="utf-8") as lines:
-        return [json.loads(line) for line in lines if line.strip()]
-
-
-def gold_spans(folder: Path) -> dict[str, list[Gold]]:
-    """Return the relevant spans of every question."""
-    found: dict[str, list[Gold]] = {}
-    for row in read(folder / "qrels.jsonl"):
-        found.setdefault(row["query_id"], []).append(Gold(row["doc_id"], row["start"], row["end"]))
-    return found
-
-
-def is_hit(passage: Row, gold: Gold, documents: Mapping[str, str]) -> bool:
-    """Tell whether a passage counts; ``documents`` maps the product's ids to those of the set."""
-    if documents.get(str(passage["document"])) != gold.document:
-        return False
-    shared = min(passage["end"], gold.end) - max(passage["start"], gold.start)
-    return bool(2 * shared >= min(passage["end"] - passage["start"], gold.end - gold.start))
-
-
-def first_hit(passages: Sequence[Row], gold: Sequence[Gold], documents: Mapping[str, str]) -> int:
-    """Return the rank of the first hit from 1, or 0."""
+def first_hit(passages: Sequence[Row], gold: Sequence[Span], documents: Mapping[str, str]) -> int:
+    """Return the rank of the first hit from 1, or 0; ``documents`` maps the product's ids to those of the set."""
     for rank, passage in enumerate(passages[:DEPTH], start=1):
-        if any(is_hit(passage, span, documents) for span in gold):
+        place = Span(documents.get(str(passage["document"]), ""), passage["start"], passage["end"])
+        if any(is_hit(place, span) for span in gold):
             return rank
     return 0
 
@@ -110,7 +59,13 @@ class Library:
 
     def __init__(self, client: Client, data: Path) -> None:
         self._client, self._data = client, data
+        self._sources: dict[str, LabelledSet] = {}
         self._bases: dict[str, tuple[dict[str, str], dict[str, str], int]] = {}
+
+    def source(self, folder: str) -> LabelledSet:
+        if folder not in self._sources:
+            self._sources[folder] = labelled.load(self._data / folder)
+        return self._sources[folder]
 
     def bases(self, folder: str) -> tuple[dict[str, str], dict[str, str], int]:
         """Return the base of each document of the set, the set's id of each document here, and how many failed.
@@ -118,48 +73,41 @@ class Library:
         Where some questions are scoped, every document has a base of its own; a search over all of them is the same.
         """
         if folder not in self._bases:
-            corpus = read(self._data / folder / "corpus.jsonl")
-            scoped = any(chosen.folder == folder and chosen.scoped for chosen in SETS)
-            groups = [[row] for row in corpus] if scoped else [corpus]
+            corpus = self.source(folder).documents
+            scoped = any(asked.folder == folder and asked.scoped for asked in SETS)
+            groups = [[document] for document in corpus] if scoped else [list(corpus)]
             base_of: dict[str, str] = {}
             names: dict[str, str] = {}
             failed = 0
-            for rows in groups:
+            for sources in groups:
                 base = self._client.knowledge_base(folder)
-                for row, document in zip(rows, self._client.ingest(base, _files(folder, rows)), strict=True):
-                    base_of[row["doc_id"]], names[document["id"]] = base, row["doc_id"]
+                for source, document in zip(sources, self._client.ingest(base, _files(sources)), strict=True):
+                    base_of[source.id], names[document["id"]] = base, source.id
                     failed += document["status"] != "ready"
             self._bases[folder] = base_of, names, failed
         return self._bases[folder]
 
-    def measure(self, chosen: QuestionSet, *, most: int | None = None) -> Measured:
+    def measure(self, asked: QuestionSet, *, most: int | None = None) -> Measured:
         """Ask every answerable question of the set (or ``most``, evenly spread) and rate what came back."""
-        base_of, names, failed = self.bases(chosen.folder)
-        gold = gold_spans(self._data / chosen.folder)
-        rows = read(self._data / chosen.folder / "queries.jsonl")
-        asked = [q for q in rows if q.get("answerable", True) and q["query_id"] in gold and chosen.wanted(q)]
-        asked = asked[:: max(1, len(asked) // most)] if most else asked
+        base_of, names, failed = self.bases(asked.folder)
+        questions = [q for q in labelled.chosen(self.source(asked.folder), asked, most=most) if q.answerable]
         everything = sorted(set(base_of.values()))
 
-        def rank(query: Row) -> int:
-            bases = [base_of[query["scope_doc_id"]]] if chosen.scoped else everything
-            history = [{"role": _role(turn["role"]), "text": turn["text"]} for turn in query.get("history") or ()]
-            answer = self._client.search(query["text"], bases, limit=DEPTH, history=history)
-            return first_hit(answer["passages"], gold[query["query_id"]], names)
+        def rank(question: Question) -> int:
+            bases = [base_of[question.row["scope_doc_id"]]] if asked.scoped else everything
+            turns = question.history if asked.history else ()
+            history = [{"role": turn.role, "text": turn.text} for turn in turns]
+            answer = self._client.search(question.text, bases, limit=DEPTH, history=history)
+            return first_hit(answer["passages"], question.gold, names)
 
         with ThreadPoolExecutor(2) as threads:
-            ranks = list(threads.map(rank, asked))
-        return summary(chosen.name, ranks, documents=len(names), failed=failed)
+            ranks = list(threads.map(rank, questions))
+        return summary(asked.name, ranks, documents=len(names), failed=failed)
 
 
-def _role(role: str) -> str:
-    return "user" if role == "user" else "assistant"
-
-
-def _files(folder: str, rows: Sequence[Row]) -> list[Upload]:
-    suffix = "md" if folder in ("wiki", "longdoc") else "txt"
+def _files(documents: Sequence[SourceDocument]) -> list[Upload]:
     files = []
-    for number, row in enumerate(rows):
-        name = "".join(c if c.isalnum() else "_" for c in row["title"])[:60]
-        files.append(Upload(f"{number:05d}-{name}.{suffix}", row["text"].encode()))
+    for number, document in enumerate(documents):
+        name = "".join(c if c.isalnum() else "_" for c in document.title)[:60]
+        files.append(Upload(f"{number:05d}-{name}.{document.suffix}", document.text.encode()))
     return files

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from chatapp.evaluation.report import table
 from chatapp.operations.bench.first_token import FirstToken
 from chatapp.operations.bench.ingest import IngestSpeed
 from chatapp.operations.bench.memory import ProcessMemory
@@ -106,19 +107,6 @@ class Report:
         found += table(("file", "format", "expected", "seconds", "what is unmet"), files) if files else []
         found += table(("format", "files", "pages", "pages/s", "of processor", "peak MiB"), speeds) if speeds else []
         return [*found, f"Highlights: {self.parsing.highlights.words()}"]
-
-
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """Return aligned lines: the first column to the left, the others to the right."""
-    widths = [max(len(row[i]) for row in (head, *rows)) for i in range(len(head))]
-    return [
-        "  "
-        + "  ".join(
-            cell.rjust(width) if i else cell.ljust(width)
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        for row in (head, *rows)
-    ]
 
 
 def _memory(title: str, processes: Sequence[ProcessMemory]) -> list[str]:

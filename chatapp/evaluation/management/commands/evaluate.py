@@ -1,0 +1,156 @@
+"""``manage.py evaluate retrieval SET...``: how well retrieval finds what labelled sets say is to be found."""
+
+from __future__ import annotations
+
+import json
+from argparse import ArgumentParser, ArgumentTypeError
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from chatapp.evaluation import gate, labelled, report, runner
+from chatapp.evaluation.corpus import build
+from chatapp.evaluation.labelled import LabelledSet, QuestionSet, UnusableSet
+from chatapp.evaluation.runner import Settings
+from chatapp.evaluation.stores import NAMES, open_store
+from knowledge import wiring
+from knowledge.errors import KnowledgeError
+
+Chosen = dict[Path, list[QuestionSet]]
+
+
+class Command(BaseCommand):
+    help = "Measure retrieval on labelled sets, with the real pipeline and a store of its own, without the database."
+    requires_system_checks = ()
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        kinds = parser.add_subparsers(dest="kind", required=True, metavar="retrieval")
+        add_retrieval(kinds.add_parser("retrieval", help="Passages found for questions whose gold spans are known."))
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            self._retrieval(**options)
+        except (UnusableSet, gate.UnusableBaseline, runner.UnknownSetting) as error:
+            raise CommandError(str(error)) from error
+        except KnowledgeError as error:
+            raise CommandError(error.message) from error
+        except OSError as error:
+            raise CommandError(f"{error.filename}: {error.strerror}.") from error
+
+    def _retrieval(self, **options: Any) -> None:
+        """Measure, print, write, compare. What can be refused is refused before the first question."""
+        baseline = gate.read_baseline(options["baseline"]) if options["baseline"] else None
+        if options["json"] and not options["json"].absolute().parent.is_dir():
+            raise CommandError(f"There is no folder {options['json'].absolute().parent} to write the figures to.")
+        chosen = choose(options["sets"], data=options["data"] or Path(settings.BASE_DIR).parent / "shared" / "data")
+        sources = [(labelled.load(folder), questions) for folder, questions in chosen.items()]
+        wanted = runner.without(runner.with_settings(Settings(), options["set"]), options["without"])
+        found = report.Report(
+            store=options["store"], embedding=_embedding(), settings=wanted, cached=options["cache"] is not None
+        )
+        try:
+            for measured in self._measure(sources, wanted, **options):
+                found.measured.append(measured)
+        except KeyboardInterrupt:
+            self._say("Interrupted; this was measured so far:")
+        for line in found.lines():
+            self.stdout.write(line)
+        if options["json"]:
+            options["json"].write_text(json.dumps(found.as_json()) + "\n", encoding="utf-8")
+        if baseline is not None:
+            self._compare(baseline, found)
+
+    def _measure(
+        self, sources: Sequence[tuple[LabelledSet, Sequence[QuestionSet]]], wanted: Settings, **options: Any
+    ) -> Iterator[runner.Measured]:
+        with open_store(options["store"]) as store:
+            for source, questions in sources:
+                with build(source, store=store, cache=options["cache"], say=self._say) as corpus:
+                    for asked in questions:
+                        switched = runner.ablations(wanted, asked, corpus) if options["ablate"] else []
+                        for each in [wanted, *switched]:
+                            measured = runner.measure(corpus, asked, each, most=options["questions"])
+                            self._say(f"{asked.name}, {each.name}: {measured.seconds:.0f} s")
+                            yield measured
+
+    def _compare(self, baseline: gate.Baseline, found: report.Report) -> None:
+        compared = gate.compare(baseline, found.measured)
+        for line in report.changes(compared):
+            self.stdout.write(line)
+        missing = {m.name for m in found.measured} - {change.name for change in compared}
+        for name in sorted(missing):
+            self.stdout.write(f"{name}: the baseline has no figures of it.")
+        worse = [change.words() for change in compared if change.fell]
+        if worse:
+            raise CommandError("\n".join(worse), returncode=1)
+
+    def _say(self, words: str) -> None:
+        self.stderr.write(words)
+
+
+def add_retrieval(parser: ArgumentParser) -> None:
+    parser.add_argument("sets", nargs="+", metavar="SET", help="a folder, the name of one below --data, or all")
+    parser.add_argument("--data", type=Path, metavar="DIR", help="folder of the sets; ../shared/data if not given")
+    parser.add_argument("--store", choices=NAMES, default="lance", help="weaviate: WEAVIATE_URL, or one started here")
+    parser.add_argument("--cache", type=Path, metavar="DIR", help="remember vectors there: a second run takes seconds")
+    parser.add_argument(
+        "--questions", type=_positive, metavar="N", help="at most N of each kind of a set, evenly spread"
+    )
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="NAME=VALUE", help="a retrieval setting, e.g. keyword_weight=0.4"
+    )
+    parser.add_argument(
+        "--without", action="append", default=[], choices=sorted(runner.STAGES), help="leave a stage out"
+    )
+    parser.add_argument("--ablate", action="store_true", help="also measure without each stage in turn")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures and every question's scores there")
+    parser.add_argument(
+        "--baseline",
+        type=Path,
+        metavar="FILE",
+        help="an earlier --json; exit with 1 where a measure fell significantly",
+    )
+
+
+def choose(names: Sequence[str], *, data: Path) -> Chosen:
+    """Return the question sets to ask by folder. ``names`` are paths, folders below ``data``, question sets, ``all``.
+
+    :raises UnusableSet: there is no such set.
+    """
+    chosen: Chosen = {}
+    for name in names:
+        if name == "all":
+            folders = [path.parent for path in sorted(data.glob("*/qrels.jsonl"))] if data.is_dir() else []
+            if not folders:
+                raise UnusableSet(f"There are no labelled sets below {data}; --data names another folder.")
+            found = [(folder, labelled.question_sets(folder.name)) for folder in folders]
+        else:
+            found = [_one(name, data)]
+        for folder, questions in found:
+            known = chosen.setdefault(folder, [])
+            known += [q for q in questions if q not in known]
+    return chosen
+
+
+def _one(name: str, data: Path) -> tuple[Path, tuple[QuestionSet, ...]]:
+    for asked in labelled.SETS:
+        if name == asked.name and name != asked.folder:
+            return data / asked.folder, (asked,)
+    folder = data / name if (data / name).is_dir() else Path(name).resolve()
+    if not folder.is_dir():
+        raise UnusableSet(f"There is no set {name}, neither as a folder nor below {data}.")
+    return folder, labelled.question_sets(folder.name)
+
+
+def _embedding() -> str:
+    spec = wiring.embedder().spec
+    return f"{spec.model}, {spec.precision}"
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise ArgumentTypeError(f"{text} is not a number of at least 1")
+    return int(text)
