@@ -32,7 +32,6 @@ from knowledge.parsing.registry import detect, parser_for
 from knowledge.reranking import LateInteraction, Reranker
 from knowledge.reranking.base import RerankCandidate
 from knowledge.reranking.late import Stored
-from knowledge.reranking.projection import DIMENSIONS
 from knowledge.reranking.token_vectors import TokenVectors, unpack
 from knowledge.retrieval import DEFAULT, CorpusStatistics, PassageRow, RetrievalParts, RetrievalProfile, retrieve
 from knowledge.stores.base import Store
@@ -259,7 +258,7 @@ class _Indexer:
             )
             for piece, data in zip(batch, packed, strict=False):  # none where the embedder has no token vectors
                 place = piece.target.version, piece.range.ordinal
-                self._memory.tokens[place] = unpack(data, dimensions=DIMENSIONS)
+                self._memory.tokens[place] = unpack(data, dimensions=self._embedder.spec.dimension)
             records += [
                 stages.record(piece.text, piece.range, terms=piece.terms, vector=vector, target=piece.target)
                 for piece, vector in zip(batch, vectors, strict=True)

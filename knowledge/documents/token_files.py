@@ -17,8 +17,7 @@ from knowledge.documents.models import DocumentVersion, IndexGeneration
 from knowledge.embedding.base import Embedder, has_tokens
 from knowledge.ingestion.stages import KeepTokens
 from knowledge.reranking.base import RerankCandidate
-from knowledge.reranking.projection import DIMENSIONS, NAME
-from knowledge.reranking.token_vectors import TokenVectors, Writer, read
+from knowledge.reranking.token_vectors import NAME, TokenVectors, Writer, read
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +40,7 @@ def keeping(
     with tempfile.TemporaryDirectory(prefix="footnote-tokens-") as folder:
         path = Path(folder) / f"{version.pk}-{generation.pk}"
         with path.open("wb") as out:
-            writer = Writer(out, count=chunks, dimensions=DIMENSIONS)
+            writer = Writer(out, count=chunks, dimensions=embedder.spec.dimension)
             yield writer.add
             writer.finish()
         files.write_from(version, _name(str(generation.pk)), path)
@@ -63,7 +62,7 @@ def _path(candidate: RerankCandidate) -> str:
 def _read(path: str, ordinals: Sequence[int]) -> dict[int, TokenVectors]:
     try:
         with files.reading(path) as read_at:
-            return read(read_at, ordinals, dimensions=DIMENSIONS)
+            return read(read_at, ordinals)
     except FileNotFoundError:
         return {}
     except (OSError, ValueError):

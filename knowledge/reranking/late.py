@@ -13,14 +13,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar
 
 import numpy as np
-import numpy.typing as npt
 
 from knowledge.analysis import terms as analyse
 from knowledge.chunking.base import search_text
 from knowledge.embedding.base import TokenEmbedder, TokenStates
 from knowledge.reranking.base import RerankCandidate, RerankQuery
-from knowledge.reranking.projection import projection
-from knowledge.reranking.token_vectors import SCALE, TokenVectors, compress, sentence_starts
+from knowledge.reranking.features import closeness, neighbours
+from knowledge.reranking.token_vectors import TokenVectors, compress, word_at
 from knowledge.types import Vector
 
 __all__ = ["LateInteraction", "tokens_of"]
@@ -31,7 +30,14 @@ Stored = Callable[[Sequence[RerankCandidate]], Sequence[TokenVectors | None]]
 """Token vectors of candidates as they were stored; None where there are none."""
 
 SENTENCE_WEIGHT = 0.25
-"""What the best sentence counts in place of as much of the whole chunk's cosine."""
+"""What the best sentence counts in place of as much of the whole chunk's cosine; .25 to .5 are alike."""
+
+CLOSENESS_WEIGHT = 0.2
+"""What neighbouring words of the question count that stand close together in the passage."""
+
+FOLLOW_UP = 0.25
+"""What the pieces of a follow-up count. It leaves out what it speaks of, which the search has from the turns
+before: at full weight they undo the search's work (MRR .942 without them, .915 with, .965 with a quarter)."""
 
 PIECE_FLOOR = 0.1
 """Weight of a word piece beside the idf of its word: stop words still decide between equals."""
@@ -49,10 +55,7 @@ def tokens_of(
     """
     if states is None:
         _, states = embedder.embed_with_tokens([text for text, _ in texts])
-    return [
-        compress(found, sentences=sentence_starts(found, text, prefix=prefix), projection=projection())
-        for (text, prefix), found in zip(texts, states, strict=True)
-    ]
+    return [compress(found, text, prefix=prefix) for (text, prefix), found in zip(texts, states, strict=True)]
 
 
 class LateInteraction:
@@ -68,14 +71,19 @@ class LateInteraction:
         if found is None:
             return None
         tokens = self._embedder.query_tokens(query.text)
-        if not len(tokens.states):
+        if not len(tokens.states) or not found:
             return None
-        matched = max_similarity(_projected(tokens.states), piece_weights(tokens, query.text, query.idf), found)
-        if query.vector is None:
-            return matched.tolist()  # type: ignore[no-any-return]
-        cosines = np.array([candidate.cosine for candidate in candidates], dtype=np.float32)
-        best = best_sentences(query.vector @ projection(), found, otherwise=cosines)
-        return (matched + SENTENCE_WEIGHT * (best - cosines)).tolist()  # type: ignore[no-any-return]
+        scores = max_similarity(_unit(tokens.states), piece_weights(tokens, query.text, query.idf), found)
+        pairs = neighbours(analyse(query.text), shares=query.terms)
+        if pairs:
+            near = [closeness(pairs, candidate.terms.split(" ")) for candidate in candidates]
+            scores += np.float32(CLOSENESS_WEIGHT) * np.array(near, dtype=np.float32)
+        if query.previous:
+            scores *= np.float32(FOLLOW_UP)
+        if query.vector is not None:
+            cosines = np.array([candidate.cosine for candidate in candidates], dtype=np.float32)
+            scores += SENTENCE_WEIGHT * (best_sentences(query.vector, found, otherwise=cosines) - cosines)
+        return [float(score) for score in scores]
 
     def _vectors(self, candidates: Sequence[RerankCandidate]) -> list[TokenVectors] | None:
         found = list(self._stored(candidates))
@@ -96,26 +104,21 @@ def piece_weights(tokens: TokenStates, text: str, idf: Mapping[str, float]) -> V
     weights = np.zeros(len(tokens.spans), dtype=np.float32)
     for number, (start, end) in enumerate(tokens.spans.tolist()):
         if any(c.isalnum() for c in text[start:end]):
-            known = [idf.get(term, 0.0) for term in analyse(_word(text, start, end))]
+            known = [idf.get(term, 0.0) for term in analyse(word_at(text, start, end))]
             weights[number] = PIECE_FLOOR + max(known, default=0.0)
     return weights
-
-
-def _word(text: str, start: int, end: int) -> str:
-    while start > 0 and text[start - 1].isalnum():
-        start -= 1
-    while end < len(text) and text[end].isalnum():
-        end += 1
-    return text[start:end]
 
 
 def max_similarity(query: Vector, weights: Vector, chunks: Sequence[TokenVectors]) -> Vector:
     """Return of each chunk the weighted mean over the query's vectors of their best cosine, 0..1; 0 without tokens."""
     total = float(weights.sum())
-    filled, rows, vectors = _joined(chunks)
+    counts = np.array([len(chunk.signs) for chunk in chunks], dtype=np.int64)
+    filled = np.flatnonzero(counts)
     scores = np.zeros(len(chunks), dtype=np.float32)
     if total > 0 and len(filled):
-        best = np.maximum.reduceat(vectors @ query.T, rows, axis=0)
+        vectors = np.concatenate([chunks[number].vectors() for number in filled.tolist()])
+        first = np.cumsum(counts[filled]) - counts[filled]
+        best = np.maximum.reduceat(vectors @ query.T, first, axis=0)
         scores[filled] = np.clip(best, 0, 1) @ (weights / total)
     return scores
 
@@ -126,25 +129,14 @@ def best_sentences(query: Vector, chunks: Sequence[TokenVectors], *, otherwise: 
     norm = float(np.linalg.norm(query))
     for number, chunk in enumerate(chunks):
         if len(chunk.sentences) and norm > 0:
-            weighted = chunk.vectors.astype(np.float32) * chunk.lengths.astype(np.float32)[:, None]
-            pooled = np.add.reduceat(weighted, chunk.sentences.astype(np.int64), axis=0)
+            pooled = np.add.reduceat(chunk.vectors(), chunk.sentences.astype(np.int64), axis=0)
             lengths = np.maximum(np.linalg.norm(pooled, axis=1), 1e-9)
             scores[number] = float((pooled @ query / lengths).max()) / norm
     return scores
 
 
-def _joined(chunks: Sequence[TokenVectors]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], Vector]:
-    """Return which chunks have tokens, the first row of each of them, and all their vectors as float32."""
-    counts = np.array([len(chunk.vectors) for chunk in chunks], dtype=np.int64)
-    filled = np.flatnonzero(counts)
-    rows = np.cumsum(counts[filled]) - counts[filled]
-    vectors: Vector = np.concatenate([chunk.vectors for chunk in chunks]).astype(np.float32) / np.float32(SCALE)
-    return filled, rows, vectors
-
-
-def _projected(states: Vector) -> Vector:
-    projected = states @ projection()
-    unit: Vector = projected / np.maximum(np.linalg.norm(projected, axis=1, keepdims=True), 1e-9)
+def _unit(states: Vector) -> Vector:
+    unit: Vector = states / np.maximum(np.linalg.norm(states, axis=1, keepdims=True), 1e-9)
     return unit
 
 

@@ -38,7 +38,7 @@ def test_every_chunk_has_its_vectors(world: Any, sections: Callable[..., str]) -
     other = world.add("The heron stands still.", "heron.md")
     found = token_files.stored([*candidates(document), *candidates(other)])
     assert len(found) == 71
-    assert all(vectors is not None and len(vectors.vectors) and len(vectors.sentences) for vectors in found)
+    assert all(vectors is not None and len(vectors.signs) and len(vectors.sentences) for vectors in found)
     (path,) = token_paths(other)
     assert path.stat().st_mode & 0o077 == 0, "nobody else may read it"
     assert list(path.parent.glob(".new-*")) == []

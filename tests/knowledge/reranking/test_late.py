@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from knowledge.analysis import terms
 from knowledge.embedding import LocalEmbedder
 from knowledge.reranking import LateInteraction, RerankCandidate, RerankQuery
-from knowledge.reranking.late import MADE_ANEW, best_sentences, max_similarity, piece_weights, tokens_of
-from knowledge.reranking.projection import DIMENSIONS
+from knowledge.reranking.late import (
+    CLOSENESS_WEIGHT,
+    FOLLOW_UP,
+    MADE_ANEW,
+    best_sentences,
+    max_similarity,
+    piece_weights,
+    tokens_of,
+)
 from knowledge.reranking.token_vectors import TokenVectors
 
 TEXTS = (
@@ -26,36 +35,64 @@ def candidate(number: int, text: str, *, title: str = "House rules", cosine: flo
     )  # fmt: skip
 
 
-def vectors(*rows: tuple[int, ...], sentences: tuple[int, ...] = ()) -> TokenVectors:
-    """Token vectors along axes: ``(0, 1)`` are one vector on axis 0 and one on axis 1."""
-    matrix = np.zeros((len(rows[0]) if rows else 0, DIMENSIONS), np.int8)
-    for row, axis in enumerate(rows[0] if rows else ()):
-        matrix[row, axis] = 127
-    return TokenVectors(
-        vectors=matrix, lengths=np.ones(len(matrix), np.float16), sentences=np.array(sentences, np.uint16)
-    )
+DIMENSIONS = 8
+PLAIN = np.ones(DIMENSIONS, np.float32)
 
 
-def axes(*numbers: int) -> np.ndarray:
-    return np.eye(DIMENSIONS, dtype=np.float32)[list(numbers)]
+def sign(*negative: int) -> np.ndarray:
+    """A vector of ones with some components turned round."""
+    vector = PLAIN.copy()
+    vector[list(negative)] = -1
+    return vector
+
+
+def chunk(*rows: np.ndarray, sentences: tuple[int, ...] = ()) -> TokenVectors:
+    signs = np.packbits(np.array(rows).reshape(-1, DIMENSIONS) > 0, axis=1)
+    return TokenVectors(signs=signs, sentences=np.array(sentences, np.uint16))
+
+
+def unit(*rows: np.ndarray) -> np.ndarray:
+    return np.stack(rows).astype(np.float32) / np.float32(DIMENSIONS**0.5)
 
 
 def test_each_piece_takes_its_best_match_weighted() -> None:
-    chunks = [vectors((0, 1, 2)), vectors((1,)), vectors(()), vectors((5, 6))]
-    found = max_similarity(axes(0, 1), np.array([3, 1], np.float32), chunks)
+    one, two, far = sign(), sign(0, 1, 2, 3), sign(*range(8))  # two is at right angles to one, far opposite
+    chunks = [chunk(one, two, far), chunk(two), chunk(), chunk(far)]
+    found = max_similarity(unit(one, two), np.array([3, 1], np.float32), chunks)
     assert found.tolist() == pytest.approx([1.0, 0.25, 0.0, 0.0])
-    assert max_similarity(axes(0), np.zeros(1, np.float32), chunks).tolist() == [0, 0, 0, 0]
-    assert max_similarity(axes(0), np.ones(1, np.float32), [vectors(())]).tolist() == [0]
+    assert max_similarity(unit(one), np.zeros(1, np.float32), chunks).tolist() == [0, 0, 0, 0]
+    assert max_similarity(unit(one), np.ones(1, np.float32), [chunk()]).tolist() == [0]
 
 
 def test_the_best_sentence_is_found_and_titles_are_not_sentences() -> None:
+    title, one, two = sign(0, 2, 4, 6), sign(), sign(0, 1, 2, 3)
     otherwise = np.array([0.1, 0.2, 0.3], np.float32)
-    chunks = [vectors((3, 0, 0, 1, 1), sentences=(1, 3)), vectors((0, 1)), vectors(())]
-    assert best_sentences(axes(1)[0], chunks, otherwise=otherwise).tolist() == pytest.approx([1.0, 0.2, 0.3])
-    assert best_sentences(axes(3)[0], chunks, otherwise=otherwise)[0] == pytest.approx(0.0)
-    assert best_sentences(np.zeros(DIMENSIONS, np.float32), chunks, otherwise=otherwise).tolist() == pytest.approx(
-        otherwise.tolist()
+    chunks = [chunk(title, one, one, two, two, sentences=(1, 3)), chunk(one, two), chunk()]
+    assert best_sentences(two, chunks, otherwise=otherwise).tolist() == pytest.approx([1.0, 0.2, 0.3])
+    assert best_sentences(title, chunks, otherwise=otherwise)[0] == pytest.approx(0.0)
+    nothing = best_sentences(np.zeros(DIMENSIONS, np.float32), chunks, otherwise=otherwise)
+    assert nothing.tolist() == pytest.approx(otherwise.tolist())
+
+
+def test_a_follow_up_leaves_more_to_the_search(local_embedder: LocalEmbedder) -> None:
+    stored = tokens_of(local_embedder, [(f"House rules\n{text}", 12) for text in TEXTS])
+    reranker = LateInteraction(local_embedder, stored=lambda candidates: [stored[c.ordinal] for c in candidates])
+    rows = [candidate(number, text) for number, text in enumerate(TEXTS)]
+    alone = reranker.scores(RerankQuery(text="And for visitors?"), rows)
+    follow_up = reranker.scores(RerankQuery(text="And for visitors?", previous="Where is the garage?"), rows)
+    assert alone is not None
+    assert follow_up == pytest.approx([score * FOLLOW_UP for score in alone])
+
+
+def test_words_that_stand_together_count(local_embedder: LocalEmbedder) -> None:
+    stored = tokens_of(local_embedder, [("House rules\nnorth gate", 12)])
+    reranker = LateInteraction(local_embedder, stored=lambda found: stored * len(found))
+    asked = RerankQuery(text="north gate", terms={"north": 0.5, "gate": 0.5})
+    together, apart = (
+        replace(candidate(0, "north gate"), terms=words) for words in ("north gate", "north a b c d e f gate")
     )
+    near, far = reranker.scores(asked, [together, apart]) or (0, 0)
+    assert near - far == pytest.approx(CLOSENESS_WEIGHT)
 
 
 def test_pieces_weigh_as_much_as_their_word_is_rare(local_embedder: LocalEmbedder) -> None:
