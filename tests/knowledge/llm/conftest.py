@@ -7,19 +7,6 @@ from typing import Any
 import pytest
 
 from knowledge import llm
-from tests.support.scripted_model import ScriptedModel
-
-
-@pytest.fixture(scope="session")
-def scripted_server() -> Iterator[ScriptedModel]:
-    with ScriptedModel() as model:
-        yield model
-
-
-@pytest.fixture
-def scripted(scripted_server: ScriptedModel) -> ScriptedModel:
-    scripted_server.reset()
-    return scripted_server
 
 
 @pytest.fixture(scope="session")
