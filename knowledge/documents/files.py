@@ -31,9 +31,7 @@ def write(version: DocumentVersion, name: str, data: bytes) -> None:
     if _is_local():
         _replace(Path(default_storage.path(path)), data)
         return
-    if default_storage.exists(path):
-        default_storage.delete(path)
-    default_storage.save(path, ContentFile(data))
+    _save(path, ContentFile(data))
 
 
 def write_from(version: DocumentVersion, name: str, path: Path) -> None:
@@ -48,9 +46,7 @@ def write_from(version: DocumentVersion, name: str, path: Path) -> None:
         temporary.replace(place)
         return
     with path.open("rb") as data:
-        if default_storage.exists(target):
-            default_storage.delete(target)
-        default_storage.save(target, File(data))
+        _save(target, File(data))
 
 
 @contextmanager
@@ -71,6 +67,13 @@ def reading(path: str) -> Iterator[Callable[[int, int], bytes]]:
 def _is_local() -> bool:
     """Whether the storage keeps files on a disk of this machine: S3 replaces an object in one piece anyway."""
     return isinstance(storages["default"], FileSystemStorage)
+
+
+def _save(path: str, data: File[bytes]) -> None:
+    """Replace a file of a storage that is no folder of this machine."""
+    if default_storage.exists(path):
+        default_storage.delete(path)
+    default_storage.save(path, data)
 
 
 def _replace(path: Path, data: bytes) -> None:
