@@ -32,6 +32,19 @@ class Runtime(Protocol):
         ...
 
 
+def session_options(threads: int) -> Any:
+    """Return the options every onnxruntime session here begins with; imports the engine."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    # Threads that spin while they wait would take the processor from the neighbours.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return options
+
+
 class OnnxRuntime:
     budget: ClassVar[int] = 1024
     multiple: ClassVar[int] = 1
@@ -39,13 +52,8 @@ class OnnxRuntime:
     def __init__(self, graph: Path, weights: Path, threads: int) -> None:
         import onnxruntime
 
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
+        options = session_options(threads)
         options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(weights))
-        # Threads that spin while they wait would take the processor from the neighbours.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         self._session = onnxruntime.InferenceSession(graph.read_bytes(), options, providers=["CPUExecutionProvider"])
 
     def run(self, ids: Ids, mask: Ids) -> Vector:

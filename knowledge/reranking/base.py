@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Protocol
 
+from knowledge.chunking.base import search_text
 from knowledge.types import Vector
 
 
@@ -39,6 +40,21 @@ class RerankCandidate:
     keyword: float  # 0..1
     cosine: float
     fused: float  # 0..1
+
+
+LAST_CHARACTERS, PREVIOUS_CHARACTERS = 2_000, 500
+"""More of a question is not given to a model: they read some 512 tokens of question and passage together."""
+
+
+def query_text(query: RerankQuery) -> str:
+    """Return the last turn, below the one before it where there is one."""
+    last, previous = query.text[:LAST_CHARACTERS], query.previous[:PREVIOUS_CHARACTERS]
+    return f"{previous}\n{last}" if previous else last
+
+
+def passage_text(candidate: RerankCandidate) -> str:
+    """Return a passage below its title and headings, as it was embedded."""
+    return search_text(title=candidate.title, heading_path=candidate.heading_path, text=candidate.text)
 
 
 class Reranker(Protocol):

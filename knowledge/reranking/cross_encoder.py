@@ -14,10 +14,10 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from knowledge.embedding.runtimes import session_options
 from knowledge.embedding.tokens import Ids
 from knowledge.errors import RerankFailed
-from knowledge.reranking.base import RerankCandidate, RerankQuery
-from knowledge.reranking.hosted import passage_text, query_text
+from knowledge.reranking.base import RerankCandidate, RerankQuery, passage_text, query_text
 from knowledge.reranking.scale import UnitScale
 
 __all__ = ["MODEL_FILE", "TOKENIZER_FILE", "CrossEncoder"]
@@ -191,9 +191,4 @@ def _tokenizer(path: Path, max_tokens: int) -> tuple[Any, int]:
 def _session(path: Path, threads: int) -> Any:
     import onnxruntime
 
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(str(path), session_options(threads), providers=["CPUExecutionProvider"])

@@ -10,7 +10,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, ClassVar
 
 from knowledge import llm
-from knowledge.chunking.base import search_text
 from knowledge.errors import (
     LanguageModelError,
     ModelBusy,
@@ -20,16 +19,14 @@ from knowledge.errors import (
     ModelUnavailable,
     RerankFailed,
 )
-from knowledge.reranking.base import RerankCandidate, RerankQuery
+from knowledge.reranking.base import RerankCandidate, RerankQuery, passage_text, query_text
 from knowledge.reranking.circuit import Circuit
 from knowledge.reranking.scale import UnitScale
 
-__all__ = ["HostedReranker", "passage_text", "query_text"]
+__all__ = ["HostedReranker"]
 
 logger = logging.getLogger(__name__)
 
-LAST_CHARACTERS, PREVIOUS_CHARACTERS = 2_000, 500
-"""More of a question is not sent: the models read some 512 tokens of question and passage together."""
 THREADS = 8
 
 _WORDS: Mapping[type[LanguageModelError], str] = {
@@ -38,17 +35,6 @@ _WORDS: Mapping[type[LanguageModelError], str] = {
     ModelBusy: "The reranking model is busy.",
     ModelUnavailable: "The reranking model cannot be reached or gave no usable answer.",
 }
-
-
-def query_text(query: RerankQuery) -> str:
-    """Return the last turn, below the one before it where there is one."""
-    last, previous = query.text[:LAST_CHARACTERS], query.previous[:PREVIOUS_CHARACTERS]
-    return f"{previous}\n{last}" if previous else last
-
-
-def passage_text(candidate: RerankCandidate) -> str:
-    """Return a passage below its title and headings, as it was embedded."""
-    return search_text(title=candidate.title, heading_path=candidate.heading_path, text=candidate.text)
 
 
 class HostedReranker:

@@ -15,10 +15,9 @@ from typing import ClassVar
 import numpy as np
 
 from knowledge.analysis import terms as analyse
-from knowledge.chunking.base import search_text
 from knowledge.embedding.base import TokenEmbedder, TokenStates
-from knowledge.reranking.base import RerankCandidate, RerankQuery
-from knowledge.reranking.features import closeness, neighbours
+from knowledge.reranking.base import RerankCandidate, RerankQuery, passage_text
+from knowledge.reranking.features import FeatureReranker
 from knowledge.reranking.token_vectors import TokenVectors, compress, word_at
 from knowledge.types import Vector
 
@@ -64,6 +63,7 @@ class LateInteraction:
 
     def __init__(self, embedder: TokenEmbedder, *, stored: Stored) -> None:
         self._embedder, self._stored = embedder, stored
+        self._closeness = FeatureReranker()
 
     def scores(self, query: RerankQuery, candidates: Sequence[RerankCandidate]) -> list[float] | None:
         """Return the weighted mean of each piece's best cosine, and the gain of the best sentence."""
@@ -73,16 +73,16 @@ class LateInteraction:
         tokens = self._embedder.query_tokens(query.text)
         if not len(tokens.states) or not found:
             return None
-        scores = max_similarity(_unit(tokens.states), piece_weights(tokens, query.text, query.idf), found)
-        pairs = neighbours(analyse(query.text), shares=query.terms)
-        if pairs:
-            near = [closeness(pairs, candidate.terms.split(" ")) for candidate in candidates]
+        vectors = [chunk.vectors() for chunk in found]
+        scores = max_similarity(_unit(tokens.states), piece_weights(tokens, query.text, query.idf), vectors)
+        near = self._closeness.scores(query, candidates)
+        if near is not None:
             scores += np.float32(CLOSENESS_WEIGHT) * np.array(near, dtype=np.float32)
         if query.previous:
             scores *= np.float32(FOLLOW_UP)
         if query.vector is not None:
             cosines = np.array([candidate.cosine for candidate in candidates], dtype=np.float32)
-            scores += SENTENCE_WEIGHT * (best_sentences(query.vector, found, otherwise=cosines) - cosines)
+            scores += SENTENCE_WEIGHT * (best_sentences(query.vector, found, vectors, otherwise=cosines) - cosines)
         return [float(score) for score in scores]
 
     def _vectors(self, candidates: Sequence[RerankCandidate]) -> list[TokenVectors] | None:
@@ -93,7 +93,7 @@ class LateInteraction:
                 "%d of %d passages have no token vectors: `manage.py rebuild` makes them", len(missing), len(found)
             )
             return None
-        made = tokens_of(self._embedder, [_text(candidates[row]) for row in missing]) if missing else []
+        made = tokens_of(self._embedder, [_prefixed(candidates[row]) for row in missing]) if missing else []
         for row, vectors in zip(missing, made, strict=True):
             found[row] = vectors
         return [vectors for vectors in found if vectors is not None]
@@ -109,27 +109,31 @@ def piece_weights(tokens: TokenStates, text: str, idf: Mapping[str, float]) -> V
     return weights
 
 
-def max_similarity(query: Vector, weights: Vector, chunks: Sequence[TokenVectors]) -> Vector:
-    """Return of each chunk the weighted mean over the query's vectors of their best cosine, 0..1; 0 without tokens."""
+def max_similarity(query: Vector, weights: Vector, chunks: Sequence[Vector]) -> Vector:
+    """Return of each chunk, given as its vectors, the weighted mean over the query's vectors of their best cosine,
+    0..1; 0 without tokens."""
     total = float(weights.sum())
-    counts = np.array([len(chunk.signs) for chunk in chunks], dtype=np.int64)
+    counts = np.array([len(vectors) for vectors in chunks], dtype=np.int64)
     filled = np.flatnonzero(counts)
     scores = np.zeros(len(chunks), dtype=np.float32)
     if total > 0 and len(filled):
-        vectors = np.concatenate([chunks[number].vectors() for number in filled.tolist()])
+        together = np.concatenate([chunks[number] for number in filled.tolist()])
         first = np.cumsum(counts[filled]) - counts[filled]
-        best = np.maximum.reduceat(vectors @ query.T, first, axis=0)
+        best = np.maximum.reduceat(together @ query.T, first, axis=0)
         scores[filled] = np.clip(best, 0, 1) @ (weights / total)
     return scores
 
 
-def best_sentences(query: Vector, chunks: Sequence[TokenVectors], *, otherwise: Vector) -> Vector:
-    """Return of each chunk the cosine of the query's vector with its nearest sentence, or ``otherwise``."""
+def best_sentences(
+    query: Vector, chunks: Sequence[TokenVectors], vectors: Sequence[Vector], *, otherwise: Vector
+) -> Vector:
+    """Return of each chunk, given with its vectors, the cosine of its sentence nearest to the query's vector, or
+    ``otherwise``."""
     scores = otherwise.copy()
     norm = float(np.linalg.norm(query))
     for number, chunk in enumerate(chunks):
         if len(chunk.sentences) and norm > 0:
-            pooled = np.add.reduceat(chunk.vectors(), chunk.sentences.astype(np.int64), axis=0)
+            pooled = np.add.reduceat(vectors[number], chunk.sentences.astype(np.int64), axis=0)
             lengths = np.maximum(np.linalg.norm(pooled, axis=1), 1e-9)
             scores[number] = float((pooled @ query / lengths).max()) / norm
     return scores
@@ -140,6 +144,6 @@ def _unit(states: Vector) -> Vector:
     return unit
 
 
-def _text(candidate: RerankCandidate) -> tuple[str, int]:
-    text = search_text(title=candidate.title, heading_path=candidate.heading_path, text=candidate.text)
+def _prefixed(candidate: RerankCandidate) -> tuple[str, int]:
+    text = passage_text(candidate)
     return text, len(text) - len(candidate.text)

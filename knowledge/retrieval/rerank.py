@@ -29,12 +29,14 @@ def rerank(
     if reranker is None or not seen:
         return list(passages), ""
     weight = reranker.weight if profile.rerank_weight is None else profile.rerank_weight
+    if weight <= 0:
+        return list(passages), ""
     try:
         opinions = reranker.scores(query, [_candidate(passage, rows, hits, tenant) for passage in seen])
     except KnowledgeError as err:
         logger.warning("the reranker %s did not answer: %s", reranker.name, err)
         return list(passages), f"The order of the search stands: {err.message}"
-    if opinions is None or weight <= 0:
+    if opinions is None:
         return list(passages), ""
     judged = [
         replace(

@@ -8,8 +8,9 @@ import pytest
 
 from knowledge.errors import RerankFailed
 from knowledge.reranking import RerankCandidate, RerankQuery
+from knowledge.reranking.base import query_text
 from knowledge.reranking.circuit import Circuit
-from knowledge.reranking.hosted import HostedReranker, query_text
+from knowledge.reranking.hosted import HostedReranker
 from tests.support.scripted_reranker import ScriptedReranker
 
 pytestmark = pytest.mark.usefixtures("loaded_litellm")
