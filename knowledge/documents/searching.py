@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import replace
+
 from knowledge import wiring
 from knowledge.documents import selectors, token_files
+from knowledge.documents.filters import SearchFilters, narrowed
 from knowledge.retrieval.base import RetrievalParts
 from knowledge.retrieval.pipeline import retrieve
 from knowledge.types import Query, RetrievalResult, Scope
@@ -30,9 +34,16 @@ def _build() -> RetrievalParts:
     )
 
 
-def search(query: Query, *, scope: Scope) -> RetrievalResult:
-    """Run the retrieval pipeline over the live rows of the scope."""
-    return retrieve(query, scope=scope, parts=retrieval_parts())
+def search(query: Query, *, scope: Scope, filters: SearchFilters | None = None) -> RetrievalResult:
+    """Run the retrieval pipeline over the live rows of the scope, of the documents that pass the filters."""
+    if filters is None:
+        return retrieve(query, scope=scope, parts=retrieval_parts())
+    started = time.perf_counter()
+    scope = narrowed(scope, filters)
+    spent = (time.perf_counter() - started) * 1_000
+    result = retrieve(query, scope=scope, parts=retrieval_parts())
+    timings = {"filter": spent, **result.timings, "total": result.timings["total"] + spent}
+    return replace(result, timings=timings)
 
 
 def embed_ahead(text: str) -> None:

@@ -139,9 +139,9 @@ class LiveRows:
             version__document__current_version=F("version"),
             generation=F("version__document__knowledge_base__live_generation"),
         ).exclude(version__document__status=Document.Status.DELETING)
-        if scope.documents is not None:
-            rows = rows.filter(version__document_id__in=scope.documents)
-        return {str(row[0]): _passage_row(row) for row in rows.values_list(*_ROW)}
+        found = (_passage_row(row) for row in rows.values_list(*_ROW))
+        # Here and not in the query: a filter may leave more documents than a statement takes parameters.
+        return {row.key: row for row in found if scope.documents is None or row.document in scope.documents}
 
 
 def _passage_row(row: tuple) -> PassageRow:  # type: ignore[type-arg]
