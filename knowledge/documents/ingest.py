@@ -16,6 +16,7 @@ from knowledge.documents.models import Chunk, Document, DocumentVersion, IndexGe
 from knowledge.errors import DocumentError, EmbeddingFailed, KnowledgeError, StoreBusy
 from knowledge.ingestion import stages
 from knowledge.ingestion.stages import Target, TermCounts
+from knowledge.languages import detect
 from knowledge.parsing.serial import to_json
 from knowledge.types import ChunkRange, ParsedDocument, Scope
 
@@ -174,7 +175,15 @@ def target_of(version: DocumentVersion, generation: IndexGeneration) -> Target:
         generation=str(generation.pk),
         space=generation.space,
         title=search_title(version),
+        language=version.language,
     )
+
+
+def tell_language(version: DocumentVersion, parsed: ParsedDocument) -> None:
+    """Note the language of a version before it is analysed; one that is known stays."""
+    if not version.language and (language := detect(parsed.text)):
+        version.language = language
+        DocumentVersion.objects.filter(pk=version.pk).update(language=language)
 
 
 def index(
@@ -185,6 +194,7 @@ def index(
     heartbeat: jobs.Heartbeat,
 ) -> tuple[Target, list[ChunkRange], TermCounts]:
     """Chunk the version, write its chunk rows and its index records, and prove the count."""
+    tell_language(version, parsed)
     target, embedder = target_of(version, generation), wiring.embedder()
     ranges = stages.chunk(parsed, title=target.title, chunker=wiring.chunker(), embedder=embedder)
     terms = stages.terms_of(parsed.text, ranges, target=target)
@@ -254,7 +264,7 @@ def switch(
     if search_title(version) != title:
         return False
     retire(document)
-    statistics.add(generation, counts)
+    statistics.add(generation, counts, language=version.language)
     DocumentVersion.objects.filter(pk=version.pk).update(state=DocumentVersion.State.LIVE, chunk_count=len(ranges))
     document.current_version_id = version.pk
     document.status, document.stage_progress, document.error = Document.Status.READY, 1.0, ""

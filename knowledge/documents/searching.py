@@ -29,6 +29,7 @@ def _build() -> RetrievalParts:
         live=selectors.LiveRows(),
         statistics=selectors.Statistics(),
         generations=selectors.live_generations,
+        languages=selectors.live_languages,
         texts=selectors.text_of_version,
         reranker=wiring.reranker(stored=token_files.stored),
     )

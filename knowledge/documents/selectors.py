@@ -178,6 +178,18 @@ def live_generations(scope: Scope) -> list[tuple[str, list[str]]]:
     return list(spaces.items())
 
 
+def live_languages(scope: Scope) -> set[str]:
+    """Return the languages in which documents of the scope's live generations were analysed."""
+    if scope.is_empty:
+        return set()
+    rows = IndexGeneration.objects.filter(
+        knowledge_base__tenant_id=scope.tenant,
+        knowledge_base_id__in=list(scope.knowledge_bases),
+        knowledge_base__live_generation=F("pk"),
+    )
+    return {language for spoken in rows.values_list("languages", flat=True) for language in spoken}
+
+
 class Statistics:
     """Exact corpus statistics of the live generations in a scope."""
 

@@ -14,9 +14,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from knowledge.analysis import terms as analyse
+from knowledge.analysis import variants
 from knowledge.chunking.base import search_text
 from knowledge.embedding.base import TokenEmbedder, TokenStates
+from knowledge.languages import ENGLISH
 from knowledge.reranking.base import RerankCandidate, RerankQuery
 from knowledge.reranking.features import closeness, neighbours
 from knowledge.reranking.token_vectors import TokenVectors, compress, word_at
@@ -73,8 +74,10 @@ class LateInteraction:
         tokens = self._embedder.query_tokens(query.text)
         if not len(tokens.states) or not found:
             return None
-        scores = max_similarity(_unit(tokens.states), piece_weights(tokens, query.text, query.idf), found)
-        pairs = neighbours(analyse(query.text), shares=query.terms)
+        scores = max_similarity(
+            _unit(tokens.states), piece_weights(tokens, query.text, query.idf, languages=query.languages), found
+        )
+        pairs = neighbours(query.in_order(), shares=query.terms)
         if pairs:
             near = [closeness(pairs, candidate.terms.split(" ")) for candidate in candidates]
             scores += np.float32(CLOSENESS_WEIGHT) * np.array(near, dtype=np.float32)
@@ -99,12 +102,15 @@ class LateInteraction:
         return [vectors for vectors in found if vectors is not None]
 
 
-def piece_weights(tokens: TokenStates, text: str, idf: Mapping[str, float]) -> Vector:
+def piece_weights(
+    tokens: TokenStates, text: str, idf: Mapping[str, float], *, languages: Sequence[str] = (ENGLISH,)
+) -> Vector:
     """Return ``(n,)``: 0 for punctuation, else ``PIECE_FLOOR`` and the idf of the word a piece is part of."""
     weights = np.zeros(len(tokens.spans), dtype=np.float32)
     for number, (start, end) in enumerate(tokens.spans.tolist()):
         if any(c.isalnum() for c in text[start:end]):
-            known = [idf.get(term, 0.0) for term in analyse(word_at(text, start, end))]
+            names = variants(word_at(text, start, end), languages=languages)
+            known = [idf.get(term, 0.0) for name in names for term in name]
             weights[number] = PIECE_FLOOR + max(known, default=0.0)
     return weights
 

@@ -19,6 +19,7 @@ __all__ = [
     "DEFAULT",
     "CorpusStatistics",
     "Generations",
+    "Languages",
     "LiveRows",
     "PassageRow",
     "RetrievalParts",
@@ -72,6 +73,9 @@ class Statistics(Protocol):
 Generations: TypeAlias = Callable[[Scope], Collection[tuple[str, Collection[str]]]]
 """The live index generations of a scope: ``(space, generation ids)`` for each embedding space."""
 
+Languages: TypeAlias = Callable[[Scope], Collection[str]]
+"""The languages (ISO 639) in which documents of a scope were analysed."""
+
 Texts: TypeAlias = Callable[[str], str]
 """Canonical text of a version by its id; called only to read the gap between two neighbours."""
 
@@ -84,6 +88,7 @@ class RetrievalParts:
     statistics: Statistics
     generations: Generations
     reranker: Reranker | None = None
+    languages: Languages | None = None  # None: English
     texts: Texts | None = None  # None: neighbours are merged only where they touch or overlap
 
 
@@ -95,7 +100,6 @@ class RetrievalProfile:
     keyword_weight: float = 0.5
     k1: float = 1.2
     b: float = 0.75
-    language: str = "english"
     # Follow-ups: weights of the previous user turn and the previous answer beside the last turn (1.0).
     # Keywords: a term keeps its largest weight; vectors: weighted sum, normalised.
     previous_turn_weight: float = 0.5

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 
 from knowledge.reranking.base import RerankQuery
 from knowledge.retrieval.assemble import assemble, to_passages
@@ -14,6 +15,7 @@ from knowledge.retrieval.keyword import idf, keyword_scores, term_shares
 from knowledge.retrieval.query import embed_query, select_turns, weigh_terms
 from knowledge.retrieval.rerank import rerank
 from knowledge.retrieval.search import Candidates, live_only, search
+from knowledge.retrieval.words import Vocabulary
 from knowledge.types import Passage, Query, RetrievalResult, Scope
 
 __all__ = ["retrieve"]
@@ -36,14 +38,15 @@ def retrieve(
     with clock.stage("embed"):
         vector = embed_query(turns, embedder=parts.embedder, profile=profile)
     with clock.stage("statistics"):
-        weights, statistics = weigh_terms(
-            turns, statistics=lambda terms: parts.statistics.for_terms(terms, scope=scope), profile=profile
-        )
+        words = Vocabulary(parts.languages(scope) if parts.languages else ())
+        counted = words.counted(lambda terms: parts.statistics.for_terms(terms, scope=scope))
+        weights, statistics = weigh_terms(turns, statistics=counted, profile=profile, analyse=words.terms)
     with clock.stage("search"):
         candidates = search(
-            vector=vector, terms=list(weights), store=parts.store, generations=parts.generations,
+            vector=vector, terms=words.searched(weights), store=parts.store, generations=parts.generations,
             limit=max(profile.candidates, query.limit), scope=scope,
         )  # fmt: skip
+        candidates = replace(candidates, hits=words.read(candidates.hits))
     with clock.stage("fuse"):
         keyword = keyword_scores(candidates.hits, weights=weights, statistics=statistics, profile=profile)
         fused = fuse(keyword, candidates.cosines, keyword_weight=profile.keyword_weight)
@@ -51,7 +54,8 @@ def retrieve(
     passages: tuple[Passage, ...] = ()
     judged = RerankQuery(
         text=turns.last, previous=turns.previous, answer=turns.answer, vector=vector,
-        terms=term_shares(weights, statistics), idf={term: idf(term, statistics) for term in weights},
+        terms=term_shares(weights, statistics), words=tuple(words.terms(turns.last)), languages=words.languages,
+        idf=words.spread({term: idf(term, statistics) for term in weights}),
     )  # fmt: skip
     notes: list[str] = []
     for batch in _batches(candidates, fused, first=max(profile.rerank, FIRST_JOIN * query.limit)):
