@@ -169,7 +169,7 @@ def rewrite(version: DocumentVersion) -> int:
         return 0
     ingest.tell_language(version, parsed)
     target = ingest.target_of(version, generation)
-    embedder, store = wiring.embedder(), wiring.store()
+    embedder, store = ingest.embedder_of(generation), wiring.store()
     ranges = stages.chunk(parsed, title=target.title, chunker=wiring.chunker(), embedder=embedder)
     terms = stages.terms_of(parsed.text, ranges, target=target)
     counts = stages.count_terms(terms)

@@ -12,9 +12,10 @@ from knowledge.retrieval.assemble import assemble, to_passages
 from knowledge.retrieval.base import DEFAULT, RetrievalParts, RetrievalProfile
 from knowledge.retrieval.fuse import fuse
 from knowledge.retrieval.keyword import idf, keyword_scores, term_shares
-from knowledge.retrieval.query import embed_query, select_turns, weigh_terms
+from knowledge.retrieval.query import select_turns, weigh_terms
 from knowledge.retrieval.rerank import rerank
 from knowledge.retrieval.search import Candidates, live_only, search
+from knowledge.retrieval.spaces import embed_in_spaces
 from knowledge.retrieval.words import Vocabulary
 from knowledge.types import Passage, Query, RetrievalResult, Scope
 
@@ -29,21 +30,28 @@ def retrieve(
 ) -> RetrievalResult:
     """Return the best passages of the scope for a question, with the milliseconds of each stage.
 
-    :raises StoreUnavailable: the index cannot be reached. :raises EmbeddingFailed: the question has no vector.
+    :raises StoreUnavailable: the index cannot be reached.
+    :raises EmbeddingFailed, LanguageModelError: no embedding model could be asked, and there is no word to search for.
     """
     clock = _Clock()
     turns = select_turns(query)
     if scope.is_empty or not turns.last or query.limit < 1:
         return RetrievalResult(query=turns.as_searched, passages=(), timings={"total": 0.0})
     with clock.stage("embed"):
-        vector = embed_query(turns, embedder=parts.embedder, profile=profile)
+        spaces = parts.generations(scope)
+        question = embed_in_spaces(
+            turns, spaces=[space for space, _ in spaces], profile=profile,
+            embedders=parts.embedders or (lambda space: parts.embedder),
+        )  # fmt: skip
     with clock.stage("statistics"):
         words = Vocabulary(parts.languages(scope) if parts.languages else ())
         counted = words.counted(lambda terms: parts.statistics.for_terms(terms, scope=scope))
         weights, statistics = weigh_terms(turns, statistics=counted, profile=profile, analyse=words.terms)
+    if question.failures and not question.vectors and not weights:
+        raise question.failures[0]
     with clock.stage("search"):
         candidates = search(
-            vector=vector, terms=words.searched(weights), store=parts.store, generations=parts.generations,
+            question=question, terms=words.searched(weights), store=parts.store, spaces=spaces,
             limit=max(profile.candidates, query.limit), scope=scope,
         )  # fmt: skip
         candidates = replace(candidates, hits=words.read(candidates.hits))
@@ -53,11 +61,12 @@ def retrieve(
     ranked: list[Passage] = []
     passages: tuple[Passage, ...] = ()
     judged = RerankQuery(
-        text=turns.last, previous=turns.previous, answer=turns.answer, vector=vector,
+        text=turns.last, previous=turns.previous, answer=turns.answer,
+        vector=question.judged,
         terms=term_shares(weights, statistics), words=tuple(words.terms(turns.last)), languages=words.languages,
         idf=words.spread({term: idf(term, statistics) for term in weights}),
     )  # fmt: skip
-    notes: list[str] = []
+    notes = list(question.notes)
     for batch in _batches(candidates, fused, first=max(profile.rerank, FIRST_JOIN * query.limit)):
         with clock.stage("live"):
             rows = live_only(batch, live=parts.live, scope=scope)
@@ -93,7 +102,7 @@ def _batches(candidates: Candidates, fused: Mapping[str, float], *, first: int) 
         if part:
             yield Candidates(
                 hits={key: candidates.hits[key] for key in part},
-                cosines={key: candidates.cosines[key] for key in part},
+                cosines={key: candidates.cosines[key] for key in part if key in candidates.cosines},
             )
 
 
