@@ -9,13 +9,13 @@ from dataclasses import replace
 
 from knowledge.reranking.base import RerankQuery
 from knowledge.retrieval.assemble import assemble, to_passages
-from knowledge.retrieval.base import DEFAULT, RetrievalParts, RetrievalProfile
+from knowledge.retrieval.base import DEFAULT, CorpusStatistics, RetrievalParts, RetrievalProfile
 from knowledge.retrieval.fuse import fuse
 from knowledge.retrieval.keyword import idf, keyword_scores, term_shares
-from knowledge.retrieval.query import select_turns, weigh_terms
+from knowledge.retrieval.query import Turns, select_turns, weigh_terms
 from knowledge.retrieval.rerank import rerank
 from knowledge.retrieval.search import Candidates, live_only, search
-from knowledge.retrieval.spaces import embed_in_spaces
+from knowledge.retrieval.spaces import SpaceVectors, embed_in_spaces
 from knowledge.retrieval.words import Vocabulary
 from knowledge.types import Passage, Query, RetrievalResult, Scope
 
@@ -60,12 +60,7 @@ def retrieve(
         fused = fuse(keyword, candidates.cosines, keyword_weight=profile.keyword_weight)
     ranked: list[Passage] = []
     passages: tuple[Passage, ...] = ()
-    judged = RerankQuery(
-        text=turns.last, previous=turns.previous, answer=turns.answer,
-        vector=question.judged,
-        terms=term_shares(weights, statistics), words=tuple(words.terms(turns.last)), languages=words.languages,
-        idf=words.spread({term: idf(term, statistics) for term in weights}),
-    )  # fmt: skip
+    judged = _judged(turns, question, words, weights, statistics)
     notes = list(question.notes)
     for batch in _batches(candidates, fused, first=max(profile.rerank, FIRST_JOIN * query.limit)):
         with clock.stage("live"):
@@ -86,12 +81,19 @@ def retrieve(
         if enough or (found and weakest < profile.floor):  # what follows is weaker still
             break
     return RetrievalResult(
-        query=turns.as_searched,
-        passages=passages,
-        timings=clock.milliseconds(),
-        candidates=len(candidates.hits),
+        query=turns.as_searched, passages=passages, timings=clock.milliseconds(), candidates=len(candidates.hits),
         notes=tuple(notes),
-    )
+    )  # fmt: skip
+
+
+def _judged(
+    turns: Turns, question: SpaceVectors, words: Vocabulary, weights: Mapping[str, float], statistics: CorpusStatistics
+) -> RerankQuery:
+    return RerankQuery(
+        text=turns.last, previous=turns.previous, answer=turns.answer, vector=question.judged,
+        terms=term_shares(weights, statistics), words=tuple(words.terms(turns.last)), languages=words.languages,
+        idf=words.spread({term: idf(term, statistics) for term in weights}),
+    )  # fmt: skip
 
 
 def _batches(candidates: Candidates, fused: Mapping[str, float], *, first: int) -> Iterator[Candidates]:
