@@ -31,7 +31,7 @@ def before() -> Iterator[Any]:
 
 
 def test_what_is_indexed_counts_as_english(before: Any, tenant: Any) -> None:
-    def make(name: str, **values: Any) -> Any:
+    def make(name: str, /, **values: Any) -> Any:
         return before.get_model("documents", name).objects.create(**values)
 
     base = make("KnowledgeBase", tenant_id=tenant.pk, name="b", slug="b")
