@@ -1,4 +1,4 @@
-"""Turn text into the terms of the keyword index; the same for documents and queries.
+"""Turn text into the terms of the keyword index; the same for documents and queries of a language.
 
 Stores index our terms as they are (white space tokenizer, no stemming), so that every store finds
 the same records and BM25 can be computed again, exactly, from ``Hit.terms``.
@@ -9,12 +9,14 @@ from __future__ import annotations
 import re
 import threading
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
-__all__ = ["index_terms", "terms"]
+from knowledge.languages import ENGLISH, STEMMERS, is_latin, stop_words
+
+__all__ = ["index_terms", "terms", "variants"]
 
 LONGEST_TERM = 64
 """Characters kept of one term: a base64 blob must not become a megabyte of vocabulary."""
@@ -32,52 +34,47 @@ _SPLIT = re.compile(r"[-_./:@+\u2010-\u2015]")
 _THOUSANDS = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?![\d,])")
 _APOSTROPHES = re.compile(r"['\u2019\u02bc]")
 
-_STOP_WORDS = frozenset(
-    """
-    a about above after again against all am an and any are as at be because been before being below between
-    both but by can could did do does doing down during each few for from further had has have having he her
-    here hers herself him himself his how i if in into is it its itself just me more most my myself no nor not
-    now of off on once only or other our ours ourselves out over own same she should so some such than that
-    the their theirs them themselves then there these they this those through to too under until up very was
-    we were what when where which while who whom why will with would you your yours yourself yourselves s t d
-    m ll re ve don doesn didn isn aren wasn weren hasn haven hadn won wouldn shouldn couldn
-    """.split()
-)
 
-
-def terms(text: str, *, language: str = "english") -> list[str]:
-    """Return the index terms of a text, in order and with repeats.
+def terms(text: str, *, language: str = ENGLISH) -> list[str]:
+    """Return the index terms of a text in a language (ISO 639; "" counts as English), in order and with repeats.
 
     Identifiers (``AB-12/3``, ``v1.2.3``, ``foo_bar``) come out whole and in parts, numbers without
     their thousands separators, scripts without spaces as character bigrams.
     """
+    return [found[0] for found in variants(text, languages=(language,))]
+
+
+def variants(text: str, *, languages: Sequence[str], without: Collection[str] = ()) -> Iterator[tuple[str, ...]]:
+    """Yield for each term what it is called in the index in each of the languages, without repeats.
+
+    A word that is a stop word in some of them is there as the others know it; those in ``without`` are left out.
+    """
     text = unicodedata.normalize("NFKC", text).casefold()
     text = _THOUSANDS.sub(lambda match: match.group().replace(",", ""), text)
     text = _APOSTROPHES.sub(" ", text)
-    return list(_expand(text, language))
+    for word in _TOKEN.finditer(text):
+        if word.lastgroup == "unspaced":
+            yield from ((pair,) for pair in _bigrams(word.group()))
+            continue
+        token = word.group()
+        parts = [part for part in _SPLIT.split(token) if part]
+        if len(parts) > 1 and _is_identifier(token):
+            yield (token[:LONGEST_TERM],)
+        for part in parts:
+            if part not in without:
+                stems = dict.fromkeys(
+                    _stem(part[:LONGEST_TERM], code) for code in languages if part not in stop_words(code)
+                )
+                if stems:
+                    yield tuple(stems)
 
 
-def index_terms(title: str, heading_path: Sequence[str], text: str, *, language: str = "english") -> str:
+def index_terms(title: str, heading_path: Sequence[str], text: str, *, language: str = ENGLISH) -> str:
     """Return what ``IndexRecord.terms`` holds: title, headings and text, analysed, space separated.
 
     Title and headings in the keyword text are worth 20 points MRR on heading questions.
     """
     return " ".join(terms("\n".join((title, *heading_path, text)), language=language))
-
-
-def _expand(text: str, language: str) -> Iterator[str]:
-    stop_words = _STOP_WORDS if language == "english" else frozenset[str]()
-    for match in _TOKEN.finditer(text):
-        token = match.group()
-        if match.lastgroup == "unspaced":
-            yield from _bigrams(token)
-            continue
-        parts = [part for part in _SPLIT.split(token) if part]
-        if len(parts) > 1 and _is_identifier(token):
-            yield token[:LONGEST_TERM]
-        for part in parts:
-            if part not in stop_words:
-                yield _stem(part[:LONGEST_TERM], language)
 
 
 def _is_identifier(token: str) -> bool:
@@ -96,6 +93,8 @@ def _bigrams(run: str) -> Iterator[str]:
 def _stem(word: str, language: str) -> str:
     if not word.isalpha():
         return word
+    if word.isascii() and not is_latin(language):
+        language = ENGLISH  # foreign words in another script are English ones more often than not
     with _stemmer_lock:  # a stemmer keeps the word it works on in itself
         return str(_stemmer(language).stemWord(word)) or word
 
@@ -103,8 +102,8 @@ def _stem(word: str, language: str) -> str:
 _stemmer_lock = threading.Lock()
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=32)
 def _stemmer(language: str) -> Any:
     import snowballstemmer
 
-    return snowballstemmer.stemmer(language)
+    return snowballstemmer.stemmer(STEMMERS.get(language, STEMMERS[ENGLISH]))

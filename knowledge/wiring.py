@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
+from knowledge.errors import EmbeddingFailed
 from knowledge.parsing.base import ParseLimits
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class KnowledgeSettings:
     embedding_model: str
     embedding_api_base: str
     embedding_api_key: str
+    embedding_addresses: Mapping[str, str]  # of former hosted models
     embed_backend: Any  # the names are checked by knowledge.documents.checks
     embed_precision: Any
     embed_threads: int
@@ -67,6 +69,7 @@ def knowledge_settings() -> KnowledgeSettings:
         embedding_model=settings.EMBEDDING_MODEL,
         embedding_api_base=settings.EMBEDDING_API_BASE,
         embedding_api_key=settings.EMBEDDING_API_KEY,
+        embedding_addresses=settings.EMBEDDING_ADDRESSES,
         embed_backend=settings.EMBED_BACKEND,
         embed_precision=settings.EMBED_PRECISION,
         embed_threads=settings.EMBED_THREADS,
@@ -137,18 +140,49 @@ def embedder() -> Embedder:
     return once("embedder", _build_embedder)  # type: ignore[no-any-return]
 
 
+def embedder_for(*, space: str, model: str, dimension: int, model_hash: str) -> Embedder:
+    """Return the embedder of an index generation, whatever the settings choose for new ones.
+
+    :raises EmbeddingFailed: the local model has other weights than it had.
+    """
+    config = knowledge_settings()
+    if model_hash == "remote":
+        found = embedder() if model == config.embedding_model else _former(model, dimension)
+    else:
+        found = once("local embedder", _build_local)
+    if found.spec.space != space:
+        raise EmbeddingFailed(f"The documents were built with the embedding model {model}, which is not here any more.")
+    return found
+
+
+def _former(model: str, dimension: int) -> Embedder:
+    """Return a hosted model that documents were indexed with before another one was chosen."""
+    config = knowledge_settings()
+    address, key = config.embedding_addresses.get(model, ""), ""
+    if not address and not config.embedding_model:  # then address and key that are still set are this one's
+        address, key = config.embedding_api_base, config.embedding_api_key
+    return once(  # type: ignore[no-any-return]
+        f"embedder {model} {dimension}", lambda: _build_hosted(model, address, key, dimension=dimension)
+    )
+
+
 def _build_embedder() -> Embedder:
     config = knowledge_settings()
     if config.embedding_model:
-        from knowledge.embedding.hosted import HostedEmbedder
+        return _build_hosted(config.embedding_model, config.embedding_api_base, config.embedding_api_key)
+    return once("local embedder", _build_local)  # type: ignore[no-any-return]
 
-        return HostedEmbedder(
-            model=config.embedding_model,
-            api_base=config.embedding_api_base or None,
-            api_key=config.embedding_api_key or None,
-        )
+
+def _build_hosted(model: str, api_base: str, api_key: str, *, dimension: int | None = None) -> Embedder:
+    from knowledge.embedding.hosted import HostedEmbedder
+
+    return HostedEmbedder(model=model, api_base=api_base or None, api_key=api_key or None, dimension=dimension)
+
+
+def _build_local() -> Embedder:
     from knowledge.embedding.local import LocalEmbedder
 
+    config = knowledge_settings()
     return LocalEmbedder(
         weights_dir=Path(config.embed_weights_dir) if config.embed_weights_dir else None,
         backend=config.embed_backend,

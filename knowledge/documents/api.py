@@ -190,7 +190,7 @@ def search_passages(request: HttpRequest, data: SearchIn) -> Any:
         history=tuple(Turn(role=t.role, text=t.text) for t in data.history),
         limit=data.limit,
     )
-    named = data.filters.documents if data.filters else None
-    only = None if named is None else [access.access_document(actor=actor, pk=pk) for pk in named]
-    scope = access.scope_of(actor=actor, bases=found, documents=only)
-    return SearchOut.of(searching.search(query, scope=scope))
+    for pk in (data.filters and data.filters.documents) or ():
+        access.access_document(actor=actor, pk=pk)
+    scope = access.scope_of(actor=actor, bases=found)
+    return SearchOut.of(searching.search(query, scope=scope, filters=data.filters))

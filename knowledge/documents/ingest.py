@@ -13,9 +13,11 @@ from django.db import transaction
 from knowledge import wiring
 from knowledge.documents import files, jobs, notices, selectors, statistics, token_files
 from knowledge.documents.models import Chunk, Document, DocumentVersion, IndexGeneration, IngestionJob, KnowledgeBase
-from knowledge.errors import DocumentError, EmbeddingFailed, KnowledgeError, StoreBusy
+from knowledge.embedding.base import Embedder
+from knowledge.errors import DocumentError, KnowledgeError, StoreBusy
 from knowledge.ingestion import stages
 from knowledge.ingestion.stages import Target, TermCounts
+from knowledge.languages import detect
 from knowledge.parsing.serial import to_json
 from knowledge.types import ChunkRange, ParsedDocument, Scope
 
@@ -124,9 +126,11 @@ def keep(version: DocumentVersion, parsed: ParsedDocument) -> None:
 def generation_for(base: KnowledgeBase) -> IndexGeneration:
     """Return the base's live generation, made on first use from the embedder and chunker in use.
 
-    :raises EmbeddingFailed: the configured embedding model is another one than the base was built with.
+    A base keeps the embedding model it was built with, whatever is configured now.
     """
-    spec, chunker = wiring.embedder().spec, wiring.chunker()
+    if base.live_generation is not None:
+        return base.live_generation
+    spec, chunker = wiring.embedder().spec, wiring.chunker()  # not in the transaction: a hosted model is asked
     with transaction.atomic():
         base = KnowledgeBase.objects.select_for_update(of=("self",)).select_related("live_generation").get(pk=base.pk)
         live = base.live_generation
@@ -143,12 +147,20 @@ def generation_for(base: KnowledgeBase) -> IndexGeneration:
             )
             base.live_generation = live
             base.save(update_fields=["live_generation"])
-    if live.space != spec.space:
-        raise EmbeddingFailed(
-            f"This knowledge base was built with the embedding model {live.embedding_model}; "
-            f"{spec.model} is configured now."
-        )
     return live
+
+
+def embedder_of(generation: IndexGeneration) -> Embedder:
+    """Return the embedder a generation was built with.
+
+    :raises EmbeddingFailed: it is not there any more.
+    """
+    return wiring.embedder_for(
+        space=generation.space,
+        model=generation.embedding_model,
+        dimension=generation.dimension,
+        model_hash=generation.model_hash,
+    )
 
 
 def search_title(version: DocumentVersion) -> str:
@@ -174,7 +186,15 @@ def target_of(version: DocumentVersion, generation: IndexGeneration) -> Target:
         generation=str(generation.pk),
         space=generation.space,
         title=search_title(version),
+        language=version.language,
     )
+
+
+def tell_language(version: DocumentVersion, parsed: ParsedDocument) -> None:
+    """Note the language of a version before it is analysed; one that is known stays."""
+    if not version.language and (language := detect(parsed.text)):
+        version.language = language
+        DocumentVersion.objects.filter(pk=version.pk).update(language=language)
 
 
 def index(
@@ -185,7 +205,8 @@ def index(
     heartbeat: jobs.Heartbeat,
 ) -> tuple[Target, list[ChunkRange], TermCounts]:
     """Chunk the version, write its chunk rows and its index records, and prove the count."""
-    target, embedder = target_of(version, generation), wiring.embedder()
+    tell_language(version, parsed)
+    target, embedder = target_of(version, generation), embedder_of(generation)
     ranges = stages.chunk(parsed, title=target.title, chunker=wiring.chunker(), embedder=embedder)
     terms = stages.terms_of(parsed.text, ranges, target=target)
     counts = stages.count_terms(terms)
@@ -254,7 +275,7 @@ def switch(
     if search_title(version) != title:
         return False
     retire(document)
-    statistics.add(generation, counts)
+    statistics.add(generation, counts, language=version.language)
     DocumentVersion.objects.filter(pk=version.pk).update(state=DocumentVersion.State.LIVE, chunk_count=len(ranges))
     document.current_version_id = version.pk
     document.status, document.stage_progress, document.error = Document.Status.READY, 1.0, ""
@@ -357,13 +378,14 @@ def _leave(job: IngestionJob, version: DocumentVersion) -> None:
 def _withdraw(version: DocumentVersion) -> None:
     from knowledge.documents.deletion import request_purge
 
-    document, space = version.document, wiring.embedder().spec.space
+    document = version.document
     scope = Scope(
         tenant=str(document.tenant_id),
         knowledge_bases=frozenset({str(document.knowledge_base_id)}),
         documents=frozenset({str(document.pk)}),
     )
-    if wiring.store().delete(space=space, scope=scope, versions=[str(version.pk)]):
-        request_purge(tenant_id=document.tenant_id, space=space)
+    for space in set(document.knowledge_base.generations.values_list("space", flat=True)):
+        if wiring.store().delete(space=space, scope=scope, versions=[str(version.pk)]):
+            request_purge(tenant_id=document.tenant_id, space=space)
     Chunk.objects.filter(version=version).delete()
     DocumentVersion.objects.filter(pk=version.pk).update(state=DocumentVersion.State.ARCHIVED)

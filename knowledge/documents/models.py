@@ -50,6 +50,8 @@ class IndexGeneration(models.Model):
     # Corpus statistics of the live documents, changed in the transaction that switches a version.
     chunks = models.PositiveIntegerField(default=0)
     terms = models.PositiveBigIntegerField(default=0)
+    # Languages in which documents were analysed for its keyword index; one may be left over from a deleted document.
+    languages = models.JSONField(default=list)
     created = models.DateTimeField(auto_now_add=True)
 
     def __str__(self) -> str:
@@ -163,6 +165,9 @@ class DocumentVersion(models.Model):
     page_count = models.PositiveIntegerField(null=True, blank=True)
     chunk_count = models.PositiveIntegerField(default=0)
     warnings = models.JSONField(default=list, blank=True)
+    language = models.CharField(
+        max_length=8, blank=True, default="", help_text="ISO 639 code; empty when it could not be told."
+    )
     created = models.DateTimeField(auto_now_add=True)
 
     class Meta:

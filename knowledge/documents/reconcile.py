@@ -161,14 +161,15 @@ def rewrite(version: DocumentVersion) -> int:
     generation = version.document.knowledge_base.live_generation
     if generation is None:
         return 0
-    target = ingest.target_of(version, generation)
     try:
         parsed = selectors.version_parsed(version)
     except FileNotFoundError:
         if _is_live(version):
             raise
         return 0
-    embedder, store = wiring.embedder(), wiring.store()
+    ingest.tell_language(version, parsed)
+    target = ingest.target_of(version, generation)
+    embedder, store = ingest.embedder_of(generation), wiring.store()
     ranges = stages.chunk(parsed, title=target.title, chunker=wiring.chunker(), embedder=embedder)
     terms = stages.terms_of(parsed.text, ranges, target=target)
     counts = stages.count_terms(terms)
@@ -178,7 +179,7 @@ def rewrite(version: DocumentVersion) -> int:
         before = statistics.recall(version, generation)
         if before is not None:
             statistics.remove(generation, before)
-        statistics.add(generation, counts)
+        statistics.add(generation, counts, language=version.language)
         Chunk.objects.filter(version=version, generation=generation).delete()
         Chunk.objects.bulk_create(ingest.chunk_rows(version, generation, ranges), batch_size=500)
         DocumentVersion.objects.filter(pk=version.pk).update(chunk_count=len(ranges))
@@ -212,7 +213,7 @@ def rebuild(*, base: KnowledgeBase) -> tuple[int, int]:
         "document__knowledge_base__live_generation"
     )
     with transaction.atomic():  # all at once: a version that leaves before its turn takes nothing from zero
-        IndexGeneration.objects.filter(pk=generation.pk).update(chunks=0, terms=0)
+        IndexGeneration.objects.filter(pk=generation.pk).update(chunks=0, terms=0, languages=[])
         TermStatistic.objects.filter(generation=generation).delete()
         for version in versions:
             statistics.forget(version, generation)

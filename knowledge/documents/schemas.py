@@ -7,8 +7,9 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from ninja import Schema
-from pydantic import AfterValidator, ConfigDict, Field
+from pydantic import AfterValidator, Field
 
+from knowledge.documents.filters import SearchFilters
 from knowledge.documents.models import Document, DocumentVersion, KnowledgeBase
 from knowledge.types import Passage, RetrievalResult
 
@@ -86,6 +87,7 @@ class DocumentOut(Schema):
     size: int
     sha256: str
     media_type: str
+    language: str = Field(description="ISO 639 code of the text; empty when it could not be told.")
     created: datetime
     updated: datetime
 
@@ -111,6 +113,7 @@ class DocumentOut(Schema):
             size=version.size if version else 0,
             sha256=version.sha256 if version else "",
             media_type=version.media_type if version else "",
+            language=version.language if version else "",
             created=document.created,
             updated=document.updated,
         )
@@ -141,14 +144,6 @@ class VersionOut(Schema):
 class HistoryTurn(Schema):
     role: str = Field(pattern="^(user|assistant)$")
     text: str = Field(max_length=20000)
-
-
-class SearchFilters(Schema):
-    """What narrows a search. A filter this server does not know is refused, never ignored."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    documents: list[str] = Field(min_length=1, max_length=1000)
 
 
 class SearchIn(Schema):

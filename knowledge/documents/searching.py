@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import replace
+
 from knowledge import wiring
 from knowledge.documents import selectors, token_files
+from knowledge.documents.filters import SearchFilters, narrowed
+from knowledge.documents.ingest import embedder_of
+from knowledge.documents.models import IndexGeneration
+from knowledge.embedding.base import Embedder
+from knowledge.errors import EmbeddingFailed
 from knowledge.retrieval.base import RetrievalParts
 from knowledge.retrieval.pipeline import retrieve
 from knowledge.types import Query, RetrievalResult, Scope
@@ -21,18 +29,42 @@ def retrieval_parts() -> RetrievalParts:
 def _build() -> RetrievalParts:
     return RetrievalParts(
         embedder=wiring.embedder(),
+        embedders=_Embedders(),
         store=wiring.store(),
         live=selectors.LiveRows(),
         statistics=selectors.Statistics(),
         generations=selectors.live_generations,
+        languages=selectors.live_languages,
         texts=selectors.text_of_version,
         reranker=wiring.reranker(stored=token_files.stored),
     )
 
 
-def search(query: Query, *, scope: Scope) -> RetrievalResult:
-    """Run the retrieval pipeline over the live rows of the scope."""
-    return retrieve(query, scope=scope, parts=retrieval_parts())
+class _Embedders:
+    """The embedder of a space; what a space is made of never changes, so the database is asked once for each."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, Embedder] = {}
+
+    def __call__(self, space: str) -> Embedder:
+        if space not in self._found:
+            generation = IndexGeneration.objects.filter(space=space).first()
+            if generation is None:
+                raise EmbeddingFailed("The knowledge base was deleted a moment ago.")
+            self._found[space] = embedder_of(generation)
+        return self._found[space]
+
+
+def search(query: Query, *, scope: Scope, filters: SearchFilters | None = None) -> RetrievalResult:
+    """Run the retrieval pipeline over the live rows of the scope, of the documents that pass the filters."""
+    if filters is None:
+        return retrieve(query, scope=scope, parts=retrieval_parts())
+    started = time.perf_counter()
+    scope = narrowed(scope, filters)
+    spent = (time.perf_counter() - started) * 1_000
+    result = retrieve(query, scope=scope, parts=retrieval_parts())
+    timings = {"filter": spent, **result.timings, "total": result.timings["total"] + spent}
+    return replace(result, timings=timings)
 
 
 def embed_ahead(text: str) -> None:

@@ -139,9 +139,9 @@ class LiveRows:
             version__document__current_version=F("version"),
             generation=F("version__document__knowledge_base__live_generation"),
         ).exclude(version__document__status=Document.Status.DELETING)
-        if scope.documents is not None:
-            rows = rows.filter(version__document_id__in=scope.documents)
-        return {str(row[0]): _passage_row(row) for row in rows.values_list(*_ROW)}
+        found = (_passage_row(row) for row in rows.values_list(*_ROW))
+        # Here and not in the query: a filter may leave more documents than a statement takes parameters.
+        return {row.key: row for row in found if scope.documents is None or row.document in scope.documents}
 
 
 def _passage_row(row: tuple) -> PassageRow:  # type: ignore[type-arg]
@@ -176,6 +176,18 @@ def live_generations(scope: Scope) -> list[tuple[str, list[str]]]:
     for pk, space in rows.values_list("pk", "space"):
         spaces.setdefault(space, []).append(str(pk))
     return list(spaces.items())
+
+
+def live_languages(scope: Scope) -> set[str]:
+    """Return the languages in which documents of the scope's live generations were analysed."""
+    if scope.is_empty:
+        return set()
+    rows = IndexGeneration.objects.filter(
+        knowledge_base__tenant_id=scope.tenant,
+        knowledge_base_id__in=list(scope.knowledge_bases),
+        knowledge_base__live_generation=F("pk"),
+    )
+    return {language for spoken in rows.values_list("languages", flat=True) for language in spoken}
 
 
 class Statistics:

@@ -10,6 +10,7 @@ from django.db.models import F
 from knowledge.documents import files
 from knowledge.documents.models import DocumentVersion, IndexGeneration, TermStatistic
 from knowledge.ingestion.stages import TermCounts
+from knowledge.languages import ENGLISH
 
 logger = logging.getLogger(__name__)
 
@@ -44,9 +45,13 @@ def forget(version: DocumentVersion, generation: IndexGeneration) -> None:
     files.remove(version, _name(generation))
 
 
-def add(generation: IndexGeneration, counts: TermCounts) -> None:
-    """Add a version's counts. Call inside the transaction that makes the version live."""
+def add(generation: IndexGeneration, counts: TermCounts, *, language: str) -> None:
+    """Add a version's counts and language. Call inside the transaction that makes the version live."""
     _apply(generation, counts, sign=1)
+    row = IndexGeneration.objects.filter(pk=generation.pk)  # the update above holds it, so no other writer is between
+    spoken = set(row.values_list("languages", flat=True).get())
+    if (language or ENGLISH) not in spoken:
+        row.update(languages=sorted({*spoken, language or ENGLISH}))
 
 
 def remove(generation: IndexGeneration, counts: TermCounts) -> None:

@@ -33,6 +33,7 @@ class Target:
     generation: str
     space: str
     title: str
+    language: str = ""  # ISO 639; "" counts as English
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +63,7 @@ def chunk(parsed: ParsedDocument, *, title: str, chunker: Chunker, embedder: Emb
 
 def terms_of(text: str, ranges: Sequence[ChunkRange], *, target: Target) -> list[str]:
     """Analyse every chunk for the keyword index, in order."""
-    return [index_terms(target.title, r.heading_path, text[r.start : r.end]) for r in ranges]
+    return [index_terms(target.title, r.heading_path, text[r.start : r.end], language=target.language) for r in ranges]
 
 
 def count_terms(terms: Sequence[str]) -> TermCounts:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Protocol
 
+from knowledge.analysis import terms as analyse
 from knowledge.chunking.base import search_text
 from knowledge.types import Vector
 
@@ -19,8 +20,14 @@ class RerankQuery:
     answer: str = ""  # the answer given to that
     terms: Mapping[str, float] = field(default_factory=dict)
     """Index term -> its share of the best keyword score there can be; they add up to 1."""
+    words: tuple[str, ...] = ()  # the terms of the last turn, where they are known already
+    languages: tuple[str, ...] = ("en",)  # of the documents searched
     idf: Mapping[str, float] = field(default_factory=dict)  # of the same terms, in the scope searched
     vector: Vector | None = None  # of the weighted turns
+
+    def in_order(self) -> list[str]:
+        """Return the terms of the last turn, in order and with repeats."""
+        return list(self.words) or analyse(self.text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

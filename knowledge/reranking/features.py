@@ -13,7 +13,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import ClassVar
 
-from knowledge.analysis import terms as analyse
 from knowledge.reranking.base import RerankCandidate, RerankQuery
 
 __all__ = ["FeatureReranker", "closeness", "neighbours"]
@@ -30,12 +29,9 @@ class FeatureReranker:
     name: ClassVar[str] = "features"
     weight: ClassVar[float] = 0.25  # 0.2 to 0.4 are alike
 
-    def __init__(self, *, language: str = "english") -> None:
-        self._language = language
-
     def scores(self, query: RerankQuery, candidates: Sequence[RerankCandidate]) -> list[float] | None:
         """Return 0..1 for each candidate; None where the last turn has no two words to look for."""
-        pairs = neighbours(analyse(query.text, language=self._language), shares=query.terms)
+        pairs = neighbours(query.in_order(), shares=query.terms)
         if not pairs:
             return None
         return [closeness(pairs, candidate.terms.split(" ")) for candidate in candidates]

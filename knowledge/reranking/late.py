@@ -14,8 +14,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from knowledge.analysis import terms as analyse
+from knowledge.analysis import variants
 from knowledge.embedding.base import TokenEmbedder, TokenStates
+from knowledge.languages import ENGLISH
 from knowledge.reranking.base import RerankCandidate, RerankQuery, passage_text
 from knowledge.reranking.features import FeatureReranker
 from knowledge.reranking.token_vectors import TokenVectors, compress, word_at
@@ -42,7 +43,7 @@ PIECE_FLOOR = 0.1
 """Weight of a word piece beside the idf of its word: stop words still decide between equals."""
 
 MADE_ANEW = 10
-"""Passages without stored vectors that are embedded during a search, 20 ms each; with more there is no opinion."""
+"""Passages without stored vectors that are embedded during a search, 20 ms each; with more, words alone are judged."""
 
 
 def tokens_of(
@@ -66,16 +67,20 @@ class LateInteraction:
         self._closeness = FeatureReranker()
 
     def scores(self, query: RerankQuery, candidates: Sequence[RerankCandidate]) -> list[float] | None:
-        """Return the weighted mean of each piece's best cosine, and the gain of the best sentence."""
+        """Return the weighted mean of each piece's best cosine, and the gain of the best sentence.
+
+        Where too many passages lack token vectors, neighbouring words alone are judged.
+        """
+        near = self._closeness.scores(query, candidates)
         found = self._vectors(candidates)
         if found is None:
-            return None
+            return None if near is None else [CLOSENESS_WEIGHT * score for score in near]
         tokens = self._embedder.query_tokens(query.text)
         if not len(tokens.states) or not found:
             return None
         vectors = [chunk.vectors() for chunk in found]
-        scores = max_similarity(_unit(tokens.states), piece_weights(tokens, query.text, query.idf), vectors)
-        near = self._closeness.scores(query, candidates)
+        weights = piece_weights(tokens, query.text, query.idf, languages=query.languages)
+        scores = max_similarity(_unit(tokens.states), weights, vectors)
         if near is not None:
             scores += np.float32(CLOSENESS_WEIGHT) * np.array(near, dtype=np.float32)
         if query.previous:
@@ -99,12 +104,15 @@ class LateInteraction:
         return [vectors for vectors in found if vectors is not None]
 
 
-def piece_weights(tokens: TokenStates, text: str, idf: Mapping[str, float]) -> Vector:
+def piece_weights(
+    tokens: TokenStates, text: str, idf: Mapping[str, float], *, languages: Sequence[str] = (ENGLISH,)
+) -> Vector:
     """Return ``(n,)``: 0 for punctuation, else ``PIECE_FLOOR`` and the idf of the word a piece is part of."""
     weights = np.zeros(len(tokens.spans), dtype=np.float32)
     for number, (start, end) in enumerate(tokens.spans.tolist()):
         if any(c.isalnum() for c in text[start:end]):
-            known = [idf.get(term, 0.0) for term in analyse(word_at(text, start, end))]
+            names = variants(word_at(text, start, end), languages=languages)
+            known = [idf.get(term, 0.0) for name in names for term in name]
             weights[number] = PIECE_FLOOR + max(known, default=0.0)
     return weights
 

@@ -25,7 +25,9 @@ def to_passages(
             knowledge_base=row.knowledge_base, title=row.title, heading_path=row.heading_path,
             page_first=row.page_first, page_last=row.page_last, start=row.start, end=row.end, text=hits[key].text,
             tokens=row.tokens, score=fused[key],
-            scores={"vector": cosine[key], "keyword": keyword[key], "fused": fused[key]},
+            scores={
+                **({"vector": cosine[key]} if key in cosine else {}), "keyword": keyword[key], "fused": fused[key],
+            },
         )
         for key, row in rows.items()
         if len(hits[key].text) == row.end - row.start  # an index that disagrees with the database is not quoted

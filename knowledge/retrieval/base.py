@@ -18,11 +18,14 @@ from knowledge.types import Scope
 __all__ = [
     "DEFAULT",
     "CorpusStatistics",
+    "Embedders",
     "Generations",
+    "Languages",
     "LiveRows",
     "PassageRow",
     "RetrievalParts",
     "RetrievalProfile",
+    "Spaces",
     "Statistics",
     "Texts",
 ]
@@ -69,8 +72,20 @@ class Statistics(Protocol):
         ...
 
 
-Generations: TypeAlias = Callable[[Scope], Collection[tuple[str, Collection[str]]]]
-"""The live index generations of a scope: ``(space, generation ids)`` for each embedding space."""
+Spaces: TypeAlias = Collection[tuple[str, Collection[str]]]
+"""``(space, generation ids)`` for each embedding space."""
+
+Generations: TypeAlias = Callable[[Scope], Spaces]
+"""The live index generations of a scope."""
+
+Embedders: TypeAlias = Callable[[str], Embedder]
+"""The embedder of a space.
+
+:raises EmbeddingFailed: its model is not set up here any more.
+"""
+
+Languages: TypeAlias = Callable[[Scope], Collection[str]]
+"""The languages (ISO 639) in which documents of a scope were analysed."""
 
 Texts: TypeAlias = Callable[[str], str]
 """Canonical text of a version by its id; called only to read the gap between two neighbours."""
@@ -79,11 +94,14 @@ Texts: TypeAlias = Callable[[str], str]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetrievalParts:
     embedder: Embedder
+    """Of every space, unless ``embedders`` says otherwise."""
     store: Store
     live: LiveRows
     statistics: Statistics
     generations: Generations
     reranker: Reranker | None = None
+    embedders: Embedders | None = None
+    languages: Languages | None = None  # None: English
     texts: Texts | None = None  # None: neighbours are merged only where they touch or overlap
 
 
@@ -95,7 +113,6 @@ class RetrievalProfile:
     keyword_weight: float = 0.5
     k1: float = 1.2
     b: float = 0.75
-    language: str = "english"
     # Follow-ups: weights of the previous user turn and the previous answer beside the last turn (1.0).
     # Keywords: a term keeps its largest weight; vectors: weighted sum, normalised.
     previous_turn_weight: float = 0.5

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from knowledge.analysis import terms as analyse
+from knowledge.analysis import terms
 from knowledge.embedding.base import Embedder
 from knowledge.retrieval.base import CorpusStatistics, RetrievalProfile
 from knowledge.retrieval.keyword import idf
@@ -48,13 +48,14 @@ def select_turns(query: Query) -> Turns:
 
 
 def weigh_terms(
-    turns: Turns, *, statistics: Callable[[Sequence[str]], CorpusStatistics], profile: RetrievalProfile
+    turns: Turns,
+    *,
+    statistics: Callable[[Sequence[str]], CorpusStatistics],
+    profile: RetrievalProfile,
+    analyse: Callable[[str], list[str]] = terms,
 ) -> tuple[Mapping[str, float], CorpusStatistics]:
     """Return the weight of each term to search and the statistics of all of them."""
-    last, previous, answer = (
-        list(dict.fromkeys(analyse(text, language=profile.language)))
-        for text in (turns.last, turns.previous, turns.answer)
-    )
+    last, previous, answer = (list(dict.fromkeys(analyse(text))) for text in (turns.last, turns.previous, turns.answer))
     found = statistics(list(dict.fromkeys([*last, *previous, *answer])))
     frequency = found.document_frequency
     rare = sorted((term for term in answer if frequency.get(term)), key=lambda term: (-idf(term, found), term))

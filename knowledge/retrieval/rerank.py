@@ -58,5 +58,5 @@ def _candidate(
         key=passage.key, tenant=tenant, document=passage.document, version_id=passage.version_id,
         generation=row.generation, ordinal=row.ordinal, title=passage.title, heading_path=passage.heading_path,
         text=passage.text, terms=hits[passage.key].terms, keyword=passage.scores["keyword"],
-        cosine=passage.scores["vector"], fused=passage.scores["fused"],
+        cosine=passage.scores.get("vector", 0.0), fused=passage.scores["fused"],
     )  # fmt: skip

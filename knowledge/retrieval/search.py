@@ -10,7 +10,8 @@ from functools import cache, partial
 
 import numpy as np
 
-from knowledge.retrieval.base import Generations, LiveRows, PassageRow
+from knowledge.retrieval.base import LiveRows, PassageRow, Spaces
+from knowledge.retrieval.spaces import SpaceVectors
 from knowledge.stores.base import Store
 from knowledge.types import Hit, Scope, Vector
 
@@ -20,16 +21,26 @@ __all__ = ["Candidates", "live_only", "search"]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidates:
     hits: Mapping[str, Hit]  # by key
-    cosines: Mapping[str, float]  # by key, for every hit
+    cosines: Mapping[str, float]  # by key, for every hit of a space that was searched by vector
 
 
 def search(
-    *, vector: Vector, terms: Sequence[str], store: Store, generations: Generations, limit: int, scope: Scope
+    *, question: SpaceVectors, terms: Sequence[str], store: Store, spaces: Spaces, limit: int, scope: Scope
 ) -> Candidates:
-    """Return the union of the best ``limit`` records by vector and by keyword in every live space."""
+    """Return the union of the best ``limit`` records by vector and by keyword in every live space.
+
+    A space in which the question has no vector is searched by keyword alone.
+    """
     hits: dict[str, Hit] = {}
     cosines: dict[str, float] = {}
-    for space, ids in generations(scope):
+    for space, ids in spaces:
+        vector = question.vectors.get(space)
+        if vector is None:
+            hits.update(
+                (hit.key, hit)
+                for hit in store.search_keyword(terms, space=space, generations=ids, limit=limit, scope=scope)
+            )
+            continue
         by_vector, by_keyword = _side_by_side(
             vector=vector, terms=terms, store=store, space=space, generations=ids, limit=limit, scope=scope
         )
@@ -37,9 +48,10 @@ def search(
         only_keyword = [hit for hit in by_keyword if hit.key not in near]
         hits.update((hit.key, hit) for hit in only_keyword)
         hits.update(near)
-        cosines.update(_cosines(vector, only_keyword))
-        cosines.update((key, hit.score) for key, hit in near.items())  # the engine's own where it knows it
-    return Candidates(hits=hits, cosines={key: cosines.get(key, 0.0) for key in hits})
+        found = {hit.key: 0.0 for hit in only_keyword} | _cosines(vector, only_keyword)
+        found.update((key, hit.score) for key, hit in near.items())  # the engine's own where it knows it
+        cosines.update(question.on_one_scale(space, found))
+    return Candidates(hits=hits, cosines=cosines)
 
 
 def live_only(candidates: Candidates, *, live: LiveRows, scope: Scope) -> dict[str, PassageRow]:

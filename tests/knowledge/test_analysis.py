@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from knowledge.analysis import LONGEST_TERM, index_terms, terms
+from knowledge.analysis import LONGEST_TERM, index_terms, terms, variants
 
 
 def test_words_are_folded_stemmed_and_stop_words_dropped() -> None:
@@ -62,8 +62,29 @@ def test_apostrophes_leave_no_debris() -> None:
     assert terms("the company's policy; don't worry, they'll pay") == ["compani", "polici", "worri", "pay"]
 
 
-def test_other_languages_have_their_stemmer_and_keep_english_stop_words() -> None:
-    assert terms("die Häuser", language="german") == ["die", "haus"]
+@pytest.mark.parametrize(
+    ("language", "text", "expected"),
+    [
+        ("de", "Die Häuser der Mieter", ["haus", "miet"]),
+        ("fr", "l'indemnité des employés", ["indemn", "emploi"]),
+        ("es", "las vacaciones de los empleados", ["vacacion", "emple"]),
+        ("it", "i contratti della società", ["contratt", "societ"]),
+        ("pt", "os contratos das empresas", ["contrat", "empres"]),
+        ("ru", "в договорах аренды reports", ["договор", "аренд", "report"]),
+        ("", "The herons were fishing", ["heron", "fish"]),
+        ("ja", "東京のreports", ["東京", "京の", "report"]),
+        ("xx", "herons", ["heron"]),
+    ],
+)
+def test_other_languages_have_their_stemmer_and_stop_words(language: str, text: str, expected: list[str]) -> None:
+    assert terms(text, language=language) == expected
+
+
+def test_word_in_several_languages_is_one_group() -> None:
+    assert list(variants("Häuser die AB-12 東京", languages=("en", "de"))) == [
+        ("häuser", "haus"), ("die",), ("ab-12",), ("ab",), ("12",), ("東京",),
+    ]  # fmt: skip
+    assert list(variants("die Häuser", languages=("en", "de"), without={"die"})) == [("häuser", "haus")]
 
 
 def test_one_term_is_never_long() -> None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,10 @@ from knowledge import wiring
 from knowledge.chunking.structural import StructuralChunker
 from knowledge.embedding.hosted import HostedEmbedder
 from knowledge.embedding.local import LocalEmbedder
+from knowledge.errors import EmbeddingFailed
 from knowledge.reranking import RerankCandidate
 from knowledge.stores.lance import LanceStore
+from knowledge.types import EmbeddingSpec
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -123,6 +126,54 @@ def test_late_interaction_over_a_model_without_token_vectors_is_refused(settings
     settings.RERANKER, settings.EMBEDDING_MODEL = "late", "openai/some-model"
     with pytest.raises(ImproperlyConfigured, match="token vectors"):
         wiring.reranker(stored=nothing)
+
+
+def of_a_generation(spec: EmbeddingSpec) -> dict[str, Any]:
+    return {"space": spec.space, "model": spec.model, "dimension": spec.dimension, "model_hash": spec.model_hash}
+
+
+def hosted_spec(model: str) -> EmbeddingSpec:
+    return EmbeddingSpec(model=model, dimension=32, model_hash="remote", precision="remote", max_tokens=512)
+
+
+@pytest.mark.usefixtures("fresh")
+def test_a_base_keeps_its_embedding_model_when_another_is_chosen(settings: Any) -> None:
+    local = wiring.embedder()
+    assert wiring.embedder_for(**of_a_generation(local.spec)) is local
+    wiring.reset()
+    settings.EMBEDDING_MODEL = "openai/some-model"
+    again = wiring.embedder_for(**of_a_generation(local.spec))
+    assert isinstance(again, LocalEmbedder)
+    assert wiring.embedder_for(**of_a_generation(local.spec)) is again
+    assert isinstance(wiring.embedder(), HostedEmbedder)
+
+
+@pytest.mark.usefixtures("fresh")
+@pytest.mark.parametrize(
+    ("chosen", "addresses", "address", "key"),
+    [
+        ("", {}, "http://one", "k"),  # only the name was taken away: what is set is still its own
+        ("openai/new", {}, None, None),  # address and key are the new model's now
+        ("openai/new", {"openai/old": "http://two"}, "http://two", None),
+        ("", {"openai/old": "http://two"}, "http://two", None),  # a key goes nowhere but where it belongs
+    ],
+)
+def test_former_hosted_model_is_asked_at_its_own_address(
+    settings: Any, chosen: str, addresses: dict[str, str], address: str | None, key: str | None
+) -> None:
+    settings.EMBEDDING_MODEL, settings.EMBEDDING_ADDRESSES = chosen, addresses
+    settings.EMBEDDING_API_BASE, settings.EMBEDDING_API_KEY = "http://one", "k"
+    found = wiring.embedder_for(**of_a_generation(hosted_spec("openai/old")))
+    assert isinstance(found, HostedEmbedder)
+    assert (found._settings.api_base, found._settings.api_key) == (address, key)
+    assert wiring.embedder_for(**of_a_generation(hosted_spec("openai/old"))) is found
+
+
+@pytest.mark.usefixtures("fresh")
+def test_local_model_with_other_weights_is_not_taken_for_the_former(settings: Any) -> None:
+    spec = replace(wiring.embedder().spec, model_hash="other")
+    with pytest.raises(EmbeddingFailed, match="which is not here any more"):
+        wiring.embedder_for(**of_a_generation(spec))
 
 
 @pytest.mark.usefixtures("fresh")

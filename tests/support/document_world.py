@@ -98,9 +98,11 @@ class World:
         frequency: Counter[str] = Counter()
         live = Document.objects.alive().filter(knowledge_base=self.base).values("current_version")
         for version in DocumentVersion.objects.filter(pk__in=live).select_related("document"):
-            text = selectors.version_text(version)
+            text, title = selectors.version_text(version), ingest.search_title(version)
             for row in version.chunks.all():
-                words = index_terms(ingest.search_title(version), row.heading_path, text[row.start : row.end]).split()
+                words = index_terms(
+                    title, row.heading_path, text[row.start : row.end], language=version.language
+                ).split()
                 chunks, total = chunks + 1, total + len(words)
                 frequency.update(set(words))
         return chunks, total, dict(frequency)

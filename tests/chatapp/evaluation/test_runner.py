@@ -24,8 +24,8 @@ FERRY = QuestionSet("ferry", "ferry", lambda q: True)
 
 
 def test_any_field_of_the_profile_can_be_set() -> None:
-    found = with_settings(Settings(), ["keyword_weight=0.4", "candidates=20", "language=german", "rerank_weight= 2"])
-    assert found.profile == RetrievalProfile(keyword_weight=0.4, candidates=20, language="german", rerank_weight=2.0)
+    found = with_settings(Settings(), ["keyword_weight=0.4", "candidates=20", "rerank_weight= 2"])
+    assert found.profile == RetrievalProfile(keyword_weight=0.4, candidates=20, rerank_weight=2.0)
     assert with_settings(found, ["rerank_weight=none"]).profile.rerank_weight is None
     assert with_settings(Settings(), []).profile == DEFAULT
 

@@ -458,12 +458,42 @@ def test_body_beyond_every_limit_is_refused(api: Api, world: Any) -> None:
     "more",
     [
         {"query": ""}, {"query": " \n"}, {"query": None}, {"limit": 0}, {"limit": 101}, {"limit": "many"},
-        {"knowledge_bases": "handbook"}, {"knowledge_bases": ["x"] * 101}, {"filters": {"colour": "red"}},
-        {"filters": {"documents": []}}, {"history": [{"role": "system", "text": "x"}]}, {"history": [{}] * 51},
+        {"knowledge_bases": "handbook"}, {"knowledge_bases": ["x"] * 101}, {"history": [{"role": "system", "text": "x"}]}, {"history": [{}] * 51},
     ],
 )  # fmt: skip
 def test_search_that_is_not_described_right_is_refused(api: Api, world: Any, more: dict[str, Any]) -> None:
     assert api("POST", "/search", {"query": "otter", **more})[0] == 422
+
+
+def test_search_is_filtered_by_what_documents_are(api: Api, world: Any) -> None:
+    world.add("The otter sleeps.", "a.md", metadata={"department": "HR"})
+    world.add("The otter wakes.", "b.md", metadata={"department": "IT"})
+
+    def titles(**filters: Any) -> set[str]:
+        status, answer = api("POST", "/search", {"query": "otter", "filters": filters})
+        assert status == 200
+        return {p["title"] for p in answer["passages"]}
+
+    assert titles(metadata={"department": "HR"}) == {"a.md"}
+    assert titles(metadata={"department": ["HR", "IT"]}, media_type="text/markdown") == {"a.md", "b.md"}
+    assert titles(created={"from": "2000-01-01", "to": "2000-12-31"}) == set()
+    assert titles() == {"a.md", "b.md"}
+
+
+@pytest.mark.parametrize("filters", [{"colour": "red"}, {"documents": []}, {"created": {"from": "soon"}}, ["x"], "x"])
+def test_filter_that_is_not_known_is_a_problem_in_words(api: Api, world: Any, filters: Any) -> None:
+    status, problem = api("POST", "/search", {"query": "otter", "filters": filters})
+    assert (status, problem["status"], problem["code"]) == (400, 400, "bad_filter")
+    assert problem["detail"].endswith(".")
+    assert "filter" in problem["detail"].lower()
+
+
+def test_filters_are_described(api: Api, world: Any) -> None:
+    schemas = api("GET", "/openapi.json")[1]["components"]["schemas"]
+    assert set(schemas["SearchFilters"]["properties"]) == {
+        "documents", "metadata", "created", "updated", "media_type", "language",
+    }  # fmt: skip
+    assert set(schemas["DateRange"]["properties"]) == {"from", "to"}
 
 
 @pytest.mark.parametrize(

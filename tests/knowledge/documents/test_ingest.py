@@ -311,7 +311,7 @@ def test_other_embedding_model_is_refused_in_words(world: Any, monkeypatch: pyte
     world.base.live_generation.save()
     document = world.upload("Other words.", "other.md")
     world.work()
-    assert "built with the embedding model another-model" in world.job(document).last_error
+    assert "built with the embedding model another-model, which is not here any more." in world.job(document).last_error
 
 
 def test_repeated_job_of_a_live_version_changes_nothing(world: Any, sections: Callable[..., str]) -> None:

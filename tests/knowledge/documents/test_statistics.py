@@ -78,8 +78,8 @@ def test_more_terms_than_one_statement_holds(world: Any) -> None:
     generation = world.base.live_generation
     before = world.stated()
     many = TermCounts(chunks=2, terms=2000, document_frequency={f"term{n}": n % 3 + 1 for n in range(1000)})
-    statistics.add(generation, many)
-    statistics.add(generation, many)
+    statistics.add(generation, many, language="")
+    statistics.add(generation, many, language="")
     assert TermStatistic.objects.get(generation=generation, term="term2").frequency == 6
     statistics.remove(generation, many)
     statistics.remove(generation, many)

@@ -101,6 +101,7 @@ def test_without_token_states_there_is_no_file(world: Any, monkeypatch: pytest.M
         embed_passages = staticmethod(local.embed_passages)
 
     monkeypatch.setattr(wiring, "embedder", Plain)
+    monkeypatch.setattr(wiring, "embedder_for", lambda **_: Plain())
     document = world.add("Visitors leave their car at the north gate.", "cars.md")
     assert document.status == "ready"
     assert token_paths(document) == []

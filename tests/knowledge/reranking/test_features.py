@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -79,7 +80,7 @@ def test_words_without_a_share_are_no_opinion(candidate: Make) -> None:
 def test_words_are_stemmed_in_the_language_of_the_index(candidate: Make) -> None:
     query = RerankQuery(text="Häuser bauen", terms={"haus": 0.5, "bau": 0.5})
     passage = candidate("", terms="haus bau")
-    assert FeatureReranker(language="german").scores(query, [passage]) == [1.0]
+    assert FeatureReranker().scores(replace(query, words=("haus", "bau")), [passage]) == [1.0]
     assert FeatureReranker().scores(query, [passage]) is None
 
 

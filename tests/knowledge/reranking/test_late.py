@@ -10,6 +10,7 @@ import pytest
 from knowledge.analysis import terms
 from knowledge.embedding import LocalEmbedder
 from knowledge.reranking import LateInteraction, RerankCandidate, RerankQuery
+from knowledge.reranking.features import FeatureReranker
 from knowledge.reranking.late import (
     CLOSENESS_WEIGHT,
     FOLLOW_UP,
@@ -131,8 +132,18 @@ def test_missing_vectors_are_made_while_they_are_few(local_embedder: LocalEmbedd
     all_there = LateInteraction(local_embedder, stored=lambda found: [stored[c.ordinal] for c in found])
     one_lacks = LateInteraction(local_embedder, stored=lambda found: [None, *stored[1:]])
     assert one_lacks.scores(query, rows) == pytest.approx(all_there.scores(query, rows), abs=1e-3)
+
+
+def test_where_too_many_vectors_are_missing_neighbouring_words_are_judged(local_embedder: LocalEmbedder) -> None:
     nothing = LateInteraction(local_embedder, stored=lambda found: [None] * len(found))
-    assert nothing.scores(query, [candidate(n, TEXTS[0]) for n in range(MADE_ANEW + 1)]) is None
+    texts = [TEXTS[n % len(TEXTS)] for n in range(MADE_ANEW + 1)]
+    rows = [replace(candidate(n, text), terms=" ".join(terms(text))) for n, text in enumerate(texts)]
+    assert nothing.scores(RerankQuery(text="Where do visitors park?"), rows) is None  # no two words of known weight
+    query = RerankQuery(text="visitors car", terms={"visitor": 0.5, "car": 0.5})
+    near = FeatureReranker().scores(query, rows)
+    assert near is not None
+    assert max(near) > 0
+    assert nothing.scores(query, rows) == pytest.approx([CLOSENESS_WEIGHT * score for score in near])
 
 
 @pytest.mark.parametrize("question", ["?!", "🙂", "a", "文档"])

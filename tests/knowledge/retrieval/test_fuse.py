@@ -10,8 +10,12 @@ def test_scores_are_added_by_weight(weight: float, expected: float) -> None:
     assert fuse({"a": 0.2}, {"a": 0.8}, keyword_weight=weight) == {"a": pytest.approx(expected)}
 
 
-def test_missing_scores_count_as_nothing() -> None:
-    assert fuse({"a": 1.0}, {"b": 1.0}, keyword_weight=0.5) == {"a": 0.5, "b": 0.5}
+def test_missing_keyword_score_counts_as_nothing() -> None:
+    assert fuse({"a": 1.0}, {"a": 0.0, "b": 1.0}, keyword_weight=0.5) == {"a": 0.5, "b": 0.5}
+
+
+def test_without_a_cosine_the_keyword_score_stands_alone() -> None:
+    assert fuse({"a": 0.3, "b": 0.3}, {"b": 0.3}, keyword_weight=0.5) == {"a": 0.3, "b": pytest.approx(0.3)}
 
 
 def test_cosines_outside_the_unit_range_are_clipped() -> None:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from knowledge.retrieval.search import search
+from knowledge.retrieval.spaces import SpaceVectors
 
 
 class Engine:
@@ -18,8 +19,8 @@ class Engine:
 
 def run(world: Any, vector: Any, terms: list[str], store: Any = None, limit: int = 1) -> Any:
     return search(
-        vector=vector, terms=terms, store=store or world.store, generations=world.parts.generations, limit=limit,
-        scope=world.scope,
+        question=SpaceVectors(vectors={world.embedder.spec.space: vector} if vector is not None else {}), terms=terms,
+        store=store or world.store, spaces=world.parts.generations(world.scope), limit=limit, scope=world.scope,
     )  # fmt: skip
 
 
@@ -31,6 +32,15 @@ def test_union_of_both_searches_has_a_cosine_for_every_hit(world: Any) -> None:
     assert set(found.hits) == {by_vector, by_keyword}
     expected = world.embedder.embed_passages(["heron heron heron fish", "kestrel hovers"]) @ vector
     assert [found.cosines[by_vector], found.cosines[by_keyword]] == pytest.approx(expected.tolist(), abs=1e-5)
+
+
+def test_space_without_a_vector_is_searched_by_keyword_alone(world: Any) -> None:
+    world.add("One", "heron heron")
+    (key,) = world.add("Two", "kestrel hovers")
+    found = run(world, None, ["kestrel"])
+    assert set(found.hits) == {key}
+    assert found.cosines == {}
+    assert run(world, None, []).hits == {}
 
 
 def test_no_terms_means_no_keyword_search(world: Any) -> None:

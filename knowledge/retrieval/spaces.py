@@ -1,0 +1,175 @@
+"""A question in every embedding space of its scope, and the cosines of all of them on one scale.
+
+Cosines of different models cannot be compared: one gives .1 to unrelated texts, another .75. What a model gives
+is measured once, on the sentences below: the mean cosine of a question and its answer, and of a question and the
+answers to the others. These two points are laid on those of the default model, for which weights and floor of the
+search were chosen. Measured on the model and not on the hits of a question, as a z-score of the hits would be: that
+makes the best passage of a knowledge base that knows nothing of the matter look as good as the answer itself.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import cache
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from knowledge.embedding.base import Embedder, has_tokens
+from knowledge.errors import KnowledgeError
+from knowledge.retrieval.base import RetrievalProfile
+from knowledge.retrieval.query import Turns, embed_query
+from knowledge.types import Vector
+
+__all__ = ["REFERENCE", "Scale", "SpaceVectors", "embed_in_spaces", "measure"]
+
+logger = logging.getLogger(__name__)
+
+PAIRS = (
+    ("How many days of holiday do employees have?", "All staff are entitled to 28 days of paid leave a year."),
+    ("When does the canteen open?", "Lunch is served in the dining hall from half past eleven until two."),
+    ("Who repairs a broken heating?", "Report failures of the radiators to the caretaker of your building."),
+    ("What does the insurance cover?", "The policy pays for damage by fire, storm, burglary and burst pipes."),
+    ("How is the database backed up?", "Every night a copy of all tables is written to a second data centre."),
+    ("Which temperature does the vaccine need?", "Vials must be kept between two and eight degrees Celsius."),
+    ("How long is the notice period of the lease?", "Tenants may end the contract three months ahead, in writing."),
+    ("How do I reset my password?", "Choose “Forgot password” at sign-in and follow the link in the e-mail."),
+    ("What causes the pump to stop?", "The motor switches off when the pressure in the line falls too low."),
+    ("Who founded the company?", "Two brothers started the firm in 1923 in a workshop behind their house."),
+    ("How are travel costs paid back?", "Hand in the receipts of your trip within thirty days to be reimbursed."),
+    ("Which fish live in the lake?", "Perch, pike and trout were counted by the biologists in these waters."),
+)
+"""Questions and their answers, in other words, about things that have nothing to do with each other."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scale:
+    """The mean cosines a model gives."""
+
+    unrelated: float
+    related: float
+
+    def onto(self, other: Scale, cosines: Mapping[str, float]) -> dict[str, float]:
+        """Return the cosines as they would be on another scale; a model that cannot tell both apart keeps its own."""
+        span = self.related - self.unrelated
+        if span < 0.01:
+            return dict(cosines)
+        factor = (other.related - other.unrelated) / span
+        return {key: other.unrelated + (value - self.unrelated) * factor for key, value in cosines.items()}
+
+
+REFERENCE = Scale(unrelated=0.052, related=0.521)
+"""The scale of all-MiniLM-L6-v2."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpaceVectors:
+    """The question in each space that could be reached."""
+
+    vectors: Mapping[str, Vector]
+    scales: Mapping[str, Scale] = field(default_factory=dict)  # empty where one model serves all
+    failures: tuple[KnowledgeError, ...] = ()
+    judged: Vector | None = None
+    """The question for a reranker: in the space whose model hands out token vectors too, or in the only one."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Say in a sentence what was searched by words alone."""
+        part = "Part of the documents were" if self.vectors else "The documents were"
+        return tuple(
+            dict.fromkeys(f"{part} searched by their words alone: {failure.message}" for failure in self.failures)
+        )
+
+    def on_one_scale(self, space: str, cosines: Mapping[str, float]) -> Mapping[str, float]:
+        return self.scales[space].onto(REFERENCE, cosines) if space in self.scales else cosines
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Found:
+    vector: Vector
+    scale: Scale | None
+
+
+def embed_in_spaces(
+    turns: Turns, *, spaces: Sequence[str], embedders: Callable[[str], Embedder], profile: RetrievalProfile
+) -> SpaceVectors:
+    """Embed the question once for each model, side by side; a model that fails leaves its spaces without a vector."""
+    models: dict[str, Embedder] = {}
+    failures: list[KnowledgeError] = []
+    for space in dict.fromkeys(spaces):
+        try:
+            models[space] = embedders(space)
+        except KnowledgeError as error:
+            failures.append(error)
+    distinct = list({id(model): model for model in models.values()}.values())
+    found: dict[int, _Found] = {}
+    for model, outcome in _side_by_side(turns, distinct, profile):
+        if isinstance(outcome, KnowledgeError):
+            logger.warning("a question has no vector in one space: %s", outcome)
+            failures.append(outcome)
+        else:
+            found[id(model)] = outcome
+    reached = {space: found[id(model)] for space, model in models.items() if id(model) in found}
+    return SpaceVectors(
+        vectors={space: one.vector for space, one in reached.items()},
+        scales={space: one.scale for space, one in reached.items() if one.scale is not None},
+        failures=tuple(failures),
+        judged=next(
+            (one.vector for space, one in reached.items() if has_tokens(models[space]) or len(found) == 1), None
+        ),
+    )
+
+
+def _side_by_side(
+    turns: Turns, models: Sequence[Embedder], profile: RetrievalProfile
+) -> list[tuple[Embedder, _Found | KnowledgeError]]:
+    """Ask all models but the last in threads, for they may wait for a server; the last, a local one, runs here."""
+    ordered = sorted(models, key=has_tokens)
+    several = len(ordered) > 1
+    futures = [
+        _threads(os.getpid()).submit(_attempt, turns, model, profile, measured=several) for model in ordered[:-1]
+    ]
+    here = [_attempt(turns, model, profile, measured=several) for model in ordered[-1:]]
+    return list(zip(ordered, [*(future.result() for future in futures), *here], strict=True))
+
+
+def _attempt(turns: Turns, model: Embedder, profile: RetrievalProfile, *, measured: bool) -> _Found | KnowledgeError:
+    try:
+        vector = embed_query(turns, embedder=model, profile=profile)
+        return _Found(vector=vector, scale=measure(model) if measured else None)
+    except KnowledgeError as error:
+        return error
+
+
+@cache
+def _threads(pid: int) -> ThreadPoolExecutor:
+    """Threads of this process; not those of the keyword search, which must not wait for a slow server."""
+    return ThreadPoolExecutor(max_workers=16, thread_name_prefix=f"embed-{pid}")
+
+
+_measured: WeakKeyDictionary[Embedder, Scale] = WeakKeyDictionary()
+_lock = threading.Lock()
+
+
+def measure(model: Embedder) -> Scale:
+    """Return the scale of a model, measured once a process by one call.
+
+    :raises KnowledgeError: the model did not answer.
+    """
+    with _lock:
+        known = _measured.get(model)
+    if known is not None:
+        return known
+    vectors = model.embed_passages([text for pair in PAIRS for text in pair])
+    cosines = vectors[0::2] @ vectors[1::2].T
+    count = len(PAIRS)
+    related = float(np.trace(cosines)) / count
+    scale = Scale(unrelated=(float(cosines.sum()) - related * count) / (count * (count - 1)), related=related)
+    with _lock:
+        _measured[model] = scale
+    return scale

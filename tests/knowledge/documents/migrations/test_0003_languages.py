@@ -1,0 +1,46 @@
+"""Documents of the release before were analysed as English, and are searched that way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+
+from knowledge.documents.models import DocumentVersion, IndexGeneration
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+BEFORE, AFTER = [("documents", "0002_failed_for_good")], [("documents", "0003_languages")]
+
+
+def migrate(target: list[tuple[str, str]]) -> Any:
+    executor = MigrationExecutor(connection)
+    executor.migrate(target)
+    return executor.loader.project_state(target).apps
+
+
+@pytest.fixture
+def before() -> Iterator[Any]:
+    """The models as they were; afterwards the database is as new again."""
+    yield migrate(BEFORE)
+    executor = MigrationExecutor(connection)
+    executor.migrate(executor.loader.graph.leaf_nodes())
+
+
+def test_what_is_indexed_counts_as_english(before: Any, tenant: Any) -> None:
+    def make(name: str, /, **values: Any) -> Any:
+        return before.get_model("documents", name).objects.create(**values)
+
+    base = make("KnowledgeBase", tenant_id=tenant.pk, name="b", slug="b")
+    make(
+        "IndexGeneration", knowledge_base=base, embedding_model="m", dimension=3, model_hash="h", precision="float32",
+        space="m_3_00000000", chunker="c", chunker_version="1",
+    )  # fmt: skip
+    document = make("Document", tenant_id=tenant.pk, knowledge_base=base, name="d", title="d")
+    make("DocumentVersion", document=document, number=1, filename="d", size=1, sha256="x")
+    migrate(AFTER)
+    assert IndexGeneration.objects.get().languages == ["en"]
+    assert DocumentVersion.objects.get().language == ""
