@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from knowledge import wiring
 from knowledge.documents import selectors, token_files
-from knowledge.retrieval.base import RetrievalParts
+from knowledge.retrieval.base import DEFAULT, RetrievalParts, RetrievalProfile
 from knowledge.retrieval.pipeline import retrieve
 from knowledge.types import Query, RetrievalResult, Scope
 
@@ -30,9 +30,9 @@ def _build() -> RetrievalParts:
     )
 
 
-def search(query: Query, *, scope: Scope) -> RetrievalResult:
+def search(query: Query, *, scope: Scope, profile: RetrievalProfile = DEFAULT) -> RetrievalResult:
     """Run the retrieval pipeline over the live rows of the scope."""
-    return retrieve(query, scope=scope, parts=retrieval_parts())
+    return retrieve(query, scope=scope, parts=retrieval_parts(), profile=profile)
 
 
 def embed_ahead(text: str) -> None:

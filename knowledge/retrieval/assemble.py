@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from knowledge.retrieval.base import PassageRow, RetrievalProfile, Texts
-from knowledge.types import Hit, Passage, Query
+from knowledge.types import Fate, Hit, Passage, Query
 
-__all__ = ["assemble", "to_passages"]
+__all__ = ["assemble", "judge", "to_passages"]
 
 logger = logging.getLogger(__name__)
 
@@ -40,28 +40,48 @@ def assemble(
 ) -> tuple[Passage, ...]:
     """Drop what is too weak or said already, merge neighbours if asked, and keep to limit and token budget."""
     chosen: list[Passage] = []
-    for passage in ranked:
+    for passage, fate, _ in judge(ranked, query=query, profile=profile):
+        if fate is Fate.RETURNED:
+            chosen.append(passage)
         if len(chosen) >= query.limit:
             break
-        if passage.scores.get("fused", passage.score) < profile.floor:
-            continue
-        if _is_repeated(passage, chosen):
-            continue
-        if query.token_budget is not None and passage.tokens + sum(p.tokens for p in chosen) > query.token_budget:
-            if chosen:
-                continue  # a shorter one may still fit
-            logger.info("the best passage alone exceeds the token budget")
-        chosen.append(passage)
     return tuple(_merge_neighbours(chosen, profile=profile, texts=texts) if query.merge_neighbours else chosen)
 
 
-def _is_repeated(passage: Passage, chosen: Iterable[Passage]) -> bool:
-    """Tell whether a better passage holds this range, or has the very same text."""
-    return any(
-        passage.text == other.text
-        or (passage.version_id == other.version_id and other.start <= passage.start and passage.end <= other.end)
-        for other in chosen
-    )
+def judge(ranked: Iterable[Passage], *, query: Query, profile: RetrievalProfile) -> Iterator[tuple[Passage, Fate, str]]:
+    """Say of each passage, best first, what becomes of it, and the key of the one that repeats it."""
+    chosen: list[Passage] = []
+    for passage in ranked:
+        repeated = _repeated_by(passage, chosen)
+        if passage.scores.get("fused", passage.score) < profile.floor:
+            yield passage, Fate.BELOW_FLOOR, ""
+        elif repeated:
+            yield passage, Fate.REPEATED, repeated
+        elif len(chosen) >= query.limit:
+            yield passage, Fate.BEYOND_LIMIT, ""
+        elif _over_budget(passage, chosen, budget=query.token_budget):
+            yield passage, Fate.OVER_BUDGET, ""
+        else:
+            chosen.append(passage)
+            yield passage, Fate.RETURNED, ""
+
+
+def _repeated_by(passage: Passage, chosen: Iterable[Passage]) -> str:
+    """Return the key of a better passage that holds this range, or has the very same text; else nothing."""
+    for other in chosen:
+        inside = passage.version_id == other.version_id and other.start <= passage.start and passage.end <= other.end
+        if inside or passage.text == other.text:
+            return other.key
+    return ""
+
+
+def _over_budget(passage: Passage, chosen: Sequence[Passage], *, budget: int | None) -> bool:
+    """Tell whether the passage is too long beside what was chosen; a shorter one may still fit."""
+    if budget is None or passage.tokens + sum(p.tokens for p in chosen) <= budget:
+        return False
+    if not chosen:
+        logger.info("the best passage alone exceeds the token budget")
+    return bool(chosen)
 
 
 def _merge_neighbours(chosen: Sequence[Passage], *, profile: RetrievalProfile, texts: Texts | None) -> list[Passage]:

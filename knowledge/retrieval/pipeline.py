@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from knowledge.reranking.base import RerankQuery
 from knowledge.retrieval.assemble import assemble, to_passages
 from knowledge.retrieval.base import DEFAULT, RetrievalParts, RetrievalProfile
+from knowledge.retrieval.explain import explain
 from knowledge.retrieval.fuse import fuse
 from knowledge.retrieval.keyword import idf, keyword_scores, term_shares
 from knowledge.retrieval.query import embed_query, select_turns, weigh_terms
@@ -72,13 +73,17 @@ def retrieve(
         enough = len(ranked) >= 2 * query.limit and (query.merge_neighbours or len(passages) >= query.limit)
         if enough or (found and weakest < profile.floor):  # what follows is weaker still
             break
+    explanation = None
+    if query.explain:
+        with clock.stage("explain"):
+            explanation = explain(
+                ranked, passages, candidates=candidates, keyword=keyword, fused=fused, weights=weights,
+                statistics=statistics, live=parts.live, scope=scope, query=query, profile=profile,
+            )  # fmt: skip
     return RetrievalResult(
-        query=turns.as_searched,
-        passages=passages,
-        timings=clock.milliseconds(),
-        candidates=len(candidates.hits),
-        notes=tuple(notes),
-    )
+        query=turns.as_searched, passages=passages, timings=clock.milliseconds(), candidates=len(candidates.hits),
+        notes=tuple(notes), explanation=explanation,
+    )  # fmt: skip
 
 
 def _batches(candidates: Candidates, fused: Mapping[str, float], *, first: int) -> Iterator[Candidates]:
