@@ -8,14 +8,14 @@ from contextlib import contextmanager
 
 from knowledge.reranking.base import RerankQuery
 from knowledge.retrieval.assemble import assemble, to_passages
-from knowledge.retrieval.base import DEFAULT, RetrievalParts, RetrievalProfile
+from knowledge.retrieval.base import DEFAULT, CorpusStatistics, RetrievalParts, RetrievalProfile
 from knowledge.retrieval.explain import explain
 from knowledge.retrieval.fuse import fuse
 from knowledge.retrieval.keyword import idf, keyword_scores, term_shares
-from knowledge.retrieval.query import embed_query, select_turns, weigh_terms
+from knowledge.retrieval.query import Turns, embed_query, select_turns, weigh_terms
 from knowledge.retrieval.rerank import rerank
 from knowledge.retrieval.search import Candidates, live_only, search
-from knowledge.types import Passage, Query, RetrievalResult, Scope
+from knowledge.types import Passage, Query, RetrievalResult, Scope, Vector
 
 __all__ = ["retrieve"]
 
@@ -50,10 +50,7 @@ def retrieve(
         fused = fuse(keyword, candidates.cosines, keyword_weight=profile.keyword_weight)
     ranked: list[Passage] = []
     passages: tuple[Passage, ...] = ()
-    judged = RerankQuery(
-        text=turns.last, previous=turns.previous, answer=turns.answer, vector=vector,
-        terms=term_shares(weights, statistics), idf={term: idf(term, statistics) for term in weights},
-    )  # fmt: skip
+    judged = _judged(turns, vector, weights, statistics)
     notes: list[str] = []
     for batch in _batches(candidates, fused, first=max(profile.rerank, FIRST_JOIN * query.limit)):
         with clock.stage("live"):
@@ -83,6 +80,15 @@ def retrieve(
     return RetrievalResult(
         query=turns.as_searched, passages=passages, timings=clock.milliseconds(), candidates=len(candidates.hits),
         notes=tuple(notes), explanation=explanation,
+    )  # fmt: skip
+
+
+def _judged(
+    turns: Turns, vector: Vector, weights: Mapping[str, float], statistics: CorpusStatistics
+) -> RerankQuery:  # fmt: skip
+    return RerankQuery(
+        text=turns.last, previous=turns.previous, answer=turns.answer, vector=vector,
+        terms=term_shares(weights, statistics), idf={term: idf(term, statistics) for term in weights},
     )  # fmt: skip
 
 

@@ -1,0 +1,76 @@
+"""Mark the words of a question in a passage. Offsets count the code points of the passage as it is."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Collection, Iterator
+from itertools import pairwise
+from typing import NamedTuple, TypeAlias
+
+from knowledge.analysis import terms as analyse
+
+Range: TypeAlias = tuple[int, int]
+
+_WHOLE = re.compile(r"\d{1,3}(?:,\d{3})+(?![\d,])|\w+(?:[-./:@+\u2010-\u2015]\w+)*")
+_WORD = re.compile(r"[^\W_]+")
+LONGEST = 200
+"""Characters of a run without spaces that is looked at; a longer one is no word that anybody asks for."""
+
+
+class Piece(NamedTuple):
+    """A stretch of text, marked or not."""
+
+    text: str
+    marked: bool
+
+
+def pieces(text: str, terms: Collection[str], *, language: str = "english") -> list[Piece]:
+    """Cut a text at the borders of the words whose index terms were searched. Joined, the pieces are the text."""
+    found: list[Piece] = []
+    at = 0
+    for start, end in _merged(_places(text, frozenset(terms), language)):
+        if start > at:
+            found.append(Piece(text[at:start], marked=False))
+        found.append(Piece(text[start:end], marked=True))
+        at = end
+    if at < len(text):
+        found.append(Piece(text[at:], marked=False))
+    return found
+
+
+def _places(text: str, wanted: frozenset[str], language: str) -> Iterator[Range]:
+    """Yield the ranges of identifiers and numbers as a whole, else of words, in scripts without spaces of pairs."""
+    for match in _WHOLE.finditer(text) if wanted else ():
+        token = match.group()[:LONGEST]
+        found = analyse(token, language=language)
+        if wanted.isdisjoint(found):
+            continue
+        if "," in token or unicodedata.normalize("NFKC", token).casefold() in wanted.intersection(found):
+            yield match.start(), match.start() + len(token)
+            continue
+        for word in _WORD.finditer(token):
+            yield from _in_word(word.group(), match.start() + word.start(), wanted, language)
+
+
+def _in_word(word: str, offset: int, wanted: frozenset[str], language: str) -> Iterator[Range]:
+    found = analyse(word, language=language)
+    if wanted.isdisjoint(found):
+        return
+    if len(found) == 1:
+        yield offset, offset + len(word)
+        return
+    for at, pair in enumerate(pairwise(word)):
+        if not wanted.isdisjoint(analyse("".join(pair), language=language)):
+            yield offset + at, offset + at + 2
+
+
+def _merged(places: Iterator[Range]) -> list[Range]:
+    """Join ranges that touch or overlap; they come in order."""
+    merged: list[Range] = []
+    for start, end in places:
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((start, end))
+    return merged
