@@ -145,8 +145,13 @@ def trace_of(query: Query, settings: Mapping[str, Any]) -> dict[str, Any]:
         "settings": dict(settings),
         "limit": query.limit,
         "token_budget": query.token_budget,
-        "turns": [{"role": turn.role, "text": turn.text.replace("\0", "")} for turn in kept if turn.text],
+        "turns": [{"role": turn.role, "text": _storable(turn.text)} for turn in kept if turn.text],
     }
+
+
+def _storable(text: str) -> str:
+    """Return the text without what no database keeps in JSON: callers of the API send the turns they like."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode()
 
 
 def query_of_trace(trace: Mapping[str, Any], *, question: str) -> Query:
