@@ -9,11 +9,14 @@ from itertools import pairwise
 from typing import NamedTuple, TypeAlias
 
 from knowledge.analysis import terms as analyse
+from knowledge.parsing.formats import MARKDOWN, RST
 
 Range: TypeAlias = tuple[int, int]
 
 _WHOLE = re.compile(r"\d{1,3}(?:,\d{3})+(?![\d,])|\w+(?:[-./:@+\u2010-\u2015]\w+)*")
 _WORD = re.compile(r"[^\W_]+")
+_SOFT_END = re.compile(r"(?<![\n|])\n(?![\n\s|#>*+:\d-])")  # not beside rows of tables, lists, headings
+_FLOWING = (MARKDOWN, RST)
 LONGEST = 200
 """Characters of a run without spaces that is looked at; a longer one is no word that anybody asks for."""
 
@@ -23,6 +26,14 @@ class Piece(NamedTuple):
 
     text: str
     marked: bool
+
+
+def flowing(text: str, media_type: str) -> str:
+    """Return the text with a space for each line end that means nothing: where a format breaks lines as it likes.
+
+    It stays as long as it was, so offsets into it stay too.
+    """
+    return _SOFT_END.sub(" ", text) if media_type in _FLOWING and "```" not in text else text
 
 
 def pieces(text: str, terms: Collection[str], *, language: str = "english") -> list[Piece]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import urlencode
 
 from django.urls import reverse
 
 from chatapp.conversations.models import AnswerRun
-from chatapp.searching.marking import Piece, pieces
+from chatapp.searching.marking import Piece, flowing, pieces
+from knowledge.parsing.formats import SLIDES
 from knowledge.types import Considered, Explanation, Fate, Passage, RetrievalResult
 
 EXCERPT = 160  # characters of a passage that was dropped
@@ -31,6 +32,9 @@ FATES = {
     Fate.BELOW_FLOOR: "Scores below the lowest score",
     Fate.NOT_LIVE: "In the index, but no longer a live passage of these knowledge bases",
 }
+
+MediaTypes: TypeAlias = Mapping[tuple[str, int], str]
+"""Media type by ``(document, version)``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +117,7 @@ class Column:
     title: str
     query: str
     hits: list[Hit]
+    differs: Sequence[str] = ()  # how its settings differ from the saved ones
     dropped: list[DroppedGroup] = field(default_factory=list)
     terms: list[Term] = field(default_factory=list)
     timings: list[tuple[str, float]] = field(default_factory=list)
@@ -126,12 +131,12 @@ class Column:
         return sum(group.count for group in self.dropped)
 
 
-def column_of(title: str, result: RetrievalResult, *, slides: Collection[tuple[str, int]]) -> Column:
+def column_of(title: str, result: RetrievalResult, *, media: MediaTypes, differs: Sequence[str] = ()) -> Column:
     """Return a search that was asked why."""
     why = result.explanation or Explanation(terms={}, idf={}, chunks=0, considered=())
     by_key = {one.key: one for one in why.considered}
     hits = [
-        _hit(place, passage, by_key.get(passage.key), why.terms, slides)
+        _hit(place, passage, by_key.get(passage.key), why.terms, media)
         for place, passage in enumerate(result.passages, start=1)
     ]
     places = {hit.key: hit.place for hit in hits}
@@ -139,7 +144,8 @@ def column_of(title: str, result: RetrievalResult, *, slides: Collection[tuple[s
         title=title,
         query=result.query,
         hits=hits,
-        dropped=list(_groups(why.considered, places, slides)),
+        differs=differs,
+        dropped=list(_groups(why.considered, places, media)),
         terms=_terms(why),
         timings=[(STAGES.get(name, name), value) for name, value in result.timings.items()],
         candidates=result.candidates,
@@ -148,19 +154,20 @@ def column_of(title: str, result: RetrievalResult, *, slides: Collection[tuple[s
     )
 
 
-def stored_column(run: AnswerRun, *, terms: Collection[str], slides: Collection[tuple[str, int]]) -> Column:
+def stored_column(run: AnswerRun, *, terms: Collection[str], media: MediaTypes) -> Column:
     """Return the passages a stored answer was given."""
     rows = run.passages.order_by("pk")
     hits = [
         Hit(
             place=place, key=str(row.key), document=str(row.document_ref), version=row.version, start=row.start,
             end=row.end, title=row.title, heading=" › ".join(row.heading_path),
-            page=_page(row.page, None, (str(row.document_ref), row.version) in slides), text=pieces(row.text, terms),
+            page=_page(row.page, None, kind in SLIDES), text=pieces(flowing(row.text, kind), terms),
             score=Score(label="Score", value=row.score), scores=_scores(row.scores, {}), label=row.label,
             cited=row.used,
             link=_link(str(row.document_ref), row.version, row.start, row.end) if row.document_id else "",
         )
         for place, row in enumerate(rows, start=1)
+        for kind in [media.get((str(row.document_ref), row.version), "")]
     ]  # fmt: skip
     timings = [("Until the passages were found", run.timings["retrieval"])] if "retrieval" in run.timings else []
     return Column(title="Then", query=run.query or run.question.text, hits=hits, timings=timings, stored=True)
@@ -198,18 +205,19 @@ def _place_of(hit: Hit, others: Iterable[Hit]) -> int | None:
 
 def _hit(
     place: int, passage: Passage, found: Considered | None, terms: Mapping[str, float],
-    slides: Collection[tuple[str, int]],
+    media: MediaTypes,
 ) -> Hit:  # fmt: skip
+    kind = media.get((passage.document, passage.version), "")
     return Hit(
         place=place, key=passage.key, document=passage.document, version=passage.version, start=passage.start,
-        end=passage.end, title=passage.title, text=pieces(passage.text, terms),
+        end=passage.end, title=passage.title, text=pieces(flowing(passage.text, kind), terms),
         score=Score(label="Score", value=passage.score), scores=_scores(passage.scores, found.ranks if found else {}),
-        **_where(passage, slides),
+        **_where(passage, media),
     )  # fmt: skip
 
 
-def _where(passage: Passage, slides: Collection[tuple[str, int]]) -> dict[str, Any]:
-    slide = (passage.document, passage.version) in slides
+def _where(passage: Passage, media: MediaTypes) -> dict[str, Any]:
+    slide = media.get((passage.document, passage.version)) in SLIDES
     return {
         "heading": " › ".join(passage.heading_path),
         "page": _page(passage.page_first, passage.page_last, slide),
@@ -243,17 +251,15 @@ def _terms(why: Explanation) -> list[Term]:
     return sorted(found, key=lambda term: -term.weight * term.idf)[:TERMS]
 
 
-def _groups(
-    considered: Sequence[Considered], places: Mapping[str, int], slides: Collection[tuple[str, int]]
-) -> Iterable[DroppedGroup]:
+def _groups(considered: Sequence[Considered], places: Mapping[str, int], media: MediaTypes) -> Iterable[DroppedGroup]:
     for fate, reason in FATES.items():
         found = [one for one in considered if one.fate is fate]
         if found:
-            rows = [_dropped(one, places, slides) for one in found[:LISTED]]
+            rows = [_dropped(one, places, media) for one in found[:LISTED]]
             yield DroppedGroup(reason=reason, count=len(found), rows=rows)
 
 
-def _dropped(one: Considered, places: Mapping[str, int], slides: Collection[tuple[str, int]]) -> Dropped:
+def _dropped(one: Considered, places: Mapping[str, int], media: MediaTypes) -> Dropped:
     scores, passage = _scores(one.scores, one.ranks), one.passage
     place, by = one.ranks.get("final"), places.get(one.by)
     if passage is None:
@@ -264,5 +270,5 @@ def _dropped(one: Considered, places: Mapping[str, int], slides: Collection[tupl
     text = " ".join(passage.text[: 2 * EXCERPT].split())
     return Dropped(
         title=passage.title, excerpt=text if len(text) <= EXCERPT else text[: EXCERPT - 1] + "…", scores=scores,
-        place=place, by=by, **_where(passage, slides),
+        place=place, by=by, **_where(passage, media),
     )  # fmt: skip

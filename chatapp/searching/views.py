@@ -21,12 +21,13 @@ from chatapp.searching.forms import MOST
 from chatapp.searching.presentation import Column, column_of, compared, stored_column, versions_in
 from knowledge.documents.access import scope_of
 from knowledge.documents.searching import search as search_documents
-from knowledge.documents.selectors import slide_versions
+from knowledge.documents.selectors import media_types
 from knowledge.errors import KnowledgeError, NotFound
 from knowledge.tenants.access import Actor
 
+OWN = "its own"  # the value of a setting that somebody else decides
 KEPT = ("q", "previous", "answer", "limit", "base", "assistant", "run")
-"""Parameters that stay when settings are put back."""
+"""Parameters of an address that stay when its settings are put back."""
 
 
 @require_safe
@@ -91,7 +92,8 @@ def _columns(asked: Asked, actor: Actor) -> tuple[list[Column], str]:
     """Return one search, or two side by side, and why it failed."""
     assert asked.query is not None
     scope = scope_of(actor=actor, bases=asked.searched)
-    tries = [("Now" if asked.run else "Saved settings", asked.saved)] if not (asked.run and asked.changed) else []
+    now = "Now" if asked.run else "Saved settings"
+    tries = [(now, asked.saved)] if not (asked.run and asked.changed) else []
     tries += [("Now, with changed settings" if asked.run else "Changed settings", asked.tried)] if asked.changed else []
     try:
         results = [search_documents(asked.query, scope=scope, profile=profile_of(used)) for _, used in tries]
@@ -99,12 +101,24 @@ def _columns(asked: Asked, actor: Actor) -> tuple[list[Column], str]:
         if isinstance(err, NotFound):
             raise Http404(err.message) from err
         return [], err.message
-    slides = slide_versions(versions_in(results, asked.run))
-    columns = [column_of(title, result, slides=slides) for (title, _), result in zip(tries, results, strict=True)]
+    media = media_types(versions_in(results, asked.run))
+    columns = [
+        column_of(title, result, media=media, differs=_differences(asked) if used is not asked.saved else ())
+        for (title, used), result in zip(tries, results, strict=True)
+    ]
     if asked.run is not None:
         why = results[0].explanation
-        columns.insert(0, stored_column(asked.run, terms=why.terms if why else (), slides=slides))
+        columns.insert(0, stored_column(asked.run, terms=why.terms if why else (), media=media))
     return list(compared(*columns)) if len(columns) == 2 else columns, ""
+
+
+def _differences(asked: Asked) -> list[str]:
+    """Say how the settings that are tried differ from the saved ones."""
+    return [
+        f"{SETTINGS[name].label} {_shown(value) or OWN} instead of "
+        f"{_shown(asked.saved.get(name, SETTINGS[name].default)) or OWN}"
+        for name, value in asked.changed.items()
+    ]
 
 
 def _settings(asked: Asked, given: QueryDict) -> list[dict[str, Any]]:

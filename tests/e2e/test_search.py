@@ -11,9 +11,19 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import expect
 
+from chatapp.operations.bench.client import Client
+
 pytestmark = [pytest.mark.timeout(300)]
 
 QUESTION = "What happens when I delete a document?"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def ready(site: Any) -> None:
+    """The documents that come with the product have all been read."""
+    client = Client(url=site.url, key=site.first_run["api_key"])
+    base = site.first_run["knowledge_base"]
+    client.wait(base, list(client.documents(base)), limit=180)
 
 
 def parameters(page: Any) -> dict[str, list[str]]:
@@ -96,6 +106,7 @@ def test_on_a_narrow_screen_nothing_runs_out_of_it(scheme: str, visit: Callable[
     found = visit(viewport={"width": 360, "height": 740}, color_scheme=scheme)
     page = found.page
     page.goto(f"{found.url}/search/?q=heron")
+    page.screenshot(path=str(pictures / f"search-narrow-none-{scheme}.png"))
     assert no_sideways_scrolling(page)
     page.goto(f"{found.url}/search/?q={QUESTION}&keyword_weight=1&previous=Which+formats%3F&limit=3")
     expect(page.get_by_role("heading", name="Changed settings")).to_be_visible()

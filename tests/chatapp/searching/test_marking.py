@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatapp.searching.marking import pieces
+from chatapp.searching.marking import flowing, pieces
 from knowledge.analysis import terms
 
 
@@ -48,3 +48,13 @@ def test_the_pieces_are_the_text(text: str, question: str) -> None:
 def test_a_blob_without_spaces_takes_no_time() -> None:
     blob = "x" * 500_000 + " heron"
     assert marked(blob, "heron") == ["heron"]
+
+
+def test_line_ends_that_mean_nothing_flow() -> None:
+    text = "One sentence goes\non here.\n\n- a list\n- of two\n\n| a | b |\n| 1 | 2 |\nand text\n# Heading\n2. Second"
+    flowed = flowing(text, "text/markdown")
+    assert len(flowed) == len(text)
+    assert flowed == text.replace("goes\non", "goes on")
+    assert flowing(text, "text/plain") == text
+    code = "```\none\ntwo\n```"
+    assert flowing(code, "text/markdown") == code

@@ -11,7 +11,7 @@ from chatapp.conversations.models import AnswerRun
 from chatapp.conversations.services import Ask
 from knowledge.documents import searching
 from knowledge.documents.services import delete_document
-from knowledge.tenants.access import actor_for, system_actor
+from knowledge.tenants.access import actor_for
 from knowledge.types import Turn
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -74,7 +74,7 @@ def test_other_parameters_do_not_reach_into_a_replay(page: Any, run: AnswerRun) 
 
 def test_a_deleted_document_is_still_told_of(page: Any, run: AnswerRun, library: Any, words: Any) -> None:
     visitors = library.documents[0]
-    delete_document(actor=system_actor(library.tenant), document=visitors)
+    delete_document(document=visitors)
     visitors.delete()
     then, now = page.context(run=str(run.pk))["columns"]
     gone = [hit for hit in then.hits if hit.document == str(visitors.pk) or hit.title == visitors.title]
