@@ -160,7 +160,7 @@ def stored_column(run: AnswerRun, *, terms: Collection[str], media: MediaTypes) 
     hits = [
         Hit(
             place=place, key=str(row.key), document=str(row.document_ref), version=row.version, start=row.start,
-            end=row.end, title=row.title, heading=" › ".join(row.heading_path),
+            end=row.end, title=row.title, heading=_heading(row.heading_path, row.title),
             page=_page(row.page, None, kind in SLIDES), text=pieces(flowing(row.text, kind), terms),
             score=Score(label="Score", value=row.score), scores=_scores(row.scores, {}), label=row.label,
             cited=row.used,
@@ -219,10 +219,15 @@ def _hit(
 def _where(passage: Passage, media: MediaTypes) -> dict[str, Any]:
     slide = media.get((passage.document, passage.version)) in SLIDES
     return {
-        "heading": " › ".join(passage.heading_path),
+        "heading": _heading(passage.heading_path, passage.title),
         "page": _page(passage.page_first, passage.page_last, slide),
         "link": _link(passage.document, passage.version, passage.start, passage.end),
     }
+
+
+def _heading(path: Sequence[str], title: str) -> str:
+    """Return the headings above a passage, without a first one that is the document's title again."""
+    return " › ".join(path[1:] if path and path[0] == title else path)
 
 
 def _page(first: int | None, last: int | None, slide: bool) -> str:

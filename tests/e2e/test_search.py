@@ -45,7 +45,7 @@ def test_a_question_is_searched_compared_and_shared(visit: Callable[..., Any], p
     expect(page.locator(".hit-text mark").first).to_be_visible()
     page.screenshot(path=str(pictures / "search-light.png"), full_page=True)
 
-    page.get_by_text("Settings", exact=True).click()
+    page.locator(".search-settings > summary").click()
     page.get_by_label("Keyword weight").fill("1")
     page.get_by_label("Passages reranked").fill("0")
     expect(page.get_by_role("heading", name="Changed settings")).to_be_visible()
@@ -62,9 +62,9 @@ def test_a_question_is_searched_compared_and_shared(visit: Callable[..., Any], p
     page.wait_for_timeout(400)
     assert parameters(page)["keyword_weight"] == ["1"], "what the field refuses is not sent"
 
-    page.locator(".search-column").first.get_by_text("Left out").click()
+    page.locator(".search-column").first.locator(".dropped > summary").click()
     expect(page.locator(".dropped-list li").first).to_be_visible()
-    page.screenshot(path=str(pictures / "search-dropped.png"), full_page=True)
+    page.locator(".search-column").first.locator(".dropped").screenshot(path=str(pictures / "search-dropped.png"))
     page.locator(".search-column").first.get_by_role("link", name="Open in document").first.click()
     expect(page.locator("mark#match").first).to_be_visible()
 
@@ -95,7 +95,7 @@ def test_an_answer_leads_to_the_search_behind_it(visit: Callable[..., Any], pict
     expect(then.get_by_text("Cited by the answer").first).to_be_visible()
     assert "run" in parameters(page)
     page.screenshot(path=str(pictures / "search-replay-dark.png"), full_page=True)
-    page.get_by_text("Settings", exact=True).click()
+    page.locator(".search-settings > summary").click()
     page.get_by_label("Passages reranked").fill("0")
     expect(page.get_by_role("heading", name="Now, with changed settings")).to_be_visible()
     assert set(parameters(page)) == {"run", "rerank"}
@@ -110,8 +110,7 @@ def test_on_a_narrow_screen_nothing_runs_out_of_it(scheme: str, visit: Callable[
     assert no_sideways_scrolling(page)
     page.goto(f"{found.url}/search/?q={QUESTION}&keyword_weight=1&previous=Which+formats%3F&limit=3")
     expect(page.get_by_role("heading", name="Changed settings")).to_be_visible()
-    for fold in page.locator("details:not([open]) > summary").all():
-        fold.click()
+    page.evaluate("for (const fold of document.querySelectorAll('details')) fold.open = true")
     assert no_sideways_scrolling(page)
     page.screenshot(path=str(pictures / f"search-narrow-{scheme}.png"), full_page=True)
     page.evaluate("window.scrollTo(0, 0)")

@@ -104,6 +104,8 @@ export function shorten(form, data) {
  * @returns {string}
  */
 export function addressOf(form) {
-  const values = [...new FormData(form)].map(([name, value]) => [name, String(value)]);
+  const data = new FormData(form);
+  shorten(form, data);
+  const values = [...data].map(([name, value]) => [name, String(value)]);
   return `${form.getAttribute("action")}?${new URLSearchParams(values)}`;
 }
