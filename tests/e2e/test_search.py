@@ -38,6 +38,7 @@ def test_a_question_is_searched_compared_and_shared(visit: Callable[..., Any], p
     page = visit(viewport={"width": 1280, "height": 900}, color_scheme="light").page
     page.get_by_role("link", name="Search", exact=True).click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Why did it find that?")
+    page.locator("fn-search:defined").wait_for()  # Enter is the script's; before it, a new line
     page.get_by_label("Question", exact=True).fill(QUESTION)
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Saved settings")).to_be_visible()
