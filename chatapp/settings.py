@@ -83,6 +83,7 @@ INSTALLED_APPS = [
     "chatapp.language_models",
     "chatapp.conversations",
     "chatapp.reader",
+    "chatapp.searching",
     "chatapp.evaluation",
 ]
 MIDDLEWARE = [

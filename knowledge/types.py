@@ -206,6 +206,7 @@ class Query:
     limit: int = 10
     token_budget: int | None = None  # tokens of passage text that may be returned in all
     merge_neighbours: bool = False  # True for prompts; False where single passages are judged
+    explain: bool = False  # True for people who ask why: the result then says what became of every candidate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,6 +230,40 @@ class Passage:
     scores: Mapping[str, float] = field(default_factory=dict)  # vector, keyword, fused, rerank where it was reranked
 
 
+class Fate(StrEnum):
+    """What became of a candidate."""
+
+    RETURNED = "returned"
+    JOINED = "joined"  # with a returned neighbour
+    REPEATED = "repeated"  # a better passage holds the same range or the same text
+    OVER_BUDGET = "over_budget"  # its tokens would not fit any more
+    BELOW_FLOOR = "below_floor"
+    BEYOND_LIMIT = "beyond_limit"  # enough better ones were found
+    NOT_LIVE = "not_live"  # the index holds it; the database no longer does, or not like this
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Considered:
+    """A candidate of the search, and what became of it."""
+
+    key: str
+    fate: Fate
+    scores: Mapping[str, float]  # vector, keyword, fused, rerank where it was reranked
+    ranks: Mapping[str, int]  # 1-based among all candidates: vector, keyword where words match, fused, final where live
+    passage: Passage | None = None  # None where it is not live
+    by: str = ""  # key of the returned passage that repeats or holds it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    terms: Mapping[str, float]  # index term -> what the question makes it count
+    idf: Mapping[str, float]  # of the same terms, in the scope
+    chunks: int  # live, in the scope
+    searched: tuple[str, ...] = ()  # what the terms are called in the index in any of the languages
+    languages: tuple[str, ...] = ("en",)  # in which documents of the scope were analysed
+    considered: tuple[Considered, ...]  # in the final order; what was not ranked follows by its fused score
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetrievalResult:
     query: str  # as searched, for people
@@ -236,3 +271,4 @@ class RetrievalResult:
     timings: Mapping[str, float]  # stage -> milliseconds
     candidates: int = 0  # distinct records both searches returned, before the join and the cut
     notes: tuple[str, ...] = ()  # sentences for people: what was left out, and why
+    explanation: Explanation | None = None  # where the query asked for it

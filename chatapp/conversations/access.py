@@ -6,7 +6,7 @@ from django.db.models import QuerySet
 
 from chatapp.conversations.models import AnswerRun, Assistant, Conversation
 from knowledge.documents.access import as_slug, as_uuid
-from knowledge.errors import NotFound
+from knowledge.errors import KnowledgeError, NotFound
 from knowledge.tenants.access import Actor
 
 
@@ -20,6 +20,12 @@ class RunNotFound(NotFound):
 
 class AssistantNotFound(NotFound):
     default_message = "No such assistant."
+
+
+class NotAllowed(KnowledgeError):
+    code = "forbidden"
+    status = 403
+    default_message = "Your role does not allow this."
 
 
 def visible_conversations(*, actor: Actor) -> QuerySet[Conversation]:
@@ -47,6 +53,10 @@ def access_run(*, actor: Actor, pk: object) -> AnswerRun:
     return found
 
 
+def visible_assistants(*, actor: Actor) -> QuerySet[Assistant]:
+    return Assistant.objects.filter(tenant_id=actor.tenant_id).select_related("language_model").order_by("name", "pk")
+
+
 def access_assistant(*, actor: Actor, slug: str) -> Assistant:
     """:raises AssistantNotFound: the tenant has none of that name."""
     rows = Assistant.objects.filter(tenant_id=actor.tenant_id).select_related("language_model")
@@ -54,3 +64,11 @@ def access_assistant(*, actor: Actor, slug: str) -> Assistant:
     if found is None:
         raise AssistantNotFound
     return found
+
+
+def access_assistant_to_edit(*, actor: Actor, slug: str) -> Assistant:
+    """:raises AssistantNotFound: the tenant has none of that name. :raises NotAllowed: the actor may not edit."""
+    assistant = access_assistant(actor=actor, slug=slug)
+    if not actor.can_edit:
+        raise NotAllowed
+    return assistant

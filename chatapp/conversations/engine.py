@@ -26,12 +26,11 @@ from knowledge import llm
 from knowledge.documents.searching import search
 from knowledge.errors import KnowledgeError, LanguageModelError
 from knowledge.llm import Finish, Message, ModelSettings, StreamEvent
-from knowledge.types import Passage, Query, RetrievalResult
+from knowledge.types import Passage, RetrievalResult
 
 logger = logging.getLogger(__name__)
 
 FLUSH_SECONDS = 0.04
-PASSAGES = 8
 INTERRUPTED = "The answer was interrupted because the server stopped. Ask again to get a complete answer."
 UNEXPECTED = "Something went wrong while this was answered."
 
@@ -124,14 +123,7 @@ class Engine:
         return self._partial
 
     def _retrieve(self) -> RetrievalResult:
-        query = Query(
-            text=self.started.question,
-            history=self.started.history,
-            limit=PASSAGES,
-            token_budget=self.started.model.context_window // 2,
-            merge_neighbours=True,
-        )
-        return search(query, scope=self.started.scope)
+        return search(self.started.query, scope=self.started.scope, profile=self.started.profile)
 
     def _fitting(self, result: RetrievalResult) -> Sequence[Passage]:
         """The passages that the prompt will hold, so that what is stored is what the model was given."""

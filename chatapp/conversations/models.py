@@ -9,6 +9,7 @@ from typing import Self
 from django.conf import settings
 from django.db import models
 
+from chatapp.conversations.retrieval import validate_settings
 from chatapp.language_models.models import LanguageModel
 from knowledge.documents.models import Document, KnowledgeBase
 from knowledge.tenants.models import Tenant
@@ -32,6 +33,10 @@ class Assistant(models.Model):
     system_prompt = models.TextField(blank=True, default="")
     answer_mode = models.CharField(max_length=20, choices=AnswerMode.choices, default=AnswerMode.RETRIEVAL)
     citation_mode = models.CharField(max_length=10, choices=CitationMode.choices, default=CitationMode.MARK)
+    retrieval = models.JSONField(
+        default=dict, blank=True, validators=[validate_settings],
+        help_text="Settings of the search that differ from the product's own; the search page tries and saves them.",
+    )  # fmt: skip
     created = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -123,6 +128,7 @@ class AnswerRun(models.Model):
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.RUNNING)
     model = models.CharField(max_length=300, blank=True, default="")
     query = models.TextField(blank=True, default="", help_text="The question as it was searched.")
+    retrieval = models.JSONField(default=dict, help_text="How it was searched: settings, sizes, earlier turns.")
     prompt_version = models.CharField(max_length=20, blank=True, default="")
     prompt = models.JSONField(default=list)
     raw_output = models.TextField(blank=True, default="")

@@ -15,15 +15,17 @@ from chatapp.accounts.models import User
 from chatapp.conversations import access
 from chatapp.conversations.citations import locate
 from chatapp.conversations.models import AnswerRun, Assistant, Citation, ContextPassage, Conversation, Message
+from chatapp.conversations.retrieval import chat_query, checked_settings, profile_of, trace_of
 from chatapp.language_models.models import LanguageModel
 from chatapp.language_models.services import model_settings
 from knowledge.documents.access import access_knowledge_bases, scope_of, visible_knowledge_bases
 from knowledge.documents.models import Document, KnowledgeBase
 from knowledge.errors import KnowledgeError, ModelNotConfigured
 from knowledge.llm import ModelSettings
+from knowledge.retrieval.base import RetrievalProfile
 from knowledge.tenants.access import Actor
 from knowledge.tenants.models import Tenant
-from knowledge.types import Scope, Turn
+from knowledge.types import Query, Scope, Turn
 
 HISTORY_TURNS = 8
 
@@ -54,6 +56,18 @@ def ensure_default_assistant(
     return assistant
 
 
+def save_retrieval(*, actor: Actor, slug: str, settings: object) -> Assistant:
+    """Let an assistant search with these settings from its next question on.
+
+    :raises AssistantNotFound: the tenant has none of that name. :raises NotAllowed: the actor may not edit.
+    :raises SettingRefused: a setting is unknown or out of range.
+    """
+    assistant = access.access_assistant_to_edit(actor=actor, slug=slug)
+    assistant.retrieval = checked_settings(settings)
+    assistant.save(update_fields=["retrieval"])
+    return assistant
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:
     """A question as it came in, not yet checked against anything."""
@@ -76,6 +90,8 @@ class StartedRun:
     bases: tuple[str, ...]  # names, for the reply that says what was searched
     question: str
     history: tuple[Turn, ...]
+    query: Query  # what is searched for
+    profile: RetrievalProfile  # and how
     model: ModelSettings
     system_prompt: str
     citation_mode: str
@@ -109,17 +125,22 @@ def start_run(*, actor: Actor, ask: Ask) -> StartedRun:
     assistant = access.access_assistant(actor=actor, slug=ask.assistant)
     if assistant.language_model is None:
         raise ModelNotConfigured
-    bases = _bases(actor, assistant, ask.knowledge_bases)
+    bases = bases_of(actor=actor, assistant=assistant, wanted=ask.knowledge_bases)
     conversation = access.access_conversation(actor=actor, pk=ask.conversation) if ask.conversation else None
     earlier = list(conversation.messages.order_by("-created")[:HISTORY_TURNS]) if conversation else []
-    run, resumed = _store_question(actor, ask, conversation, question, earlier, assistant, bases)
+    history = ask.history if ask.history is not None else _history(earlier)
+    model = model_settings(assistant.language_model)
+    query = chat_query(question=question, history=history, context_window=model.context_window)
+    run, resumed = _store_question(actor, ask, conversation, query, earlier, assistant, bases)
     return StartedRun(
         run=run,
         scope=scope_of(actor=actor, bases=bases),
         bases=tuple(base.name for base in bases),
         question=question,
-        history=ask.history if ask.history is not None else _history(earlier),
-        model=model_settings(assistant.language_model),
+        history=history,
+        query=query,
+        profile=profile_of(assistant.retrieval),
+        model=model,
         system_prompt=assistant.system_prompt,
         citation_mode=assistant.citation_mode,
         client_id=ask.client_id,
@@ -127,8 +148,8 @@ def start_run(*, actor: Actor, ask: Ask) -> StartedRun:
     )
 
 
-def _bases(actor: Actor, assistant: Assistant, wanted: Sequence[str] | None) -> list[KnowledgeBase]:
-    """The bases named in the request, else the assistant's own, else all the actor may see."""
+def bases_of(*, actor: Actor, assistant: Assistant, wanted: Sequence[str] | None = None) -> list[KnowledgeBase]:
+    """Return the bases named in the request, else the assistant's own, else all the actor may see."""
     if wanted:
         return access_knowledge_bases(actor=actor, pks=wanted)
     own = list(assistant.knowledge_bases.filter(tenant_id=actor.tenant_id, deleting=False))
@@ -168,18 +189,18 @@ def _store_question(
     actor: Actor,
     ask: Ask,
     conversation: Conversation | None,
-    question: str,
+    query: Query,
     earlier: Sequence[Message],
     assistant: Assistant,
     bases: Sequence[KnowledgeBase],
 ) -> tuple[AnswerRun, bool]:
-    new = Conversation(tenant_id=actor.tenant_id, user_id=actor.user_id, title=_title(question), origin=ask.origin)
+    new = Conversation(tenant_id=actor.tenant_id, user_id=actor.user_id, title=_title(query.text), origin=ask.origin)
     target, now = conversation or new, timezone.now()
     asked = Message(
         conversation=target,
         parent=earlier[0] if earlier else None,
         role=Message.Role.USER,
-        text=question,
+        text=query.text,
         client_id=ask.client_id,
     )
     answer = Message(conversation=target, parent=asked, role=Message.Role.ASSISTANT)
@@ -190,6 +211,7 @@ def _store_question(
         answer=answer,
         assistant=assistant,
         knowledge_bases=[str(base.pk) for base in bases],
+        retrieval=trace_of(query, assistant.retrieval),
         model=assistant.language_model.model if assistant.language_model else "",
         heartbeat=now,
     )

@@ -18,6 +18,7 @@ const BUDGET = {
   "documents.js": 20_000,
   "reader.js": 6_000,
   "reading.js": 4_000,
+  "search.js": 2_000,
   // Only a page that shows a PDF loads these two.
   "pdf-view.js": 165_000,
   "pdf-worker.js": 410_000,
@@ -42,6 +43,7 @@ async function bundle() {
       documents: "src/documents.js",
       reader: "src/reader.js",
       reading: "src/reading.js",
+      search: "src/search.js",
       "pdf-view": "src/pdf-view.js",
       "pdf-worker": "pdfjs-dist/legacy/build/pdf.worker.mjs",
       app: "styles/app.css",

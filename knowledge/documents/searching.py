@@ -12,7 +12,7 @@ from knowledge.documents.ingest import embedder_of
 from knowledge.documents.models import IndexGeneration
 from knowledge.embedding.base import Embedder
 from knowledge.errors import EmbeddingFailed
-from knowledge.retrieval.base import RetrievalParts
+from knowledge.retrieval.base import DEFAULT, RetrievalParts, RetrievalProfile
 from knowledge.retrieval.pipeline import retrieve
 from knowledge.types import Query, RetrievalResult, Scope
 
@@ -55,14 +55,16 @@ class _Embedders:
         return self._found[space]
 
 
-def search(query: Query, *, scope: Scope, filters: SearchFilters | None = None) -> RetrievalResult:
+def search(
+    query: Query, *, scope: Scope, filters: SearchFilters | None = None, profile: RetrievalProfile = DEFAULT
+) -> RetrievalResult:
     """Run the retrieval pipeline over the live rows of the scope, of the documents that pass the filters."""
     if filters is None:
-        return retrieve(query, scope=scope, parts=retrieval_parts())
+        return retrieve(query, scope=scope, parts=retrieval_parts(), profile=profile)
     started = time.perf_counter()
     scope = narrowed(scope, filters)
     spent = (time.perf_counter() - started) * 1_000
-    result = retrieve(query, scope=scope, parts=retrieval_parts())
+    result = retrieve(query, scope=scope, parts=retrieval_parts(), profile=profile)
     timings = {"filter": spent, **result.timings, "total": result.timings["total"] + spent}
     return replace(result, timings=timings)
 

@@ -76,6 +76,13 @@ def slide_versions(versions: Collection[tuple[str, int]]) -> frozenset[tuple[str
     return frozenset((str(document), number) for document, number in found) & frozenset(versions)
 
 
+def media_types(versions: Collection[tuple[str, int]]) -> dict[tuple[str, int], str]:
+    """Return the media type of each of the versions, ``(document, number)``, that is there."""
+    rows = DocumentVersion.objects.filter(document_id__in={document for document, _ in versions})
+    found = rows.values_list("document_id", "number", "media_type")
+    return {(str(document), number): media for document, number, media in found if (str(document), number) in versions}
+
+
 class TextCache:
     """Canonical texts of versions by id, bounded by characters. Versions never change.
 

@@ -3,31 +3,27 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from knowledge.retrieval.base import PassageRow, RetrievalProfile, Texts
-from knowledge.types import Hit, Passage, Query
+from knowledge.retrieval.fuse import Scored
+from knowledge.types import Fate, Passage, Query
 
-__all__ = ["assemble", "to_passages"]
+__all__ = ["assemble", "judge", "to_passages"]
 
 logger = logging.getLogger(__name__)
 
 
-def to_passages(
-    rows: Mapping[str, PassageRow], *, hits: Mapping[str, Hit], fused: Mapping[str, float],
-    keyword: Mapping[str, float], cosine: Mapping[str, float],
-) -> list[Passage]:  # fmt: skip
+def to_passages(rows: Mapping[str, PassageRow], *, scored: Scored) -> list[Passage]:
     """Join rows, texts and scores, best first; equal scores by document and place, so that runs repeat."""
+    hits = scored.candidates.hits
     passages = [
         Passage(
             key=key, document=row.document, version_id=row.version_id, version=row.version,
             knowledge_base=row.knowledge_base, title=row.title, heading_path=row.heading_path,
             page_first=row.page_first, page_last=row.page_last, start=row.start, end=row.end, text=hits[key].text,
-            tokens=row.tokens, score=fused[key],
-            scores={
-                **({"vector": cosine[key]} if key in cosine else {}), "keyword": keyword[key], "fused": fused[key],
-            },
+            tokens=row.tokens, score=scored.fused[key], scores=scored.scores(key),
         )
         for key, row in rows.items()
         if len(hits[key].text) == row.end - row.start  # an index that disagrees with the database is not quoted
@@ -42,28 +38,48 @@ def assemble(
 ) -> tuple[Passage, ...]:
     """Drop what is too weak or said already, merge neighbours if asked, and keep to limit and token budget."""
     chosen: list[Passage] = []
-    for passage in ranked:
+    for passage, fate, _ in judge(ranked, query=query, profile=profile):
+        if fate is Fate.RETURNED:
+            chosen.append(passage)
         if len(chosen) >= query.limit:
             break
-        if passage.scores.get("fused", passage.score) < profile.floor:
-            continue
-        if _is_repeated(passage, chosen):
-            continue
-        if query.token_budget is not None and passage.tokens + sum(p.tokens for p in chosen) > query.token_budget:
-            if chosen:
-                continue  # a shorter one may still fit
-            logger.info("the best passage alone exceeds the token budget")
-        chosen.append(passage)
     return tuple(_merge_neighbours(chosen, profile=profile, texts=texts) if query.merge_neighbours else chosen)
 
 
-def _is_repeated(passage: Passage, chosen: Iterable[Passage]) -> bool:
-    """Tell whether a better passage holds this range, or has the very same text."""
-    return any(
-        passage.text == other.text
-        or (passage.version_id == other.version_id and other.start <= passage.start and passage.end <= other.end)
-        for other in chosen
-    )
+def judge(ranked: Iterable[Passage], *, query: Query, profile: RetrievalProfile) -> Iterator[tuple[Passage, Fate, str]]:
+    """Say of each passage, best first, what becomes of it, and the key of the one that repeats it."""
+    chosen: list[Passage] = []
+    for passage in ranked:
+        repeated = _repeated_by(passage, chosen)
+        if passage.scores.get("fused", passage.score) < profile.floor:
+            yield passage, Fate.BELOW_FLOOR, ""
+        elif repeated:
+            yield passage, Fate.REPEATED, repeated
+        elif len(chosen) >= query.limit:
+            yield passage, Fate.BEYOND_LIMIT, ""
+        elif _over_budget(passage, chosen, budget=query.token_budget):
+            yield passage, Fate.OVER_BUDGET, ""
+        else:
+            chosen.append(passage)
+            yield passage, Fate.RETURNED, ""
+
+
+def _repeated_by(passage: Passage, chosen: Iterable[Passage]) -> str:
+    """Return the key of a better passage that holds this range, or has the very same text; else nothing."""
+    for other in chosen:
+        inside = passage.version_id == other.version_id and other.start <= passage.start and passage.end <= other.end
+        if inside or passage.text == other.text:
+            return other.key
+    return ""
+
+
+def _over_budget(passage: Passage, chosen: Sequence[Passage], *, budget: int | None) -> bool:
+    """Tell whether the passage is too long beside what was chosen; a shorter one may still fit."""
+    if budget is None or passage.tokens + sum(p.tokens for p in chosen) <= budget:
+        return False
+    if not chosen:
+        logger.info("the best passage alone exceeds the token budget")
+    return bool(chosen)
 
 
 def _merge_neighbours(chosen: Sequence[Passage], *, profile: RetrievalProfile, texts: Texts | None) -> list[Passage]:

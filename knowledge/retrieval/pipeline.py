@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from knowledge.reranking.base import RerankQuery
 from knowledge.retrieval.assemble import assemble, to_passages
-from knowledge.retrieval.base import DEFAULT, CorpusStatistics, RetrievalParts, RetrievalProfile
-from knowledge.retrieval.fuse import fuse
-from knowledge.retrieval.keyword import idf, keyword_scores, term_shares
-from knowledge.retrieval.query import Turns, select_turns, weigh_terms
+from knowledge.retrieval.base import DEFAULT, RetrievalParts, RetrievalProfile
+from knowledge.retrieval.explain import explain
+from knowledge.retrieval.fuse import Scored, score
+from knowledge.retrieval.query import select_turns
+from knowledge.retrieval.question import Question, embed, weigh
 from knowledge.retrieval.rerank import rerank
-from knowledge.retrieval.search import Candidates, live_only, search
-from knowledge.retrieval.spaces import SpaceVectors, embed_in_spaces
-from knowledge.retrieval.words import Vocabulary
+from knowledge.retrieval.search import live_only, search
 from knowledge.types import Passage, Query, RetrievalResult, Scope
 
 __all__ = ["retrieve"]
@@ -38,74 +36,59 @@ def retrieve(
     if scope.is_empty or not turns.last or query.limit < 1:
         return RetrievalResult(query=turns.as_searched, passages=(), timings={"total": 0.0})
     with clock.stage("embed"):
-        spaces = parts.generations(scope)
-        question = embed_in_spaces(
-            turns, spaces=[space for space, _ in spaces], profile=profile,
-            embedders=parts.embedders or (lambda space: parts.embedder),
-        )  # fmt: skip
+        embedded = embed(turns, scope=scope, parts=parts, profile=profile)
     with clock.stage("statistics"):
-        words = Vocabulary(parts.languages(scope) if parts.languages else ())
-        counted = words.counted(lambda terms: parts.statistics.for_terms(terms, scope=scope))
-        weights, statistics = weigh_terms(turns, statistics=counted, profile=profile, analyse=words.terms)
-    if question.failures and not question.vectors and not weights:
-        raise question.failures[0]
+        question = weigh(turns, embedded=embedded, scope=scope, parts=parts, profile=profile)
     with clock.stage("search"):
         candidates = search(
-            question=question, terms=words.searched(weights), store=parts.store, spaces=spaces,
+            question=question.vectors, terms=question.searched, store=parts.store, spaces=question.spaces,
             limit=max(profile.candidates, query.limit), scope=scope,
         )  # fmt: skip
-        candidates = replace(candidates, hits=words.read(candidates.hits))
+        candidates = replace(candidates, hits=question.words.read(candidates.hits))
     with clock.stage("fuse"):
-        keyword = keyword_scores(candidates.hits, weights=weights, statistics=statistics, profile=profile)
-        fused = fuse(keyword, candidates.cosines, keyword_weight=profile.keyword_weight)
+        scored = score(candidates, question=question, profile=profile)
+    ranked, passages, note = _ranked(
+        scored, query=query, question=question, scope=scope, parts=parts, profile=profile, clock=clock
+    )
+    explanation = None
+    if query.explain:
+        with clock.stage("explain"):
+            explanation = explain(
+                ranked, passages, scored=scored, question=question, live=parts.live, scope=scope, query=query,
+                profile=profile,
+            )  # fmt: skip
+    return RetrievalResult(
+        query=turns.as_searched, passages=passages, timings=clock.milliseconds(), candidates=len(candidates.hits),
+        notes=(*question.vectors.notes, *([note] if note else [])), explanation=explanation,
+    )  # fmt: skip
+
+
+def _ranked(
+    scored: Scored, *, query: Query, question: Question, scope: Scope, parts: RetrievalParts,
+    profile: RetrievalProfile, clock: _Clock,
+) -> tuple[list[Passage], tuple[Passage, ...], str]:  # fmt: skip
+    """Return the live passages in their final order, what is returned of them, and a note on the reranker."""
     ranked: list[Passage] = []
     passages: tuple[Passage, ...] = ()
-    judged = _judged(turns, question, words, weights, statistics)
-    notes = list(question.notes)
-    for batch in _batches(candidates, fused, first=max(profile.rerank, FIRST_JOIN * query.limit)):
+    note = ""
+    for batch in scored.batches(first=max(profile.rerank, FIRST_JOIN * query.limit)):
         with clock.stage("live"):
-            rows = live_only(batch, live=parts.live, scope=scope)
-        found = to_passages(rows, hits=batch.hits, fused=fused, keyword=keyword, cosine=batch.cosines)
+            rows = live_only(batch.candidates, live=parts.live, scope=scope)
+        found = to_passages(rows, scored=batch)
         weakest = found[-1].score if found else 0.0
         if not ranked:
             with clock.stage("rerank"):
                 found, note = rerank(
-                    found, query=judged, rows=rows, hits=batch.hits, reranker=parts.reranker, profile=profile,
-                    tenant=scope.tenant,
+                    found, query=question.judged(), rows=rows, hits=batch.candidates.hits, reranker=parts.reranker,
+                    profile=profile, tenant=scope.tenant,
                 )  # fmt: skip
-            notes += [note] if note else []
         with clock.stage("assemble"):
             ranked += found
             passages = assemble(ranked, query=query, profile=profile, texts=parts.texts)
         enough = len(ranked) >= 2 * query.limit and (query.merge_neighbours or len(passages) >= query.limit)
         if enough or (found and weakest < profile.floor):  # what follows is weaker still
             break
-    return RetrievalResult(
-        query=turns.as_searched, passages=passages, timings=clock.milliseconds(), candidates=len(candidates.hits),
-        notes=tuple(notes),
-    )  # fmt: skip
-
-
-def _judged(
-    turns: Turns, question: SpaceVectors, words: Vocabulary, weights: Mapping[str, float], statistics: CorpusStatistics
-) -> RerankQuery:
-    return RerankQuery(
-        text=turns.last, previous=turns.previous, answer=turns.answer, vector=question.judged,
-        terms=term_shares(weights, statistics), words=tuple(words.terms(turns.last)), languages=words.languages,
-        idf=words.spread({term: idf(term, statistics) for term in weights}),
-    )  # fmt: skip
-
-
-def _batches(candidates: Candidates, fused: Mapping[str, float], *, first: int) -> Iterator[Candidates]:
-    """Yield the candidates best first: joining the rows of all would cost more than the search itself,
-    and the rest is needed only where much of the best is repeated or no longer live."""
-    keys = sorted(candidates.hits, key=lambda key: (-fused[key], key))
-    for part in (keys[:first], keys[first:]):
-        if part:
-            yield Candidates(
-                hits={key: candidates.hits[key] for key in part},
-                cosines={key: candidates.cosines[key] for key in part if key in candidates.cosines},
-            )
+    return ranked, passages, note
 
 
 class _Clock:

@@ -11,7 +11,10 @@ import pytest
 
 from chatapp.conversations import services
 from chatapp.conversations.models import AnswerRun, Citation, Conversation, Message
+from chatapp.conversations.retrieval import profile_of
 from chatapp.conversations.runs import manager
+from knowledge.documents.searching import search
+from knowledge.tenants.access import actor_for
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.asyncio(loop_scope="session")]
 
@@ -87,6 +90,28 @@ async def test_everything_is_stored_before_the_last_event(
     assert citation.quote.startswith("Visitors register")
     text = (await rows(library_text, library.documents[0])) if citation.passage.title == "visitors.md" else ""
     assert text[citation.start : citation.end] == citation.quote
+
+
+@pytest.mark.parametrize("settings", [{}, {"floor": 0.9}, {"keyword_weight": 1.0, "rerank": 0}])
+async def test_the_chat_searches_with_the_settings_of_its_assistant(
+    settings: dict[str, float], cite: Any, owner: Any, open_chat: Any, rows: Any
+) -> None:
+    await rows(cite)
+    actor = await rows(actor_for, user_id=owner.pk)
+    await rows(services.save_retrieval, actor=actor, slug="default", settings=settings)
+    chat = await open_chat(owner)
+    events = await chat.ask(QUESTION)
+    run = await rows(run_row)
+    assert run.retrieval["settings"] == settings
+    found = await rows(lambda: list(run.passages.order_by("pk")))
+    if settings.get("floor"):
+        assert found == [], "nothing scores that high"
+        return
+    started = await rows(services.start_run, actor=actor, ask=services.Ask(text=QUESTION))
+    expected = await rows(search, started.query, scope=started.scope, profile=profile_of(settings))
+    assert [p["key"] for p in events[1]["passages"]] == [p.key for p in expected.passages] != []
+    assert [p.score for p in found] == pytest.approx([p.score for p in expected.passages])
+    assert all(("rerank" in p.scores) == (settings == {}) for p in found)
 
 
 def library_text(document: Any) -> str:

@@ -70,3 +70,9 @@ test("words of a deleted document stay, without a link", () => {
   assert.match(panel.textContent, /has been deleted/);
   assert.equal(panel.querySelector("mark").textContent, "90");
 });
+
+test("the sources lead to the search behind them", () => {
+  const link = shown({ id: "a b/c" }).querySelector(".sources-query a");
+  assert.equal(link.textContent, "Why these?");
+  assert.equal(link.getAttribute("href"), "/search/?run=a%20b%2Fc");
+});

@@ -219,7 +219,16 @@ def test_real_build_stays_inside_its_budget(tmp_path: Path) -> None:
     done = subprocess.run([node.node, "build.mjs", str(tmp_path)], cwd=assets.FRONTEND, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     manifest = json.loads((tmp_path / "manifest.json").read_text())
-    scripts = {"chat.js", "documents.js", "pdf-view.js", "pdf-worker.js", "reader.js", "reading.js", "site.js"}
+    scripts = {
+        "chat.js",
+        "documents.js",
+        "pdf-view.js",
+        "pdf-worker.js",
+        "reader.js",
+        "reading.js",
+        "search.js",
+        "site.js",
+    }
     assert set(manifest) == {"app.css", "pdfjs", *scripts}
     for entry in manifest.values():
         assert (tmp_path / entry["file"]).exists()

@@ -81,6 +81,8 @@ export class SourcesPanel extends HTMLElement {
         { class: "sources-query" },
         "Searched for: ",
         el("q", { dir: "auto" }, run.query || run.question),
+        " ",
+        el("a", { class: "sources-why", href: `/search/?run=${encodeURIComponent(run.id)}` }, "Why these?"),
       ),
       el("h3", {}, `Cited (${groups.length})`),
       groups.length

@@ -1,0 +1,283 @@
+"""Shape what searches found for the page: hits with their scores and ranks, what was dropped, and what moved."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeAlias
+from urllib.parse import urlencode
+
+from django.urls import reverse
+
+from chatapp.conversations.models import AnswerRun
+from chatapp.searching.marking import Piece, flowing, pieces
+from knowledge.parsing.formats import SLIDES
+from knowledge.types import Considered, Explanation, Fate, Passage, RetrievalResult
+
+EXCERPT = 160  # characters of a passage that was dropped
+LISTED = 40  # of each kind of dropped passage
+TERMS = 40
+
+SCORES = {"vector": "Meaning", "keyword": "Words", "fused": "Both", "rerank": "Reranker"}
+STAGES = {
+    "embed": "Embed the question", "statistics": "Word statistics", "search": "Search the index", "fuse": "Join scores",
+    "live": "Read live rows", "rerank": "Rerank", "assemble": "Assemble", "explain": "Explain (this page only)",
+    "total": "In all",
+}  # fmt: skip
+FATES = {
+    Fate.JOINED: "Joined with a neighbour that was found",
+    Fate.REPEATED: "Says what a better passage says already",
+    Fate.OVER_BUDGET: "Too long for what was left of the token budget",
+    Fate.BEYOND_LIMIT: "Beyond the number of passages asked for",
+    Fate.BELOW_FLOOR: "Scores below the lowest score",
+    Fate.NOT_LIVE: "In the index, but no longer a live passage of these knowledge bases",
+}
+
+MediaTypes: TypeAlias = Mapping[tuple[str, int], str]
+"""Media type by ``(document, version)``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    label: str
+    value: float
+    rank: int | None = None
+
+    @property
+    def percent(self) -> int:
+        return round(100 * max(0.0, min(1.0, self.value)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hit:
+    """A passage on the page. ``place`` is its rank in the column, 1-based."""
+
+    place: int
+    key: str
+    document: str
+    version: int
+    start: int
+    end: int
+    title: str
+    heading: str
+    page: str
+    text: list[Piece]
+    score: Score
+    scores: list[Score]
+    link: str  # into the reader; empty where the document is gone
+    label: str = ""  # in the stored answer
+    cited: bool = False
+    other: int | None = None  # its place in the other column
+    compared: bool = False
+
+    @property
+    def moved(self) -> str:
+        """How it stands to the other column: "", "same", "up", "down" or "only"."""
+        if not self.compared:
+            return ""
+        if self.other is None:
+            return "only"
+        return "same" if self.other == self.place else "up" if self.place < self.other else "down"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dropped:
+    title: str
+    heading: str
+    page: str
+    excerpt: str
+    link: str
+    scores: list[Score]
+    place: int | None  # after reranking
+    by: int | None  # place of the hit that holds or repeats it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DroppedGroup:
+    reason: str
+    count: int
+    rows: list[Dropped]
+
+    @property
+    def more(self) -> int:
+        return self.count - len(self.rows)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Term:
+    text: str
+    weight: float
+    idf: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """One search, or the passages an answer was given."""
+
+    title: str
+    query: str
+    hits: list[Hit]
+    differs: Sequence[str] = ()  # how its settings differ from the saved ones
+    dropped: list[DroppedGroup] = field(default_factory=list)
+    terms: list[Term] = field(default_factory=list)
+    timings: list[tuple[str, float]] = field(default_factory=list)
+    candidates: int | None = None
+    chunks: int | None = None
+    notes: Sequence[str] = ()
+    stored: bool = False
+
+    @property
+    def dropped_count(self) -> int:
+        return sum(group.count for group in self.dropped)
+
+
+def column_of(title: str, result: RetrievalResult, *, media: MediaTypes, differs: Sequence[str] = ()) -> Column:
+    """Return a search that was asked why."""
+    why = result.explanation or Explanation(terms={}, idf={}, chunks=0, considered=())
+    by_key = {one.key: one for one in why.considered}
+    hits = [
+        _hit(place, passage, by_key.get(passage.key), why, media)
+        for place, passage in enumerate(result.passages, start=1)
+    ]
+    places = {hit.key: hit.place for hit in hits}
+    return Column(
+        title=title,
+        query=result.query,
+        hits=hits,
+        differs=differs,
+        dropped=list(_groups(why.considered, places, media)),
+        terms=_terms(why),
+        timings=[(STAGES.get(name, name), value) for name, value in result.timings.items()],
+        candidates=result.candidates,
+        chunks=why.chunks,
+        notes=result.notes,
+    )
+
+
+def stored_column(run: AnswerRun, *, why: Explanation | None, media: MediaTypes) -> Column:
+    """Return the passages a stored answer was given, marked with the words that are searched now."""
+    rows = run.passages.order_by("pk")
+    hits = [
+        Hit(
+            place=place, key=str(row.key), document=str(row.document_ref), version=row.version, start=row.start,
+            end=row.end, title=row.title, heading=_heading(row.heading_path, row.title),
+            page=_page(row.page, None, kind in SLIDES), text=_marked(row.text, kind, why),
+            score=Score(label="Score", value=row.score), scores=_scores(row.scores, {}), label=row.label,
+            cited=row.used,
+            link=_link(str(row.document_ref), row.version, row.start, row.end) if row.document_id else "",
+        )
+        for place, row in enumerate(rows, start=1)
+        for kind in [media.get((str(row.document_ref), row.version), "")]
+    ]  # fmt: skip
+    timings = [("Until the passages were found", run.timings["retrieval"])] if "retrieval" in run.timings else []
+    return Column(title="Then", query=run.query or run.question.text, hits=hits, timings=timings, stored=True)
+
+
+def compared(left: Column, right: Column) -> tuple[Column, Column]:
+    """Tell each hit where the other column has it: the same passage, or the one that shares most of its range."""
+    return _beside(left, right.hits), _beside(right, left.hits)
+
+
+def versions_in(results: Iterable[RetrievalResult], run: AnswerRun | None) -> set[tuple[str, int]]:
+    """Return ``(document, version)`` of every passage that may be shown."""
+    found = {(str(p.document_ref), p.version) for p in run.passages.all()} if run else set()
+    for result in results:
+        found |= {(passage.document, passage.version) for passage in result.passages}
+        for one in result.explanation.considered if result.explanation else ():
+            found |= {(one.passage.document, one.passage.version)} if one.passage else set()
+    return found
+
+
+def _beside(column: Column, others: Sequence[Hit]) -> Column:
+    return replace(column, hits=[replace(hit, compared=True, other=_place_of(hit, others)) for hit in column.hits])
+
+
+def _place_of(hit: Hit, others: Iterable[Hit]) -> int | None:
+    best, shared = None, 0
+    for other in others:
+        if other.key == hit.key:
+            return other.place
+        common = min(hit.end, other.end) - max(hit.start, other.start)
+        if (other.document, other.version) == (hit.document, hit.version) and common > shared:
+            best, shared = other.place, common
+    return best
+
+
+def _hit(
+    place: int, passage: Passage, found: Considered | None, why: Explanation, media: MediaTypes
+) -> Hit:  # fmt: skip
+    kind = media.get((passage.document, passage.version), "")
+    return Hit(
+        place=place, key=passage.key, document=passage.document, version=passage.version, start=passage.start,
+        end=passage.end, title=passage.title, text=_marked(passage.text, kind, why),
+        score=Score(label="Score", value=passage.score), scores=_scores(passage.scores, found.ranks if found else {}),
+        **_where(passage, media),
+    )  # fmt: skip
+
+
+def _marked(text: str, kind: str, why: Explanation | None) -> list[Piece]:
+    text = flowing(text, kind)
+    return pieces(text, why.searched, languages=why.languages) if why else [Piece(text, marked=False)]
+
+
+def _where(passage: Passage, media: MediaTypes) -> dict[str, Any]:
+    slide = media.get((passage.document, passage.version)) in SLIDES
+    return {
+        "heading": _heading(passage.heading_path, passage.title),
+        "page": _page(passage.page_first, passage.page_last, slide),
+        "link": _link(passage.document, passage.version, passage.start, passage.end),
+    }
+
+
+def _heading(path: Sequence[str], title: str) -> str:
+    """Return the headings above a passage, without a first one that is the document's title again."""
+    return " › ".join(path[1:] if path and path[0] == title else path)
+
+
+def _page(first: int | None, last: int | None, slide: bool) -> str:
+    if first is None:
+        return ""
+    word = "Slide" if slide else "Page"
+    return f"{word} {first}" if last is None or last == first else f"{word}s {first} to {last}"
+
+
+def _link(document: str, version: int, start: int, end: int) -> str:
+    address = reverse("reader:version", args=[document, version])
+    return f"{address}?{urlencode({'start': start, 'end': end})}#match"
+
+
+def _scores(scores: Mapping[str, float], ranks: Mapping[str, int]) -> list[Score]:
+    places = {**ranks, "rerank": ranks.get("final")}
+    return [
+        Score(label=label, value=scores[name], rank=places.get(name))
+        for name, label in SCORES.items()
+        if name in scores
+    ]
+
+
+def _terms(why: Explanation) -> list[Term]:
+    found = [Term(text=text, weight=weight, idf=why.idf.get(text, 0.0)) for text, weight in why.terms.items()]
+    return sorted(found, key=lambda term: -term.weight * term.idf)[:TERMS]
+
+
+def _groups(considered: Sequence[Considered], places: Mapping[str, int], media: MediaTypes) -> Iterable[DroppedGroup]:
+    for fate, reason in FATES.items():
+        found = [one for one in considered if one.fate is fate]
+        if found:
+            rows = [_dropped(one, places, media) for one in found[:LISTED]]
+            yield DroppedGroup(reason=reason, count=len(found), rows=rows)
+
+
+def _dropped(one: Considered, places: Mapping[str, int], media: MediaTypes) -> Dropped:
+    scores, passage = _scores(one.scores, one.ranks), one.passage
+    place, by = one.ranks.get("final"), places.get(one.by)
+    if passage is None:
+        return Dropped(
+            title="A passage that is no longer there", heading="", page="", excerpt="", link="", scores=scores,
+            place=place, by=by,
+        )  # fmt: skip
+    text = " ".join(passage.text[: 2 * EXCERPT].split())
+    return Dropped(
+        title=passage.title, excerpt=text if len(text) <= EXCERPT else text[: EXCERPT - 1] + "…", scores=scores,
+        place=place, by=by, **_where(passage, media),
+    )  # fmt: skip

@@ -1,0 +1,72 @@
+"""A question as one scope understands it: its turns, its vectors, its words and what they count there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from knowledge.reranking.base import RerankQuery
+from knowledge.retrieval.base import CorpusStatistics, RetrievalParts, RetrievalProfile, Spaces
+from knowledge.retrieval.keyword import idf, term_shares
+from knowledge.retrieval.query import Turns, weigh_terms
+from knowledge.retrieval.spaces import SpaceVectors, embed_in_spaces
+from knowledge.retrieval.words import Vocabulary
+from knowledge.types import Scope
+
+__all__ = ["Question", "embed", "weigh"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    turns: Turns
+    spaces: Spaces  # those of the scope
+    vectors: SpaceVectors
+    words: Vocabulary
+    weights: Mapping[str, float]  # term -> what the turns make it count
+    statistics: CorpusStatistics
+
+    @property
+    def searched(self) -> list[str]:
+        """What its terms are called in the index, in all languages of the scope."""
+        return self.words.searched(self.weights)
+
+    def idf(self) -> dict[str, float]:
+        return {term: idf(term, self.statistics) for term in self.weights}
+
+    def judged(self) -> RerankQuery:
+        """Return the question for a reranker."""
+        return RerankQuery(
+            text=self.turns.last, previous=self.turns.previous, answer=self.turns.answer, vector=self.vectors.judged,
+            terms=term_shares(self.weights, self.statistics), words=tuple(self.words.terms(self.turns.last)),
+            languages=self.words.languages, idf=self.words.spread(self.idf()),
+        )  # fmt: skip
+
+
+def embed(
+    turns: Turns, *, scope: Scope, parts: RetrievalParts, profile: RetrievalProfile
+) -> tuple[Spaces, SpaceVectors]:
+    """Return the spaces of the scope and the question in each of them."""
+    spaces = parts.generations(scope)
+    return spaces, embed_in_spaces(
+        turns, spaces=[space for space, _ in spaces], profile=profile,
+        embedders=parts.embedders or (lambda space: parts.embedder),
+    )  # fmt: skip
+
+
+def weigh(
+    turns: Turns, *, embedded: tuple[Spaces, SpaceVectors], scope: Scope, parts: RetrievalParts,
+    profile: RetrievalProfile,
+) -> Question:  # fmt: skip
+    """Look the words of an embedded question up in the scope.
+
+    :raises EmbeddingFailed, LanguageModelError: no embedding model could be asked, and there is no word to search for.
+    """
+    spaces, vectors = embedded
+    words = Vocabulary(parts.languages(scope) if parts.languages else ())
+    counted = words.counted(lambda terms: parts.statistics.for_terms(terms, scope=scope))
+    weights, statistics = weigh_terms(turns, statistics=counted, profile=profile, analyse=words.terms)
+    if vectors.failures and not vectors.vectors and not weights:
+        raise vectors.failures[0]
+    return Question(
+        turns=turns, spaces=spaces, vectors=vectors, words=words, weights=weights, statistics=statistics
+    )  # fmt: skip
