@@ -54,6 +54,8 @@ class Measured:
     documents: int
     failed: int
     chunks: int
+    indexed: Mapping[str, float]
+    """Sizes of the passages (``Indexed.figures``)."""
     scores: Mapping[str, tuple[float, ...]]
     """Of each answerable question by its id, in the order of ``metrics.MEASURES``."""
     figures: Mapping[str, Figure]
@@ -131,6 +133,7 @@ def measure(
         documents=len(corpus.source.documents),
         failed=len(corpus.failed),
         chunks=corpus.chunks,
+        indexed=corpus.indexed.figures(),
         scores=scores,
         figures=dict(zip(MEASURES, intervals(values), strict=True)),
         no_answer=no_answer(
