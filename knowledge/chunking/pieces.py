@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 
 from knowledge.chunking.base import TokenCounter, search_text
 from knowledge.chunking.cutting import even_parts, grapheme_border, sentence_ends
@@ -134,27 +135,31 @@ def _cut(text: str, p: Piece, *, tokens: int, budget: int, limits: Limits) -> li
 def _overlapping(
     counted: _Counted, sized: Sequence[tuple[Piece, int]], limits: Limits, overlap: int
 ) -> list[tuple[Piece, int]]:
-    """Let each piece begin earlier within its run; one that would have too many tokens stays as it is."""
-    opening: dict[int, int] = {}
+    """Let each piece begin earlier within its run, by half of the piece before at most.
+
+    One that would have too many tokens stays as it is.
+    """
     wider: list[Piece] = []
+    before: Piece | None = None
     for p, _ in sized:
-        lowest = opening.setdefault(p.run, p.start)
-        wider.append(replace(p, start=_earlier(counted.text, p.start, lowest, overlap)))
+        start = p.start
+        if before is not None and before.run == p.run:
+            half = before.end - (before.end - before.start) // 2
+            start = _earlier(counted.text, max(half, p.start - overlap), p.start)
+        wider.append(replace(p, start=start))
+        before = p
     return [
         (wide, max(1, count - prefix)) if count <= limits.max_tokens else (p, own)
         for (p, own), wide, (count, prefix) in zip(sized, wider, counted.of(wider), strict=True)
     ]
 
 
-def _earlier(text: str, start: int, lowest: int, overlap: int) -> int:
-    """Return the first sentence within ``overlap`` characters before ``start``, else the first word; not below
-    ``lowest``."""
-    if start - overlap <= lowest:
-        return lowest
-    first = start - overlap
-    sentences = [end for end in sentence_ends(text, first, start) if text[end:start].strip()]
+def _earlier(text: str, first: int, start: int) -> int:
+    """Return where the first sentence between two offsets begins, else the first word, else what parts no grapheme."""
+    sentences = (end for end in sentence_ends(text, first, start) if text[end:start].strip())
     spaces = (at + 1 for at in range(first, start) if text[at].isspace())
-    begin = sentences[0] if sentences else next(spaces, grapheme_border(text, first, lowest))
+    letters = (at for at in range(first, start) if grapheme_border(text, at, 0) == at)
+    begin = next(chain(sentences, spaces, letters), start)
     while begin < start and text[begin].isspace():
         begin += 1
     return begin

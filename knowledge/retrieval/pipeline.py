@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from knowledge.retrieval.assemble import assemble, to_passages
 from knowledge.retrieval.base import DEFAULT, RetrievalParts, RetrievalProfile
+from knowledge.retrieval.expand import expand, widened
 from knowledge.retrieval.explain import explain
 from knowledge.retrieval.fuse import Scored, score
 from knowledge.retrieval.query import select_turns
@@ -48,14 +49,18 @@ def retrieve(
     with clock.stage("fuse"):
         scored = score(candidates, question=question, profile=profile)
     ranked, passages, note = _ranked(
-        scored, query=query, question=question, scope=scope, parts=parts, profile=profile, clock=clock
-    )
+        scored, query=widened(query, profile=profile), question=question, scope=scope, parts=parts, profile=profile,
+        clock=clock,
+    )  # fmt: skip
+    if profile.expand:
+        with clock.stage("expand"):
+            passages = expand(passages, query=query, profile=profile, live=parts.live, texts=parts.texts, scope=scope)
     explanation = None
     if query.explain:
         with clock.stage("explain"):
             explanation = explain(
-                ranked, passages, scored=scored, question=question, live=parts.live, scope=scope, query=query,
-                profile=profile,
+                ranked, passages, scored=scored, question=question, live=parts.live, scope=scope,
+                query=widened(query, profile=profile), profile=profile,
             )  # fmt: skip
     return RetrievalResult(
         query=turns.as_searched, passages=passages, timings=clock.milliseconds(), candidates=len(candidates.hits),
