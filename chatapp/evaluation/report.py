@@ -74,7 +74,9 @@ class Report:
 
     def _indexed(self) -> list[str]:
         """Return the sizes of the passages, by corpus: its question sets share them."""
-        corpora = {m.name.partition(",")[0]: m.indexed for m in self.measured}
+        corpora = {m.name.partition(",")[0]: m.indexed for m in self.measured if m.indexed}
+        if not corpora:
+            return []
         head = list(next(iter(corpora.values())))
         rows = [(name, *(f"{sizes[each]:g}" for each in head)) for name, sizes in corpora.items()]
         found = [

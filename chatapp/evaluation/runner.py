@@ -6,7 +6,7 @@ import time
 import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
@@ -54,8 +54,6 @@ class Measured:
     documents: int
     failed: int
     chunks: int
-    indexed: Mapping[str, float]
-    """Sizes of the passages (``Indexed.figures``)."""
     scores: Mapping[str, tuple[float, ...]]
     """Of each answerable question by its id, in the order of ``metrics.MEASURES``."""
     figures: Mapping[str, Figure]
@@ -64,6 +62,8 @@ class Measured:
     """Median and 95th percentile of each stage, milliseconds."""
     seconds: float
     notes: tuple[str, ...]
+    indexed: Mapping[str, float] = field(default_factory=dict)
+    """Sizes of the passages (``Indexed.figures``)."""
 
 
 def with_settings(settings: Settings, assignments: Sequence[str]) -> Settings:

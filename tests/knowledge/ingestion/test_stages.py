@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -105,6 +106,17 @@ def test_terms_hold_title_headings_and_exactly_the_range(target: Target) -> None
     text = "alpha beta gamma"
     [terms] = stages.terms_of(text, [ChunkRange(ordinal=0, start=6, end=10, heading_path=("Delta",))], target=target)
     assert terms.split() == ["otter", "delta", "beta"]
+
+
+def test_context_takes_the_place_of_title_and_headings(target: Target) -> None:
+    r = ChunkRange(ordinal=0, start=0, end=4, heading_path=("Delta",), context="Otter > Delta\nName | Price")
+    [terms] = stages.terms_of("beta", [r], target=target)
+    assert terms.split() == ["otter", "delta", "name", "price", "beta"]
+    assert stages.search_text_of(r, "beta", title="Otter") == "Otter > Delta\nName | Price\nbeta"
+    bare = replace(r, context="")
+    assert stages.terms_of("beta", [bare], target=target) == ["beta"]
+    assert stages.search_text_of(bare, "beta", title="Otter") == "beta"
+    assert stages.search_text_of(replace(r, context=None), "beta", title="Otter") == "Otter > Delta\nbeta"
 
 
 def test_terms_are_counted_once_a_chunk_and_all_for_the_length() -> None:
