@@ -195,6 +195,20 @@ def test_later_rows_of_a_table_have_its_header_in_the_search_text_alone(parse, c
         assert "Name" not in text
 
 
+@pytest.mark.parametrize(
+    "table",
+    [
+        "====== =====\nName   Value\n====== =====\n" + "row      7\n" * 150 + "====== =====\n",
+        "+------+-------+\n| Name | Value |\n+======+=======+\n" + "| row  | 7     |\n+------+-------+\n" * 100,
+    ],
+    ids=["simple", "grid"],
+)
+def test_tables_of_restructuredtext_have_their_header_too(parse, chunk, table: str) -> None:
+    first, *later = chunk(parse(f"Head\n====\n\n{table}", "a.rst"))
+    assert first.context is None
+    assert {c.context for c in later} == {"Head\nName | Value"}
+
+
 def test_the_table_header_counts_for_the_token_limit(parse, chunk, count_tokens: Counter) -> None:
     document = parse(TABLE.replace("Name", "Name " * 20))
     for c in chunk(document, max_tokens=80):
