@@ -10,6 +10,8 @@ from knowledge.types import Block, BlockKind, ParsedDocument
 
 __all__ = ["contexts"]
 
+_LONGEST_RULE = 1_000
+
 _LONGEST = 300
 """Characters of a table header: more would take the place of what the rows say."""
 
@@ -21,11 +23,13 @@ def contexts(document: ParsedDocument, *, title: str, header: bool, table_header
     range begins with. Rows that carry their header themselves ("Price: 3") have no other.
     """
     rows = [block for block in document.blocks if _lacks_header(block)] if table_header else []
-    starts = [block.start for block in rows]
+    ends = [block.end for block in rows]
 
     def context_of(start: int, path: tuple[str, ...]) -> str | None:
-        at = bisect_right(starts, start) - 1
-        names = _names(rows[at]) if at >= 0 and start < rows[at].end else ""
+        at = bisect_right(ends, start)  # the row that holds it, else the next one
+        names = ""
+        if at < len(rows) and not _has_words(document.text, start, rows[at].start):
+            names = _names(rows[at])
         if not names:
             return None if header else ""
         return search_text(title=title, heading_path=path, text=names) if header else names
@@ -35,6 +39,11 @@ def contexts(document: ParsedDocument, *, title: str, header: bool, table_header
 
 def _lacks_header(block: Block) -> bool:
     return block.kind is BlockKind.TABLE_ROW and bool(block.attrs.get("header")) and block.attrs.get("row", 1) > 1
+
+
+def _has_words(text: str, start: int, end: int) -> bool:
+    """Tell whether something else stands between two offsets than the rule between two rows."""
+    return end - start > _LONGEST_RULE or any(c.isalnum() for c in text[start:end])
 
 
 def _names(row: Block) -> str:
