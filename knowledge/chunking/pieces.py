@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import chain
 
 from knowledge.chunking.base import TokenCounter, search_text
-from knowledge.chunking.cutting import even_parts, grapheme_border, sentence_ends
+from knowledge.chunking.cutting import even_parts, grapheme_border, sentence_ends, strip
 from knowledge.errors import DocumentTooLarge
 from knowledge.types import ChunkRange, ParsedDocument
 
@@ -33,6 +33,7 @@ class Piece:
     run: int = 0
     page_first: int | None = None
     page_last: int | None = None
+    inner: tuple[int, ...] = ()  # where its later members (paragraphs, rows) begin: it is rather cut there
 
 
 ContextOf = Callable[[int, tuple[str, ...]], str | None]
@@ -124,12 +125,26 @@ def _within(counted: _Counted, pieces: Sequence[Piece], limits: Limits) -> list[
 
 
 def _cut(text: str, p: Piece, *, tokens: int, budget: int, limits: Limits) -> list[Piece]:
-    """Cut a piece into parts that should keep the token budget, two at least."""
+    """Cut a piece in two between its members, else into parts that should keep the token budget, two at least."""
+    if p.inner:
+        return _halves(text, p)
     length = p.end - p.start
     fitting = int(length * max(budget, limits.max_tokens // 4) / tokens * 0.9)
     target = max(_SHORTEST // 2, min(length // 2 + 1, fitting))
     parts = even_parts(text, p.start, p.end, target=target, limit=target + target // 8 + 1)
     return [replace(p, start=first, end=last) for first, last in parts]
+
+
+def _halves(text: str, p: Piece) -> list[Piece]:
+    """Cut a piece between its members as near to the middle as can be."""
+    middle = (p.start + p.end) / 2
+    at = min(p.inner, key=lambda border: abs(border - middle))
+    ranges = (strip(text, p.start, at), strip(text, at, p.end))
+    return [
+        replace(p, start=r[0], end=r[1], inner=tuple(border for border in p.inner if r[0] < border < r[1]))
+        for r in ranges
+        if r
+    ]
 
 
 def _overlapping(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import ClassVar
 
@@ -52,26 +52,27 @@ class StructuralChunker:
     def _section(self, text: str, section: Section, run: int) -> list[Piece]:
         first, last = section.units[0].page_first, section.units[-1].page_last
         return [
-            Piece(start, end, section.path, run, first, last)
-            for start, end in self._pack(list(self._atoms(text, section)))
+            Piece(start, end, section.path, run, first, last, tuple(inner))
+            for start, end, inner in self._pack(self._atoms(text, section))
             if any(c.isalnum() for c in text[start:end]) or not _is_filler(section, start, end)
         ]
 
-    def _pack(self, atoms: list[tuple[int, int]]) -> list[tuple[int, int]]:
-        """Join neighbours up to the target; what is small may grow up to the limit."""
-        packed: list[tuple[int, int]] = []
+    def _pack(self, atoms: Iterable[tuple[int, int]]) -> list[tuple[int, int, list[int]]]:
+        """Join neighbours up to the target; what is small may grow up to the limit. With each range, where its later
+        members begin."""
+        packed: list[tuple[int, int, list[int]]] = []
         for start, end in atoms:
             if packed:
-                first, last = packed[-1]
+                first, last, inner = packed[-1]
                 room = self._limit if last - first < self._small else self._target
                 if end - first <= room:
-                    packed[-1] = (first, end)
+                    packed[-1] = (first, end, [*inner, start])
                     continue
-            packed.append((start, end))
+            packed.append((start, end, []))
         if len(packed) > 1:
-            (first, _), (start, end) = packed[-2:]
+            (first, _, inner), (start, end, more) = packed[-2:]
             if end - start < self._small and end - first <= self._limit:
-                packed[-2:] = [(first, end)]
+                packed[-2:] = [(first, end, [*inner, start, *more])]
         return packed
 
     def _atoms(self, text: str, section: Section) -> Iterator[tuple[int, int]]:

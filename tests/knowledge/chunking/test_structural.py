@@ -296,6 +296,15 @@ def test_the_token_limit_counts_title_and_headings(parse, chunk, count_tokens: C
     assert [c.tokens for c in found] == count_tokens([document.text[c.start : c.end] for c in found])
 
 
+def test_what_has_too_many_tokens_is_cut_between_paragraphs(parse, texts) -> None:
+    paragraphs = [f"{n} " + " ".join("漢字" for _ in range(40)) for n in range(6)]  # 41 tokens each
+    found = texts(parse("\n\n".join(paragraphs), "a.txt"), max_tokens=130)
+    assert found == ["\n\n".join(paragraphs[:3]), "\n\n".join(paragraphs[3:])]
+    found = texts(parse("\n\n".join(paragraphs), "a.txt"), max_tokens=60)
+    assert found == paragraphs
+    assert len(texts(parse("\n\n".join(paragraphs), "a.txt"), max_tokens=30)) > 6
+
+
 def test_a_prefix_longer_than_the_limit_does_not_loop(parse, chunk) -> None:
     found = chunk(parse(SENTENCE * 10, "a.txt"), title="word " * 500)
     assert found
