@@ -11,6 +11,7 @@ from knowledge.types import Block, BlockKind, ParsedDocument
 __all__ = ["contexts"]
 
 _LONGEST_RULE = 1_000
+"""Characters between two rows that are looked at."""
 
 _LONGEST = 300
 """Characters of a table header: more would take the place of what the rows say."""
@@ -38,7 +39,8 @@ def contexts(document: ParsedDocument, *, title: str, header: bool, table_header
 
 
 def _lacks_header(block: Block) -> bool:
-    return block.kind is BlockKind.TABLE_ROW and bool(block.attrs.get("header")) and block.attrs.get("row", 1) > 1
+    names = block.attrs.get("header")  # of a CSV file: True, on the row of names itself
+    return block.kind is BlockKind.TABLE_ROW and isinstance(names, list) and block.attrs.get("row", 1) > 1
 
 
 def _has_words(text: str, start: int, end: int) -> bool:

@@ -236,6 +236,12 @@ def test_rows_that_name_their_columns_themselves_need_no_header(parse, chunk) ->
     assert all("value:" in document.text[c.start : c.end] for c in found)
 
 
+def test_the_row_of_names_that_a_csv_file_keeps_is_a_row_like_others(parse, chunk) -> None:
+    document = parse("Report,,\nname,value,unused\n" + "row,7,\n" * 20, "a.csv")
+    assert any(block.attrs.get("header") is True for block in document.blocks)
+    assert {c.context for c in chunk(document)} == {None}
+
+
 def test_title_headings_and_table_header_can_be_left_out(parse, chunk) -> None:
     document = parse(f"# Head\n\n{TABLE}")
     assert {c.context for c in chunk(document, title="Title", header=False)} == {"", "Name | Value"}
