@@ -40,7 +40,8 @@ def contexts(document: ParsedDocument, *, title: str, header: bool, table_header
 
 def _lacks_header(block: Block) -> bool:
     names = block.attrs.get("header")  # of a CSV file: True, on the row of names itself
-    return block.kind is BlockKind.TABLE_ROW and isinstance(names, list) and block.attrs.get("row", 1) > 1
+    later = block.attrs.get("row", 2) > 1  # rows of a PDF have no number, and names below the row of names alone
+    return block.kind is BlockKind.TABLE_ROW and isinstance(names, list) and later
 
 
 def _has_words(text: str, start: int, end: int) -> bool:

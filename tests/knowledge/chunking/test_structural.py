@@ -236,6 +236,22 @@ def test_rows_that_name_their_columns_themselves_need_no_header(parse, chunk) ->
     assert all("value:" in document.text[c.start : c.end] for c in found)
 
 
+def test_rows_of_a_pdf_have_the_names_over_their_cells(chunk) -> None:
+    rows = ["Code  Count", *(f"row-{n:03}  {n}" for n in range(150))]
+    text, starts = "\n".join(rows), [0]
+    for row in rows:
+        starts.append(starts[-1] + len(row) + 1)
+    blocks = tuple(
+        Block(ordinal=n, kind=BlockKind.TABLE_ROW, start=starts[n], end=starts[n] + len(row),
+              attrs={"header": ["Code", "Count"]} if n else {})
+        for n, row in enumerate(rows)
+    )  # fmt: skip
+    document = ParsedDocument(text=text, blocks=blocks, parser="pdf", parser_version="1", media_type="application/pdf")
+    first, *later = chunk(document, title="Stock")
+    assert first.context is None
+    assert {c.context for c in later} == {"Stock\nCode | Count"}
+
+
 def test_the_row_of_names_that_a_csv_file_keeps_is_a_row_like_others(parse, chunk) -> None:
     document = parse("Report,,\nname,value,unused\n" + "row,7,\n" * 20, "a.csv")
     assert any(block.attrs.get("header") is True for block in document.blocks)
