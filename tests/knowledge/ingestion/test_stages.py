@@ -147,6 +147,19 @@ def test_batches_are_written_and_counted_off(target: Target, store: LanceStore, 
     assert (hits[keys[0]].document, hits[keys[0]].version) == (target.document, target.version)
 
 
+def test_context_is_embedded_and_the_exact_text_is_stored(target: Target, store: LanceStore, cut: Any) -> None:
+    text, ranges = cut(2)
+    ranges[1] = replace(ranges[1], context="Otters > Rest\nName | Habit")
+    embedder = CountingEmbedder()
+    terms = stages.terms_of(text, ranges, target=target)
+    list(stages.write(text, ranges, terms, target=target, embedder=embedder, store=store))
+    assert embedder.seen[0][1] == "Otters > Rest\nName | Habit\nThe otter number 1 sleeps."
+    key = stages.chunk_key(version=target.version, generation=target.generation, ordinal=1)
+    [hit] = store.fetch([key], space=SPACE, scope=target.scope)
+    assert hit.text == "The otter number 1 sleeps."
+    assert "habit" in hit.terms.split()
+
+
 def test_writing_twice_overwrites(target: Target, store: LanceStore, cut: Any) -> None:
     text, ranges = cut(5)
     terms = stages.terms_of(text, ranges, target=target)
