@@ -125,6 +125,9 @@ class ChunkRange:
     page_first: int | None = None
     page_last: int | None = None
     tokens: int = 0  # word pieces of the embedding model, without special tokens
+    context: str | None = None
+    """What its search text has before the text, such as the header of the table it begins in; None: title and
+    headings."""
 
 
 # --- embedding and stores ----------------------------------------------------------------------

@@ -45,6 +45,7 @@ class KnowledgeSettings:
     embed_precision: Any
     embed_threads: int
     embed_weights_dir: str
+    chunker: str  # checked by knowledge.documents.checks
     reranker: str  # the names are checked by knowledge.documents.checks
     rerank_model: str
     rerank_api_base: str
@@ -74,6 +75,7 @@ def knowledge_settings() -> KnowledgeSettings:
         embed_precision=settings.EMBED_PRECISION,
         embed_threads=settings.EMBED_THREADS,
         embed_weights_dir=settings.EMBED_WEIGHTS_DIR,
+        chunker=settings.CHUNKER,
         reranker=settings.RERANKER,
         rerank_model=settings.RERANK_MODEL,
         rerank_api_base=settings.RERANK_API_BASE,
@@ -263,11 +265,19 @@ RERANKERS: Mapping[str, Callable[[KnowledgeSettings, Stored], Reranker]] = {
 """What RERANKER may say beside "auto"."""
 
 
-def chunker() -> Chunker:
-    """Return the chunker of new index generations."""
-    from knowledge.chunking.structural import StructuralChunker
+def chunker(choice: str = "") -> Chunker:
+    """Return the chunker of new index generations, or the one that an older generation was built with.
 
-    return StructuralChunker()
+    One that is not there any more gives way to the one in use.
+    """
+    from knowledge.chunking.plugins import UnknownChunker, chunker_of
+
+    try:
+        return chunker_of(choice or knowledge_settings().chunker)
+    except UnknownChunker as error:
+        if not choice:
+            raise ImproperlyConfigured(str(error)) from error
+        return chunker_of(knowledge_settings().chunker)
 
 
 def parser() -> DocumentReader:

@@ -11,6 +11,7 @@ statistics, which the database answers otherwise, are held in memory. Also for s
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -19,10 +20,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from chatapp.evaluation.caching import CachedEmbedder, cached
+from chatapp.evaluation.indexed import Indexed
 from chatapp.evaluation.labelled import LabelledSet, Question, SourceDocument, Span, UnusableSet
 from chatapp.evaluation.stores import open_store
 from knowledge import wiring
-from knowledge.chunking.base import Chunker, search_text
+from knowledge.chunking.base import Chunker
 from knowledge.embedding.base import Embedder, has_tokens
 from knowledge.errors import DocumentError
 from knowledge.ingestion import stages
@@ -102,6 +104,7 @@ class Corpus:
         self.source, self.parts, self.scope = source, parts, scope
         self.failed: dict[str, str] = {}
         """Documents that could not be indexed, and why."""
+        self.indexed = Indexed()
         self._memory = memory
         self._names = {_document_id(source.name, document.id): document.id for document in source.documents}
 
@@ -203,12 +206,14 @@ class _Indexer:
         self._embedder, self._store = corpus.parts.embedder, corpus.parts.store
 
     def index(self) -> None:
+        began = time.perf_counter()
         pieces = [piece for document in self._corpus.source.documents for piece in self._pieces(document)]
         for at in range(0, len(pieces), UPSERT):
             self._write(pieces[at : at + UPSERT])
             self._say(f"{self._corpus.source.name}: {min(at + UPSERT, len(pieces))} of {len(pieces)} passages")
         scope, space = self._corpus.scope, self._memory.space
         self._store.optimize(space=space, tenant=scope.tenant)
+        self._corpus.indexed.seconds = time.perf_counter() - began
         held = self._store.count(space=space, scope=scope)
         assert held == len(pieces), f"the index holds {held} of {len(pieces)} passages"
 
@@ -247,14 +252,10 @@ class _Indexer:
         for at in range(0, len(pieces), stages.BATCH):
             batch = pieces[at : at + stages.BATCH]
             packed: list[bytes] = []
+            search_texts = [stages.search_text_of(p.range, p.text, title=p.target.title) for p in batch]
+            self._corpus.indexed.add([p.range.tokens for p in batch], search_texts, embedder=self._embedder)
             vectors = stages.embed(
-                [
-                    search_text(title=piece.target.title, heading_path=piece.range.heading_path, text=piece.text)
-                    for piece in batch
-                ],
-                [piece.text for piece in batch],
-                embedder=self._embedder,
-                keep_tokens=packed.extend,
+                search_texts, [p.text for p in batch], embedder=self._embedder, keep_tokens=packed.extend
             )
             for piece, data in zip(batch, packed, strict=False):  # none where the embedder has no token vectors
                 place = piece.target.version, piece.range.ordinal

@@ -17,12 +17,15 @@ from chatapp.evaluation.labelled import Span, is_hit
 
 MEASURES = (
     "hit@1", "hit@5", "hit@10", "hit@20", "recall@1", "recall@5", "recall@10", "recall@20", "precision@5", "MRR@10",
-    "nDCG@10", "coverage@5", "coverage@10",
+    "nDCG@10", "coverage@5", "coverage@10", "coverage@4500c",
 )  # fmt: skip
 """What ``score`` returns, in this order."""
 
 DEPTH = 20
 """Passages looked at."""
+
+CHARACTERS = 4_500
+"""Characters of passages looked at where chunkers are compared: large passages reach them sooner."""
 
 KEPT = (0.99, 0.95, 0.9, 0.8, 0.7, 0.5)
 """Points of the curve of refusals: shares of the answerable questions that keep their answer."""
@@ -47,7 +50,7 @@ def score(hits: Hits, passages: Sequence[Span], gold: Sequence[Span]) -> dict[st
     * precision@5: passages among the first five that hit any span, divided by five, also where fewer came.
     * MRR@10: ``1 / min first(g)`` where that is at most 10, else 0 (Voorhees 1999, The TREC-8 QA track report).
     * nDCG@10: see ``ndcg``.
-    * coverage@k: see ``coverage``.
+    * coverage@k: see ``coverage``; coverage@4500c: within the first 4,500 characters, so that sizes compare.
     """
     first = first_hits(hits)
     found = {f"hit@{k}": float((first <= k).any()) for k in (1, 5, 10, 20)}
@@ -57,6 +60,7 @@ def score(hits: Hits, passages: Sequence[Span], gold: Sequence[Span]) -> dict[st
     found["MRR@10"] = 1 / float(best) if best <= 10 else 0.0
     found["nDCG@10"] = ndcg(first, depth=10)
     found |= {f"coverage@{k}": coverage(passages[:k], gold) for k in (5, 10)}
+    found[f"coverage@{CHARACTERS}c"] = coverage(within(passages, characters=CHARACTERS), gold)
     return found
 
 
@@ -96,6 +100,17 @@ def coverage(passages: Iterable[Span], gold: Iterable[Span]) -> float:
         for begin, stop in held.get(document, ())
     )
     return inside / total if total else 0.0
+
+
+def within(passages: Iterable[Span], *, characters: int) -> list[Span]:
+    """Return the first passages that hold so many characters together, the last of them cut."""
+    found: list[Span] = []
+    for span in passages:
+        if characters <= 0:
+            break
+        found.append(Span(span.document, span.start, min(span.end, span.start + characters)))
+        characters -= span.end - span.start
+    return found
 
 
 def _unions(spans: Iterable[Span]) -> Mapping[str, Sequence[tuple[int, int]]]:

@@ -12,8 +12,17 @@ from chatapp.evaluation.metrics import MEASURES
 from chatapp.evaluation.runner import WHOLE, Measured, Settings
 
 FOUND = ("hit@1", "hit@5", "hit@10", "MRR@10", "nDCG@10")
-PASSAGES = ("recall@1", "recall@5", "recall@10", "recall@20", "precision@5", "coverage@5", "coverage@10")
-COMPARED = ("hit@1", "hit@5", "MRR@10", "nDCG@10", "recall@10", "coverage@5")
+PASSAGES = (
+    "recall@1",
+    "recall@5",
+    "recall@10",
+    "recall@20",
+    "precision@5",
+    "coverage@5",
+    "coverage@10",
+    "coverage@4500c",
+)
+COMPARED = ("hit@1", "hit@5", "MRR@10", "nDCG@10", "recall@10", "coverage@5", "coverage@4500c")
 
 
 @dataclass(slots=True)
@@ -23,6 +32,7 @@ class Report:
     store: str
     embedding: str
     settings: Settings
+    chunker: str = ""
     cached: bool = False
     measured: list[Measured] = field(default_factory=list)
 
@@ -34,6 +44,7 @@ class Report:
         ]
         return {
             "store": self.store, "embedding": self.embedding, "profile": asdict(self.settings.profile),
+            "chunker": self.chunker,
             "history": self.settings.history, "cached": self.cached, "measures": list(MEASURES), "sets": sets,
         }  # fmt: skip
 
@@ -44,7 +55,7 @@ class Report:
         found = [f"Store {self.store}, embedding model {self.embedding}; means with 95 % intervals"]
         found += ["Questions whose answer was found:", *self._figures(FOUND)]
         found += ["Gold spans found, and what else came with them:", *self._figures(PASSAGES)]
-        found += [*self._no_answer(), *self._latency()]
+        found += [*self._indexed(), *self._no_answer(), *self._latency()]
         failed = {m.name: m.failed for m in self.measured if m.failed}
         found += [f"{name}: {count} documents could not be indexed." for name, count in failed.items()]
         return [*found, *dict.fromkeys(note for m in self.measured for note in m.notes)]
@@ -60,6 +71,21 @@ class Report:
             for m in self.measured
         ]
         return table(("set", "passages", "questions", *measures), rows)
+
+    def _indexed(self) -> list[str]:
+        """Return the sizes of the passages, by corpus: its question sets share them."""
+        corpora = {m.name.partition(",")[0]: m.indexed for m in self.measured if m.indexed}
+        if not corpora:
+            return []
+        head = list(next(iter(corpora.values())))
+        rows = [(name, *(f"{sizes[each]:g}" for each in head)) for name, sizes in corpora.items()]
+        found = [
+            f"Passages cut by {self.chunker}, and how many the model cannot read whole:",
+            *table(("", *head), rows),
+        ]
+        if self.cached:
+            found.append("  Vectors came from the cache: the seconds are not the product's.")
+        return found
 
     def _no_answer(self) -> list[str]:
         judged = [(m, m.no_answer) for m in self.measured if m.no_answer is not None]

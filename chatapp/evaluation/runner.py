@@ -6,7 +6,7 @@ import time
 import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
@@ -62,6 +62,8 @@ class Measured:
     """Median and 95th percentile of each stage, milliseconds."""
     seconds: float
     notes: tuple[str, ...]
+    indexed: Mapping[str, float] = field(default_factory=dict)
+    """Sizes of the passages (``Indexed.figures``)."""
 
 
 def with_settings(settings: Settings, assignments: Sequence[str]) -> Settings:
@@ -131,6 +133,7 @@ def measure(
         documents=len(corpus.source.documents),
         failed=len(corpus.failed),
         chunks=corpus.chunks,
+        indexed=corpus.indexed.figures(),
         scores=scores,
         figures=dict(zip(MEASURES, intervals(values), strict=True)),
         no_answer=no_answer(

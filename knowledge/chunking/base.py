@@ -20,7 +20,10 @@ class Chunker(Protocol):
         ...
 
 
-def search_text(*, title: str, heading_path: Sequence[str], text: str) -> str:
-    """The text that is embedded and indexed for keywords; never cited from."""
-    path = " > ".join(part for part in (title, *heading_path) if part)
-    return f"{path}\n{text}" if path else text
+def search_text(*, title: str, heading_path: Sequence[str], text: str, context: str | None = None) -> str:
+    """The text that is embedded and indexed for keywords; never cited from.
+
+    Title and headings stand before the text, or ``context`` (``ChunkRange.context``) in their place.
+    """
+    before = " > ".join(part for part in (title, *heading_path) if part) if context is None else context
+    return f"{before}\n{text}" if before else text

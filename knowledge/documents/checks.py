@@ -10,6 +10,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 
 from knowledge import wiring
+from knowledge.chunking.plugins import UnknownChunker, chunker_of
 
 MOST_SECONDS = 60
 """Nobody waits longer than that for a better order."""
@@ -34,6 +35,10 @@ def knowledge_configuration(app_configs: Sequence[Any] | None = None, **_: Any) 
         )
     if settings.OCR not in ("auto", "off", "1"):
         found.append(Error(f"OCR must be auto or off, not {settings.OCR!r}.", id="knowledge.E004"))
+    try:
+        chunker_of(settings.CHUNKER)
+    except UnknownChunker as error:
+        found.append(Error(f"CHUNKER cannot be used. {error}", id="knowledge.E006"))
     return found + [Error(message, id="knowledge.E005") for message in _reranking()]
 
 

@@ -142,7 +142,7 @@ def generation_for(base: KnowledgeBase) -> IndexGeneration:
                 model_hash=spec.model_hash,
                 precision=spec.precision,
                 space=spec.space,
-                chunker=chunker.name,
+                chunker=wiring.knowledge_settings().chunker,
                 chunker_version=chunker.version,
             )
             base.live_generation = live
@@ -207,7 +207,7 @@ def index(
     """Chunk the version, write its chunk rows and its index records, and prove the count."""
     tell_language(version, parsed)
     target, embedder = target_of(version, generation), embedder_of(generation)
-    ranges = stages.chunk(parsed, title=target.title, chunker=wiring.chunker(), embedder=embedder)
+    ranges = stages.chunk(parsed, title=target.title, chunker=wiring.chunker(generation.chunker), embedder=embedder)
     terms = stages.terms_of(parsed.text, ranges, target=target)
     counts = stages.count_terms(terms)
     rows = chunk_rows(version, generation, ranges)

@@ -170,7 +170,7 @@ def rewrite(version: DocumentVersion) -> int:
     ingest.tell_language(version, parsed)
     target = ingest.target_of(version, generation)
     embedder, store = ingest.embedder_of(generation), wiring.store()
-    ranges = stages.chunk(parsed, title=target.title, chunker=wiring.chunker(), embedder=embedder)
+    ranges = stages.chunk(parsed, title=target.title, chunker=wiring.chunker(generation.chunker), embedder=embedder)
     terms = stages.terms_of(parsed.text, ranges, target=target)
     counts = stages.count_terms(terms)
     with transaction.atomic():

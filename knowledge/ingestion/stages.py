@@ -63,7 +63,16 @@ def chunk(parsed: ParsedDocument, *, title: str, chunker: Chunker, embedder: Emb
 
 def terms_of(text: str, ranges: Sequence[ChunkRange], *, target: Target) -> list[str]:
     """Analyse every chunk for the keyword index, in order."""
-    return [index_terms(target.title, r.heading_path, text[r.start : r.end], language=target.language) for r in ranges]
+    return [index_terms(*_before(r, target.title), text[r.start : r.end], language=target.language) for r in ranges]
+
+
+def _before(r: ChunkRange, title: str) -> tuple[str, tuple[str, ...]]:
+    return (title, r.heading_path) if r.context is None else (r.context, ())
+
+
+def search_text_of(r: ChunkRange, text: str, *, title: str) -> str:
+    """Return what is embedded of a chunk; ``text`` is its own."""
+    return search_text(title=title, heading_path=r.heading_path, text=text, context=r.context)
 
 
 def count_terms(terms: Sequence[str]) -> TermCounts:
@@ -103,10 +112,7 @@ def write(
     for at in range(0, len(ranges), BATCH):
         batch = ranges[at : at + BATCH]
         texts = [text[r.start : r.end] for r in batch]
-        search_texts = [
-            search_text(title=target.title, heading_path=r.heading_path, text=t)
-            for r, t in zip(batch, texts, strict=True)
-        ]
+        search_texts = [search_text_of(r, t, title=target.title) for r, t in zip(batch, texts, strict=True)]
         vectors = embed(search_texts, texts, embedder=embedder, keep_tokens=keep_tokens)
         records = [
             record(texts[i], r, terms=terms[at + i], vector=vectors[i], target=target) for i, r in enumerate(batch)

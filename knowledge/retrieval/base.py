@@ -125,6 +125,7 @@ class RetrievalProfile:
     rerank_weight: float | None = None  # beside the fused score (1.0); None: the reranker's own
     neighbour_gap: int = 80  # characters between two chunks of a version that may be merged
     merged_characters: int = 1_350  # 1.5 times the chunkers' target of 900
+    neighbours: int = 0  # characters a passage may grow to with its neighbours under the same headings; 0: none
 
 
 DEFAULT = RetrievalProfile()

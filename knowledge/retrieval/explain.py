@@ -56,7 +56,7 @@ def _shown(passage: Passage, fate: Fate, by: str, *, ranks: RanksOf, returned: I
     if fate in (Fate.RETURNED, Fate.REPEATED):
         by = _holder(by or passage.key, passage, returned)
         if fate is Fate.RETURNED and by != passage.key:
-            fate = Fate.JOINED
+            fate = Fate.JOINED if by else Fate.BEYOND_LIMIT
     return Considered(
         key=passage.key, fate=fate, scores=passage.scores, ranks=ranks(passage.key), passage=passage,
         by="" if by == passage.key else by,

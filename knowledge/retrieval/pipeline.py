@@ -15,6 +15,7 @@ from knowledge.retrieval.query import select_turns
 from knowledge.retrieval.question import Question, embed, weigh
 from knowledge.retrieval.rerank import rerank
 from knowledge.retrieval.search import live_only, search
+from knowledge.retrieval.small_to_big import widened, with_neighbours
 from knowledge.types import Passage, Query, RetrievalResult, Scope
 
 __all__ = ["retrieve"]
@@ -48,14 +49,20 @@ def retrieve(
     with clock.stage("fuse"):
         scored = score(candidates, question=question, profile=profile)
     ranked, passages, note = _ranked(
-        scored, query=query, question=question, scope=scope, parts=parts, profile=profile, clock=clock
-    )
+        scored, query=widened(query, profile=profile), question=question, scope=scope, parts=parts, profile=profile,
+        clock=clock,
+    )  # fmt: skip
+    if profile.neighbours:
+        with clock.stage("neighbours"):
+            passages = with_neighbours(
+                passages, query=query, profile=profile, live=parts.live, texts=parts.texts, scope=scope
+            )
     explanation = None
     if query.explain:
         with clock.stage("explain"):
             explanation = explain(
-                ranked, passages, scored=scored, question=question, live=parts.live, scope=scope, query=query,
-                profile=profile,
+                ranked, passages, scored=scored, question=question, live=parts.live, scope=scope,
+                query=widened(query, profile=profile), profile=profile,
             )  # fmt: skip
     return RetrievalResult(
         query=turns.as_searched, passages=passages, timings=clock.milliseconds(), candidates=len(candidates.hits),

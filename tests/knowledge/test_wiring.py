@@ -15,6 +15,8 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from knowledge import wiring
+from knowledge.chunking.fixed import FixedChunker
+from knowledge.chunking.recursive import RecursiveChunker
 from knowledge.chunking.structural import StructuralChunker
 from knowledge.embedding.hosted import HostedEmbedder
 from knowledge.embedding.local import LocalEmbedder
@@ -57,6 +59,16 @@ def test_defaults_are_the_embedded_parts(settings: Any) -> None:
     assert isinstance(wiring.embedder(), LocalEmbedder)
     assert isinstance(wiring.chunker(), StructuralChunker)
     assert wiring.store()._path == Path(settings.DATA_DIR) / "lance"
+
+
+def test_chunker_is_the_one_chosen_or_the_one_an_index_was_built_with(settings: Any) -> None:
+    settings.CHUNKER = "fixed:target=600"
+    assert isinstance(wiring.chunker(), FixedChunker)
+    assert isinstance(wiring.chunker("recursive"), RecursiveChunker)
+    assert isinstance(wiring.chunker("gone since"), FixedChunker)
+    settings.CHUNKER = "semantic"
+    with pytest.raises(ImproperlyConfigured, match="There is no chunker 'semantic'"):
+        wiring.chunker()
 
 
 @pytest.mark.usefixtures("fresh")

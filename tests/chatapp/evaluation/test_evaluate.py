@@ -31,7 +31,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_folder_is_measured_and_written_down(ferry: Path, cache: Path, tmp_path: Path) -> None:
     text = evaluate(ferry, "--cache", cache, "--json", tmp_path / "now.json", "--ablate", "--questions", 12)
     rows = [line.split("  ") for line in text.splitlines()]
-    assert sum("ferry" in row for row in rows) == 4
+    assert sum("ferry" in row for row in rows) == 5  # one of them of the passages
     found = json.loads((tmp_path / "now.json").read_text())
     assert [row["settings"] for row in found["sets"]] == [
         "all stages", "without keyword", "without vector", "without rerank",
@@ -39,6 +39,23 @@ def test_a_folder_is_measured_and_written_down(ferry: Path, cache: Path, tmp_pat
     assert (found["store"], found["cached"], len(found["sets"][0]["scores"])) == ("lance", True, 12)
     assert "all-MiniLM-L6-v2" in found["embedding"]
     assert "Milliseconds of each stage" in text
+
+
+def test_a_chunker_is_tried_by_name_and_its_passages_are_described(ferry: Path, cache: Path, tmp_path: Path) -> None:
+    sizes = {}
+    for chunker in ("structural", "fixed:target=100,overlap=30"):
+        out = tmp_path / "now.json"
+        text = evaluate(ferry, "--cache", cache, "--questions", 4, "--json", out, "--chunker", chunker)
+        assert f"Passages cut by {chunker}, and how many the model cannot read whole:" in text
+        found = json.loads(out.read_text())
+        assert found["chunker"] == chunker
+        [row] = found["sets"]
+        sizes[chunker] = row["indexed"]
+        assert row["indexed"]["passages"] == row["chunks"]
+        assert row["indexed"]["share cut"] == 0
+    assert sizes["structural"]["mean tokens"] > sizes["fixed:target=100,overlap=30"]["mean tokens"] > 0
+    with pytest.raises(CommandError, match="There is no chunker 'semantic'"):
+        evaluate(ferry, "--chunker", "semantic")
 
 
 def test_settings_are_those_that_were_asked_for(ferry: Path, cache: Path, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from ir_measures import RR, P, Qrel, R, ScoredDoc, Success, nDCG
 
 from chatapp.evaluation.labelled import Span
-from chatapp.evaluation.metrics import MEASURES, auroc, coverage, hits_of, no_answer, refusals, score
+from chatapp.evaluation.metrics import MEASURES, auroc, coverage, hits_of, no_answer, refusals, score, within
 
 
 def scored(passages: list[Span], gold: list[Span]) -> dict[str, float]:
@@ -31,6 +31,15 @@ def test_a_ranking_by_hand() -> None:
     best = 1 + 1 / log2(3) + 1 / log2(4) + 1 / log2(5)
     assert found["nDCG@10"] == pytest.approx((1 / log2(3) + 1 / log2(5)) / best)
     assert found["coverage@5"] == 0.5
+
+
+def test_coverage_within_so_many_characters_cuts_the_last_passage() -> None:
+    large, small = Span("a", 0, 4_000), Span("b", 0, 1_000)
+    assert within([large, small, small], characters=4_500) == [large, Span("b", 0, 500)]
+    assert within([small], characters=4_500) == [small]
+    assert scored([large, small], [Span("b", 0, 1_000)])["coverage@4500c"] == 0.5
+    assert scored([large, small], [Span("b", 0, 1_000)])["coverage@5"] == 1.0
+    assert scored([small, large], [Span("b", 0, 1_000)])["coverage@4500c"] == 1.0
 
 
 def test_nothing_found_is_nothing_earned() -> None:

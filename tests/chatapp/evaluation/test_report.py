@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 from chatapp.evaluation.bootstrap import Figure
 from chatapp.evaluation.gate import Change
@@ -37,6 +38,14 @@ def test_every_figure_stands_in_a_table() -> None:
     assert sum(line.strip().startswith("without rerank") for line in lines) == 3
     assert text.count("A note.") == 1
     assert "cache" not in text
+
+
+def test_passages_of_a_corpus_are_described_once() -> None:
+    sizes = {"passages": 24, "mean tokens": 101.5, "p95 tokens": 240.0, "share cut": 0.25, "seconds": 3.2}
+    rows = [replace(measured(), name=name, indexed=sizes) for name in ("ferry, one", "ferry, two")]
+    lines = report(*rows).lines()
+    assert [line.split() for line in lines if "101.5" in line] == [["ferry", "24", "101.5", "240", "0.25", "3.2"]]
+    assert not any("share cut" in line for line in report(measured()).lines())
 
 
 def test_what_is_out_of_the_ordinary_is_said() -> None:

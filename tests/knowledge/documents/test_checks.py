@@ -19,6 +19,7 @@ def test_defaults_pass() -> None:
         ("EMBED_BACKEND", "torch", "knowledge.E002"),
         ("EMBED_PRECISION", "half", "knowledge.E003"),
         ("RERANKER", "best", "knowledge.E005"),
+        ("CHUNKER", "semantic", "knowledge.E006"),
     ],
 )
 def test_unknown_choice_is_one_readable_sentence(settings: Any, name: str, value: str, code: str) -> None:

@@ -221,6 +221,19 @@ def test_rebuild_makes_index_rows_and_statistics_from_stored_text(world: Any, se
     assert "otter" in world.search("otter rule")[0].text
 
 
+def test_a_base_keeps_the_chunker_it_was_built_with(world: Any, sections: Callable[..., str], settings: Any) -> None:
+    settings.CHUNKER = "structural:target=100"
+    world.add(sections("otter", 3), "a.md")
+    world.base.refresh_from_db()
+    assert world.base.live_generation.chunker == "structural:target=100"
+    keys = world.keys()
+    settings.CHUNKER = "fixed:target=2000"
+    assert reconcile.rebuild(base=world.base) == (1, 3)
+    assert world.keys() == keys
+    world.add(sections("heron", 2), "b.md")
+    assert len(world.keys()) == 5
+
+
 def test_rebuild_of_a_base_without_documents_does_nothing(world: Any) -> None:
     assert reconcile.rebuild(base=world.base) == (0, 0)
 

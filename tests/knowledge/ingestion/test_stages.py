@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -107,6 +108,17 @@ def test_terms_hold_title_headings_and_exactly_the_range(target: Target) -> None
     assert terms.split() == ["otter", "delta", "beta"]
 
 
+def test_context_takes_the_place_of_title_and_headings(target: Target) -> None:
+    r = ChunkRange(ordinal=0, start=0, end=4, heading_path=("Delta",), context="Otter > Delta\nName | Price")
+    [terms] = stages.terms_of("beta", [r], target=target)
+    assert terms.split() == ["otter", "delta", "name", "price", "beta"]
+    assert stages.search_text_of(r, "beta", title="Otter") == "Otter > Delta\nName | Price\nbeta"
+    bare = replace(r, context="")
+    assert stages.terms_of("beta", [bare], target=target) == ["beta"]
+    assert stages.search_text_of(bare, "beta", title="Otter") == "beta"
+    assert stages.search_text_of(replace(r, context=None), "beta", title="Otter") == "Otter > Delta\nbeta"
+
+
 def test_terms_are_counted_once_a_chunk_and_all_for_the_length() -> None:
     counts = stages.count_terms(["otter otter river", "otter", ""])
     assert (counts.chunks, counts.terms) == (3, 4)
@@ -133,6 +145,19 @@ def test_batches_are_written_and_counted_off(target: Target, store: LanceStore, 
     assert hits[keys[1]].text == "The otter number 129 sleeps."
     assert hits[keys[1]].terms == terms[129]
     assert (hits[keys[0]].document, hits[keys[0]].version) == (target.document, target.version)
+
+
+def test_context_is_embedded_and_the_exact_text_is_stored(target: Target, store: LanceStore, cut: Any) -> None:
+    text, ranges = cut(2)
+    ranges[1] = replace(ranges[1], context="Otters > Rest\nName | Habit")
+    embedder = CountingEmbedder()
+    terms = stages.terms_of(text, ranges, target=target)
+    list(stages.write(text, ranges, terms, target=target, embedder=embedder, store=store))
+    assert embedder.seen[0][1] == "Otters > Rest\nName | Habit\nThe otter number 1 sleeps."
+    key = stages.chunk_key(version=target.version, generation=target.generation, ordinal=1)
+    [hit] = store.fetch([key], space=SPACE, scope=target.scope)
+    assert hit.text == "The otter number 1 sleeps."
+    assert "habit" in hit.terms.split()
 
 
 def test_writing_twice_overwrites(target: Target, store: LanceStore, cut: Any) -> None:

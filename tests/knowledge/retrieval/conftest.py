@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from knowledge.analysis import index_terms, terms
+from knowledge.ingestion.stages import chunk_key
 from knowledge.retrieval.base import CorpusStatistics, PassageRow, RetrievalParts
 from knowledge.stores.lance import LanceStore
 from knowledge.types import EmbeddingSpec, IndexRecord, Scope, Vector
@@ -58,15 +59,20 @@ class World:
         self.scope = Scope(tenant=self.tenant, knowledge_bases=frozenset({self.base}))
         self.asked: list[tuple[Collection[str], Scope]] = []
 
-    def add(self, title: str, *chunks: str, gap: str = "\n\n", base: str | None = None) -> list[str]:
-        """Index a document made of chunks with a gap between them; return the chunks' keys."""
+    def add(
+        self, title: str, *chunks: str, gap: str = "\n\n", base: str | None = None, path: tuple[str, ...] | None = None
+    ) -> list[str]:
+        """Index a document made of chunks with a gap between them; return the chunks' keys.
+
+        Each stands under a heading of its own unless ``path`` says otherwise.
+        """
         base = base or self.base
         document, version = uid(f"document {title}"), uid(f"version {title}")
         self.texts[version] = gap.join(chunks)
         records, keys, start = [], [], 0
         vectors = self.embedder.embed_passages(chunks)
         for ordinal, chunk in enumerate(chunks):
-            key = uid(f"{title} {ordinal}")
+            key = chunk_key(version=version, generation=self.generation, ordinal=ordinal)
             analysed = index_terms(title, (), chunk)
             records.append(
                 IndexRecord(
@@ -79,7 +85,7 @@ class World:
                 generation=self.generation,
                 ordinal=ordinal,
                 key=key, document=document, version_id=version, version=1, knowledge_base=base, title=title,
-                heading_path=("Guide", f"Part {ordinal}"), page_first=ordinal + 1, page_last=ordinal + 1, start=start,
+                heading_path=path or ("Guide", f"Part {ordinal}"), page_first=ordinal + 1, page_last=ordinal + 1, start=start,
                 end=start + len(chunk), tokens=len(chunk.split()),
             )  # fmt: skip
             keys.append(key)

@@ -17,6 +17,7 @@ from chatapp.evaluation.labelled import LabelledSet, QuestionSet, UnusableSet
 from chatapp.evaluation.runner import Settings
 from chatapp.evaluation.stores import NAMES, open_store
 from knowledge import wiring
+from knowledge.chunking.plugins import UnknownChunker, chunker_of
 from knowledge.errors import KnowledgeError
 
 Chosen = dict[Path, list[QuestionSet]]
@@ -33,7 +34,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             self._retrieval(**options)
-        except (UnusableSet, gate.UnusableBaseline, runner.UnknownSetting) as error:
+        except (UnusableSet, gate.UnusableBaseline, runner.UnknownSetting, UnknownChunker) as error:
             raise CommandError(str(error)) from error
         except KnowledgeError as error:
             raise CommandError(error.message) from error
@@ -47,12 +48,18 @@ class Command(BaseCommand):
             raise CommandError(f"There is no folder {options['json'].absolute().parent} to write the figures to.")
         chosen = choose(options["sets"], data=options["data"] or Path(settings.BASE_DIR).parent / "shared" / "data")
         sources = [(labelled.load(folder), questions) for folder, questions in chosen.items()]
+        chunker = options["chunker"] or settings.CHUNKER
+        chunker_of(chunker)
         wanted = runner.without(runner.with_settings(Settings(), options["set"]), options["without"])
         found = report.Report(
-            store=options["store"], embedding=_embedding(), settings=wanted, cached=options["cache"] is not None
+            store=options["store"],
+            embedding=_embedding(),
+            settings=wanted,
+            chunker=chunker,
+            cached=options["cache"] is not None,
         )
         try:
-            for measured in self._measure(sources, wanted, **options):
+            for measured in self._measure(sources, wanted, **{**options, "chunker": chunker}):
                 found.measured.append(measured)
         except KeyboardInterrupt:
             self._say("Interrupted; this was measured so far:")
@@ -68,7 +75,9 @@ class Command(BaseCommand):
     ) -> Iterator[runner.Measured]:
         with open_store(options["store"]) as store:
             for source, questions in sources:
-                with build(source, store=store, cache=options["cache"], say=self._say) as corpus:
+                with build(
+                    source, store=store, chunker=chunker_of(options["chunker"]), cache=options["cache"], say=self._say
+                ) as corpus:
                     for asked in questions:
                         switched = runner.ablations(wanted, asked, corpus) if options["ablate"] else []
                         for each in [wanted, *switched]:
@@ -96,6 +105,9 @@ def add_retrieval(parser: ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, metavar="DIR", help="folder of the sets; ../shared/data if not given")
     parser.add_argument("--store", choices=NAMES, default="lance", help="weaviate: WEAVIATE_URL, or one started here")
     parser.add_argument("--cache", type=Path, metavar="DIR", help="remember vectors there: a second run takes seconds")
+    parser.add_argument(
+        "--chunker", metavar="CHUNKER", help="another than CHUNKER says, e.g. fixed:target=600,overlap=90"
+    )
     parser.add_argument(
         "--questions", type=_positive, metavar="N", help="at most N of each kind of a set, evenly spread"
     )
