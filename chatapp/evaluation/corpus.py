@@ -88,6 +88,11 @@ class _Memory:
         average = self.terms / self.chunks if self.chunks else 0.0
         return CorpusStatistics(chunks=self.chunks, average_length=average, document_frequency=frequency)
 
+    def near_terms(self, letter: str, least: int, most: int, scope: Scope) -> dict[str, int]:
+        if self.base not in scope.knowledge_bases:
+            return {}
+        return {t: n for t, n in self.frequency.items() if t.startswith(letter) and least <= len(t) <= most}
+
     def generations(self, scope: Scope) -> list[tuple[str, list[str]]]:
         return [(self.space, [self.generation])] if self.base in scope.knowledge_bases else []
 
@@ -123,7 +128,9 @@ class Corpus:
         if scoped:
             document = _document_id(self.source.name, str(question.row.get("scope_doc_id", "")))
             scope = Scope(tenant=scope.tenant, knowledge_bases=scope.knowledge_bases, documents=frozenset({document}))
-        query = Query(text=question.text, history=question.history if history else (), limit=limit)
+        query = Query(
+            text=question.text, history=question.history if history else (), limit=limit, rewritten=question.rewritten
+        )  # fmt: skip
         result = retrieve(query, scope=scope, parts=self.parts, profile=profile)
         spans = tuple(Span(self._names[p.document], p.start, p.end) for p in result.passages)
         return Answered(
@@ -170,7 +177,7 @@ def build(
         stack.callback(engine.delete_tenant, tenant=tenant)
         parts = RetrievalParts(
             embedder=found, store=engine, live=memory, statistics=memory, generations=memory.generations,
-            texts=memory.texts.__getitem__, reranker=reranker(found, memory.stored),
+            near_terms=memory.near_terms, texts=memory.texts.__getitem__, reranker=reranker(found, memory.stored),
         )  # fmt: skip
         corpus = Corpus(source, parts, scope, memory)
         _Indexer(corpus, memory, chunker or wiring.chunker(), say).index()

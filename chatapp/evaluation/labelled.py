@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from knowledge.types import Turn
+from knowledge.types import Rewritten, Turn
 
 Row = Mapping[str, Any]
 
@@ -56,6 +56,7 @@ class Question:
     answerable: bool
     history: tuple[Turn, ...]
     row: Row  # as it stands in the file
+    rewritten: Rewritten | None = None  # what a language model made of it, where that was given
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

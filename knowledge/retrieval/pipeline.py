@@ -12,7 +12,7 @@ from knowledge.retrieval.base import DEFAULT, RetrievalParts, RetrievalProfile
 from knowledge.retrieval.explain import explain
 from knowledge.retrieval.fuse import Scored, score
 from knowledge.retrieval.query import select_turns
-from knowledge.retrieval.question import Question, embed, weigh
+from knowledge.retrieval.question import Question, embed, misspelt, respelt, weigh
 from knowledge.retrieval.rerank import rerank
 from knowledge.retrieval.search import live_only, search
 from knowledge.types import Passage, Query, RetrievalResult, Scope
@@ -32,13 +32,20 @@ def retrieve(
     :raises EmbeddingFailed, LanguageModelError: no embedding model could be asked, and there is no word to search for.
     """
     clock = _Clock()
-    turns = select_turns(query)
+    turns = select_turns(query, condense=profile.condense)
     if scope.is_empty or not turns.last or query.limit < 1:
         return RetrievalResult(query=turns.as_searched, passages=(), timings={"total": 0.0})
     with clock.stage("embed"):
         embedded = embed(turns, scope=scope, parts=parts, profile=profile)
     with clock.stage("statistics"):
         question = weigh(turns, embedded=embedded, scope=scope, parts=parts, profile=profile)
+    spelling = misspelt(question, scope=scope, parts=parts, profile=profile)
+    if spelling:
+        turns = respelt(turns, spelling)
+        with clock.stage("embed"):
+            embedded = embed(turns, scope=scope, parts=parts, profile=profile)
+        with clock.stage("statistics"):
+            question = weigh(turns, embedded=embedded, scope=scope, parts=parts, profile=profile)
     with clock.stage("search"):
         candidates = search(
             question=question.vectors, terms=question.searched, store=parts.store, spaces=question.spaces,
@@ -59,7 +66,7 @@ def retrieve(
             )  # fmt: skip
     return RetrievalResult(
         query=turns.as_searched, passages=passages, timings=clock.milliseconds(), candidates=len(candidates.hits),
-        notes=(*question.vectors.notes, *([note] if note else [])), explanation=explanation,
+        notes=(*question.vectors.notes, *([note] if note else []), *(one.note for one in spelling)), explanation=explanation,
     )  # fmt: skip
 
 

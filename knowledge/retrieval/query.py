@@ -38,12 +38,26 @@ class Turns:
         return f"{self.last} (following: {self.previous})" if self.previous else self.last
 
 
-def select_turns(query: Query) -> Turns:
-    """Pick the last question, the one before it and the answer given to that."""
+def select_turns(query: Query, *, condense: bool = True) -> Turns:
+    """Pick the last question, the one before it and the answer given to that.
+
+    What a language model made of the question stands in its place, and what it followed counts as before.
+    """
     users = [turn.text.strip() for turn in query.history if turn.role == "user" and turn.text.strip()]
     answers = [turn.text.strip() for turn in query.history if turn.role == "assistant" and turn.text.strip()]
+    standalone = query.rewritten.standalone if condense and query.rewritten else ""
+    import os
+    mode = os.environ.get("CONDENSED", "turns")
+    if standalone and mode == "alone":
+        return Turns(last=standalone)
+    if standalone and mode == "noanswer":
+        return Turns(last=standalone, previous=users[-1] if users else "")
+    if standalone and mode == "lastprev":
+        return Turns(last=standalone, previous=query.text.strip())
+    if standalone and mode == "lastprevans":
+        return Turns(last=standalone, previous=query.text.strip(), answer=answers[-1] if answers else "")
     return Turns(
-        last=query.text.strip(), previous=users[-1] if users else "", answer=answers[-1] if users and answers else ""
+        last=standalone or query.text.strip(), previous=users[-1] if users else "", answer=answers[-1] if users and answers else ""
     )
 
 
