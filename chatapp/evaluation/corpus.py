@@ -15,7 +15,7 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from chatapp.evaluation.caching import CachedEmbedder, cached
@@ -35,7 +35,7 @@ from knowledge.reranking.late import Stored
 from knowledge.reranking.token_vectors import TokenVectors, unpack
 from knowledge.retrieval import DEFAULT, CorpusStatistics, PassageRow, RetrievalParts, RetrievalProfile, retrieve
 from knowledge.stores.base import Store
-from knowledge.types import ChunkRange, ParsedDocument, Passage, Query, Scope
+from knowledge.types import ChunkRange, ParsedDocument, Passage, Query, Rewritten, Scope
 
 __all__ = ["Answered", "Corpus", "MakeReranker", "build"]
 
@@ -129,7 +129,8 @@ class Corpus:
             document = _document_id(self.source.name, str(question.row.get("scope_doc_id", "")))
             scope = Scope(tenant=scope.tenant, knowledge_bases=scope.knowledge_bases, documents=frozenset({document}))
         query = Query(
-            text=question.text, history=question.history if history else (), limit=limit, rewritten=question.rewritten
+            text=question.text, history=question.history if history else (), limit=limit,
+            rewritten=question.rewritten if history else _without_turns(question.rewritten),
         )  # fmt: skip
         result = retrieve(query, scope=scope, parts=self.parts, profile=profile)
         spans = tuple(Span(self._names[p.document], p.start, p.end) for p in result.passages)
@@ -284,3 +285,8 @@ def _row(target: Target, r: ChunkRange) -> PassageRow:
 
 def _document_id(source: str, document: str) -> str:
     return str(uuid.uuid5(_IDS, f"document {source} {document}"))
+
+
+def _without_turns(rewritten: Rewritten | None) -> Rewritten | None:
+    """A question that is asked without what was said before cannot have been written anew from it."""
+    return None if rewritten is None else replace(rewritten, standalone="")

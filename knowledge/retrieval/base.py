@@ -125,8 +125,11 @@ class RetrievalProfile:
     answer_terms: int = 8  # of highest idf
     # Queries (docs/retrieval.md): what is done to a question before it is searched.
     condense: bool = True  # follow-ups are searched as the language model wrote them anew, where there is one
+    standalone_weight: float = 0.5  # of that, beside the last turn (1.0) and the turns before
     expand: bool = False  # other wordings, or terms of the best passages where there is no language model
     decompose: bool = False  # the questions it consists of are searched each for itself
+    wording_weight: float = 0.5  # of all other wordings together, beside the question (1.0)
+    feedback_weight: float = 0.25  # of a term of the best passages, beside one of the question (1.0)
     spelling: bool = True  # words that no document has are taken for the nearest that one has
     # Fused score below which a passage is not returned. Of 1,200 answered questions none had its
     # answer below .13; it keeps noise out, no more: refusing cannot rest on retrieval scores.

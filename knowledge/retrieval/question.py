@@ -16,11 +16,13 @@ from knowledge.retrieval.spelling import Correction, Lookup, corrections, replac
 from knowledge.retrieval.words import Vocabulary
 from knowledge.types import Scope
 
-__all__ = ["Question", "embed", "misspelt", "weigh"]
+__all__ = ["Question", "embed", "misspelt", "respelt", "weigh"]
 
 
 LANGUAGES = 2
 """In how many languages a misspelt word is looked up where the question's own is not sure."""
+MOST_MISSPELT = 3
+"""Words of one question that are looked up."""
 TERMS = 500
 """Terms whose frequencies are looked up at a time."""
 
@@ -90,12 +92,11 @@ def misspelt(
     text = question.turns.last
     spoken = likely(text, among=question.words.languages)
     languages = (spoken,) if spoken else question.words.languages[:LANGUAGES]
-    # A term of a language the question is not in may know the word as well.
-    frequency = question.words.spread(question.statistics.document_frequency)
+    # Terms of any language of the scope: the question's own need not be the one that knows the word.
+    frequency, terms = question.statistics.document_frequency, question.words.terms
     words = [
-        word for word in suspects(text, frequency=frequency, languages=languages)
-        if not any(frequency.get(term) for term in question.words.terms(word))
-    ]  # fmt: skip
+        word for word in suspects(text, languages=languages) if not any(frequency.get(term) for term in terms(word))
+    ][:MOST_MISSPELT]  # fmt: skip
     if not words:
         return ()
 

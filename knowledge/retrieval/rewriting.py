@@ -40,6 +40,8 @@ LONGEST = 300
 FROM_CONVERSATION = 0.5
 """Least share of the words of a rewritten question that stand in the conversation: more would be an answer."""
 
+UNUSABLE = "The question was searched as it was asked: what the language model made of it was not a question like it."
+
 Complete = Callable[[ModelSettings, Sequence[Message]], Awaitable[Completion]]
 
 _THOUGHT = re.compile(r"<think>.*?(?:</think>|\Z)", re.DOTALL | re.IGNORECASE)
@@ -59,7 +61,7 @@ async def rewrite(
     query: Query, *, model: ModelSettings | None, profile: RetrievalProfile, complete: Complete = llm.complete,
     seconds: float = SECONDS,
 ) -> Query:  # fmt: skip
-    """Return the query with what the model made of it, as far as the profile asks for it. Never raises a model's error."""
+    """Return the query with what the model made of it, as far as the profile asks for it."""
     condense = profile.condense and any(turn.role == "user" and turn.text.strip() for turn in query.history)
     text = query.text.strip()
     if model is None or not can_rewrite(model) or not text or not (condense or profile.expand or profile.decompose):
@@ -124,15 +126,11 @@ async def _condensed(text: str, history: Sequence[Turn], ask: _Caller) -> Rewrit
         reply = await ask(condense_messages(text, history))
     except KnowledgeError as err:
         logger.warning("a question was not condensed: %s", err)
-        return Rewritten(notes=(f"The question was searched with the turns before it, unwritten anew: {err.message}",))
+        return Rewritten(notes=(f"The question was searched as it was asked: {err.message}",))
     standalone = checked_question(reply, question=text, history=history)
     if standalone is None:
         logger.info("what a model made of a question is not used")
-        return Rewritten(
-            notes=(
-                "The question was searched with the turns before it: what the language model made of it was no such question.",
-            )
-        )
+        return Rewritten(notes=(UNUSABLE,))
     return Rewritten(standalone=standalone)
 
 
@@ -170,10 +168,10 @@ def checked_question(reply: str, *, question: str, history: Sequence[Turn]) -> s
 
 
 def checked_lines(reply: str, *, question: str, most: int) -> tuple[str, ...]:
-    """Return the lines of a reply that are other questions or sentences on the matter; the question itself is left out."""
+    """Return the lines of a reply that are other questions or sentences; the question itself is left out."""
     found: dict[str, str] = {}
     for line in reply.split("\n"):
-        text = _BULLET.sub("", line).strip().strip("\"“”«»„").strip()
+        text = _BULLET.sub("", line).strip().strip('"“”«»„').strip()
         if any(c.isalnum() for c in text) and len(text) <= max(LONGEST, 2 * len(question)):
             found.setdefault(" ".join(terms(text)) or text.casefold(), text)
     found.pop(" ".join(terms(question)), None)

@@ -22,13 +22,11 @@ SHORTEST = 6
 """Letters; shorter words have too many neighbours."""
 LONG = 10
 """From here on two slips are forgiven."""
-MOST = 3
-"""Words of one question that are looked up."""
 LONGEST = 24
+_LATIN = "abcdefghijklmnopqrstuvwxyz"
 LETTERS: Mapping[str, str] = {
-    "en": "abcdefghijklmnopqrstuvwxyz", "de": "abcdefghijklmnopqrstuvwxyzäöüß", "fr": "abcdefghijklmnopqrstuvwxyzàâçèéêëîïôùû",
-    "es": "abcdefghijklmnopqrstuvwxyzáéíñóúü", "it": "abcdefghijklmnopqrstuvwxyzàèéìòù",
-    "pt": "abcdefghijklmnopqrstuvwxyzàáâãçéêíóôõú", "nl": "abcdefghijklmnopqrstuvwxyzëï",
+    "en": _LATIN, "de": f"{_LATIN}äöüß", "fr": f"{_LATIN}àâçèéêëîïôùû", "es": f"{_LATIN}áéíñóúü",
+    "it": f"{_LATIN}àèéìòù", "pt": f"{_LATIN}àáâãçéêíóôõú", "nl": f"{_LATIN}ëï",
     "ru": "абвгдежзийклмнопрстуфхцчшщъыьэюя", "el": "αβγδεζηθικλμνξοπρσςτυφχψωάέήίόύώ",
 }  # fmt: skip
 """What may be typed by mistake or left out; words of other languages are not corrected."""
@@ -61,11 +59,10 @@ class Correction:
         return f"Searched for “{self.meant}” instead of “{self.typed}”, which no document here has."
 
 
-def suspects(text: str, *, frequency: Mapping[str, int], languages: Sequence[str]) -> list[str]:
-    """Return the words that could be slips: long enough, of letters alone, and in no document of the scope."""
+def suspects(text: str, *, languages: Sequence[str]) -> list[str]:
+    """Return the words that could be slips where no document has them: long enough, and of letters alone."""
     found = dict.fromkeys(match.group() for match in _WORD.finditer(text))
-    words = [word for word in found if SHORTEST <= len(word) <= LONGEST and _letters(word, languages)]
-    return [word for word in words if not _any_known(word, frequency, languages)][:MOST]
+    return [word for word in found if SHORTEST <= len(word) <= LONGEST and _letters(word, languages)]
 
 
 def corrections(words: Sequence[str], *, lookup: Lookup, languages: Sequence[str]) -> tuple[Correction, ...]:
@@ -93,11 +90,6 @@ def _letters(word: str, languages: Sequence[str]) -> str:
     return "".join(letters) if all(letter in letters for letter in word.casefold()) else ""
 
 
-def _any_known(word: str, frequency: Mapping[str, int], languages: Sequence[str]) -> bool:
-    terms = word_terms(word, languages=languages)
-    return not terms or any(frequency.get(term) for term in terms)
-
-
 def _one_slip(word: str, lookup: Lookup, languages: Sequence[str]) -> str:
     spellings: dict[str, list[str]] = {}
     for spelling in dict.fromkeys(_edits(word, _letters(word, languages))):
@@ -115,8 +107,8 @@ def _one_slip(word: str, lookup: Lookup, languages: Sequence[str]) -> str:
 def _usual(term: str, spellings: Sequence[str], typed: str, lookup: Lookup) -> str:
     """Return the spelling of an index form that was meant ("managment": "management", not "managments").
 
-    One that the embedding model takes in as many pieces as what was typed is a word only if it stands in the index as it
-    is: "summarie" has the index form of "summary" and is no better than "summarize".
+    One that the embedding model takes in as many pieces as what was typed is a word only if it stands in the index as
+    it is: "summarie" has the index form of "summary" and is no better than "summarize".
     """
     if lookup.pieces is None:
         return term if term in spellings else min(spellings, key=len)
