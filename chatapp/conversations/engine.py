@@ -128,7 +128,7 @@ class Engine:
         return self._partial
 
     async def _rewritten(self) -> Query:
-        """Return the query as the language model wrote it anew; a first question waits for nothing, a stop for no model."""
+        """Return the query as the language model wrote it anew; a first question waits for nothing."""
         started = self.started
         writing = asyncio.create_task(rewrite(started.query, model=started.model, profile=started.profile))
         stopped = asyncio.create_task(self._stopped.wait())

@@ -204,7 +204,7 @@ NEAR_TERMS = 20_000
 
 
 def near_terms(letter: str, least: int, most: int, scope: Scope) -> dict[str, int]:
-    """Return index terms that begin with a letter and are so long, with in how many live chunks of the scope each is."""
+    """Return index terms that begin with a letter and are so long, with in how many live chunks each is."""
     if scope.is_empty:
         return {}
     generations = IndexGeneration.objects.filter(

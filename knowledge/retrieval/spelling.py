@@ -53,10 +53,12 @@ class Lookup:
 class Correction:
     typed: str  # as it stands in the question
     meant: str
+    sure: bool = True  # False: it may be no word, so what was typed is searched beside it
 
     @property
     def note(self) -> str:
-        return f"Searched for “{self.meant}” instead of “{self.typed}”, which no document here has."
+        how = "instead of" if self.sure else "beside"
+        return f"Searched for “{self.meant}” {how} “{self.typed}”, which no document here has."
 
 
 def suspects(text: str, *, languages: Sequence[str]) -> list[str]:
@@ -72,15 +74,17 @@ def corrections(words: Sequence[str], *, lookup: Lookup, languages: Sequence[str
         plain = word.casefold()
         if lookup.pieces is not None and lookup.pieces([plain])[0] == 1:
             continue
-        meant = _one_slip(plain, lookup, languages) or _two_slips(plain, lookup, languages)
-        if meant:
-            found.append(Correction(typed=word, meant=meant))
+        meant = _one_slip(plain, lookup, languages)
+        if meant is not None:
+            found.append(Correction(typed=word, meant=meant[0], sure=meant[1]))
+        elif term := _two_slips(plain, lookup, languages):
+            found.append(Correction(typed=word, meant=term, sure=False))
     return tuple(found)
 
 
 def replaced(text: str, found: Sequence[Correction]) -> str:
-    """Return the text with what was meant in the place of what was typed."""
-    meant = {correction.typed: correction.meant for correction in found}
+    """Return the text with what was meant in the place of what was typed, or beside it."""
+    meant = {one.typed: one.meant if one.sure else f"{one.typed} {one.meant}" for one in found}
     return _WORD.sub(lambda match: meant.get(match.group(), match.group()), text)
 
 
@@ -90,7 +94,7 @@ def _letters(word: str, languages: Sequence[str]) -> str:
     return "".join(letters) if all(letter in letters for letter in word.casefold()) else ""
 
 
-def _one_slip(word: str, lookup: Lookup, languages: Sequence[str]) -> str:
+def _one_slip(word: str, lookup: Lookup, languages: Sequence[str]) -> tuple[str, bool] | None:
     spellings: dict[str, list[str]] = {}
     for spelling in dict.fromkeys(_edits(word, _letters(word, languages))):
         for term in word_terms(spelling, languages=languages):
@@ -101,22 +105,22 @@ def _one_slip(word: str, lookup: Lookup, languages: Sequence[str]) -> str:
             break
         if meant := _usual(term, spellings[term], word, lookup):
             return meant
-    return ""
+    return None
 
 
-def _usual(term: str, spellings: Sequence[str], typed: str, lookup: Lookup) -> str:
-    """Return the spelling of an index form that was meant ("managment": "management", not "managments").
-
-    One that the embedding model takes in as many pieces as what was typed is a word only if it stands in the index as
-    it is: "summarie" has the index form of "summary" and is no better than "summarize".
-    """
+def _usual(term: str, spellings: Sequence[str], typed: str, lookup: Lookup) -> tuple[str, bool] | None:
+    """Return the spelling of an index form that was meant ("managment": "management", not "managments"), and whether
+    that is sure: the embedding model knows it whole, or the index has it as it is."""
     if lookup.pieces is None:
-        return term if term in spellings else min(spellings, key=len)
+        return (term, True) if term in spellings else (min(spellings, key=len), False)
     typed_pieces, *counts = lookup.pieces([typed, *spellings])
-    fewest = min(zip(counts, map(len, spellings), spellings, strict=True))
-    if fewest[0] < typed_pieces:
-        return fewest[2]
-    return term if term in spellings and counts[spellings.index(term)] <= typed_pieces else ""
+    pieces, _, fewest = min(zip(counts, map(len, spellings), spellings, strict=True))
+    if pieces == 1:
+        return fewest, True
+    if term in spellings and counts[spellings.index(term)] <= typed_pieces:
+        return term, True
+    # As many pieces as what was typed: "summarie" has the index form of "summary" and is no better than "summarize".
+    return (fewest, False) if pieces < typed_pieces else None
 
 
 def _edits(word: str, letters: str) -> Iterator[str]:
