@@ -112,7 +112,7 @@ def _usual(term: str, spellings: Sequence[str], typed: str, lookup: Lookup) -> t
     """Return the spelling of an index form that was meant ("managment": "management", not "managments"), and whether
     that is sure: the embedding model knows it whole, or the index has it as it is."""
     if lookup.pieces is None:
-        return (term, True) if term in spellings else (min(spellings, key=len), False)
+        return (term, True) if term in spellings else (max(spellings, key=len), False)
     typed_pieces, *counts = lookup.pieces([typed, *spellings])
     pieces, _, fewest = min(zip(counts, map(len, spellings), spellings, strict=True))
     if pieces == 1:
@@ -163,4 +163,4 @@ def _distance(one: str, two: str, *, most: int) -> int:
             row.append(best)
         if min(row) > most:
             return most + 1
-    return row[-1]
+    return min(row[-1], most + 1)

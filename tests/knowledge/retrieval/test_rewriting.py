@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -44,8 +43,7 @@ def model(scripted_model: Any) -> Callable[..., ModelSettings]:
 
     def settings(name: str = "scripted-custom", says: str | None = None, **more: Any) -> ModelSettings:
         if says is not None:
-            body = json.dumps({"model": name, "chunks": [says], **more}).encode()
-            urllib.request.urlopen(urllib.request.Request(f"{scripted_model.url}/_script", data=body)).read()  # noqa: S310
+            scripted_model.script([says], model=name, **more)
         return ModelSettings(model=f"openai/{name}", api_base=scripted_model.url, api_key="test")
 
     return settings
