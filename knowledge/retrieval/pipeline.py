@@ -42,7 +42,7 @@ def retrieve(
         return RetrievalResult(query=turns.as_searched, passages=(), timings={"total": 0.0})
     asking = _Asking(query=query, scope=scope, parts=parts, profile=profile, clock=clock)
     found = _find(turns, asking=asking)
-    others = [_find(Turns(last=text), asking=asking) for text in _parts_of(turns, asking=asking)]
+    others = [_find(part, asking=asking) for part in _parts_of(turns, asking=asking)]
     if others:
         with clock.stage("assemble"):
             found = _in_turns(found, others, asking=asking)
@@ -143,7 +143,7 @@ def _expanded(question: Question, scored: Scored, *, asking: _Asking) -> tuple[S
     return _scored(wider, asking=asking), (" ".join(terms),)
 
 
-def _parts_of(turns: Turns, *, asking: _Asking) -> tuple[str, ...]:
+def _parts_of(turns: Turns, *, asking: _Asking) -> tuple[Turns, ...]:
     """Return the questions that are searched each for itself; none where there are no two."""
     if not asking.profile.decompose:
         return ()
@@ -154,7 +154,9 @@ def _parts_of(turns: Turns, *, asking: _Asking) -> tuple[str, ...]:
     if len(parts) < 2:
         return ()
     _ahead(parts, asking=asking)
-    return parts
+    if turns.standalone or (rewritten and rewritten.parts is not None):
+        return tuple(Turns(last=text) for text in parts)
+    return tuple(replace(turns, last=text) for text in parts)  # a part of a follow-up is one too
 
 
 def _in_turns(whole: _Found, others: Sequence[_Found], *, asking: _Asking) -> _Found:
@@ -164,7 +166,7 @@ def _in_turns(whole: _Found, others: Sequence[_Found], *, asking: _Asking) -> _F
     return replace(
         whole, scored=together([one.scored for one in (whole, *others)]), ranked=ranked, passages=passages,
         notes=tuple(note for one in (whole, *others) for note in one.notes),
-        also=(*whole.also, *(one.question.turns.as_searched for one in others)),
+        also=(*whole.also, *(one.question.turns.last for one in others)),
     )  # fmt: skip
 
 
