@@ -181,6 +181,9 @@ def test_a_version_keeps_the_reason_why_it_failed(world: Any) -> None:
 
 
 def test_near_terms_are_those_of_the_scope_by_letter_and_length(world: Any) -> None:
+    world.base.refresh_from_db()
+    world.add("Words.")
+    world.base.refresh_from_db()
     generation = world.base.live_generation
     for term, frequency in (("manag", 4), ("manage", 2), ("manatee", 1), ("zebra", 3), ("mango", 0), ("änderung", 1)):
         TermStatistic.objects.create(generation=generation, term=term, frequency=frequency)
