@@ -74,7 +74,8 @@ async def rewrite(
     caller = _Caller(model, complete, ends)
     wordings, parts = await asyncio.gather(
         _lines(question, wordings_messages, caller, most=MOST, what="other wordings") if profile.expand else _nobody(),
-        _lines(question, parts_messages, caller, most=MOST_PARTS, what="the questions it consists of")
+        _lines(question, parts_messages, caller, most=MOST_PARTS, what="the questions it consists of",
+               own_words=True)
         if profile.decompose else _nobody(),
     )  # fmt: skip
     return replace(
@@ -135,14 +136,16 @@ async def _condensed(text: str, history: Sequence[Turn], ask: _Caller) -> Rewrit
 
 
 async def _lines(
-    question: str, messages: Callable[[str], list[dict[str, str]]], ask: _Caller, *, most: int, what: str
-) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:
+    question: str, messages: Callable[[str], list[dict[str, str]]], ask: _Caller, *, most: int, what: str,
+    own_words: bool = False,
+) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:  # fmt: skip
     try:
         reply = await ask(messages(question))
     except KnowledgeError as err:
         logger.warning("a question was not rewritten: %s", err)
         return None, (f"The language model did not write {what}: {err.message}",)
-    return checked_lines(reply, question=question, most=most), ()
+    lines = checked_lines(reply, question=question, most=most, own_words=own_words)
+    return lines, () if lines is not None else (f"The language model did not write {what}.",)
 
 
 async def _nobody() -> tuple[None, tuple[str, ...]]:
@@ -167,15 +170,27 @@ def checked_question(reply: str, *, question: str, history: Sequence[Turn]) -> s
     return text
 
 
-def checked_lines(reply: str, *, question: str, most: int) -> tuple[str, ...]:
-    """Return the lines of a reply that are other questions or sentences; the question itself is left out."""
+def checked_lines(reply: str, *, question: str, most: int, own_words: bool = False) -> tuple[str, ...] | None:
+    """Return the lines of a reply that are other questions or sentences; None where nothing of it is usable.
+
+    The question itself is left out: a reply that only repeats it says that there is nothing else. ``own_words``: the
+    words of a line must mostly be those of the question, as those of its parts are.
+    """
+    said = set(terms(question))
     found: dict[str, str] = {}
     for line in reply.split("\n"):
         text = _BULLET.sub("", line).strip().strip('"“”«»„').strip()
-        if any(c.isalnum() for c in text) and len(text) <= max(LONGEST, 2 * len(question)):
-            found.setdefault(" ".join(terms(text)) or text.casefold(), text)
+        written = terms(text)
+        if not any(c.isalnum() for c in text) or len(text) > max(LONGEST, 2 * len(question)):
+            continue
+        if own_words and written and sum(term in said for term in written) < FROM_CONVERSATION * len(written):
+            continue
+        if not _other_language(text, question):
+            found.setdefault(" ".join(written) or text.casefold(), text)
+    if not found:
+        return None
     found.pop(" ".join(terms(question)), None)
-    return tuple(text for text in found.values() if not _other_language(text, question))[:most]
+    return tuple(found.values())[:most]
 
 
 def _other_language(text: str, question: str) -> bool:

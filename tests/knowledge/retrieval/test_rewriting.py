@@ -159,4 +159,15 @@ def test_wordings_and_parts_are_lines(run: Any, model: Any) -> None:
 
 def test_more_lines_than_asked_for_are_left_out() -> None:
     reply = "\n".join(f"Which animal eats plant number {word}?" for word in ("one", "two", "three", "four", "five"))
-    assert len(checked_lines(reply, question="What do animals eat?", most=3)) == 3
+    assert len(checked_lines(reply, question="What do animals eat?", most=3) or ()) == 3
+
+
+def test_reply_without_a_usable_line_is_none_and_one_that_repeats_is_empty() -> None:
+    question = "Who pays the rent and where is the key?"
+    assert checked_lines("\n ... \n", question=question, most=3) is None
+    assert checked_lines("Certainly, here you are: nothing.", question=question, most=3, own_words=True) is None
+    assert checked_lines(question, question=question, most=3, own_words=True) == ()
+    assert checked_lines("Who pays the rent?\nWhere is the key?", question=question, most=3, own_words=True) == (
+        "Who pays the rent?",
+        "Where?",
+    )
