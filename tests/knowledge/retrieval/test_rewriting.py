@@ -169,5 +169,5 @@ def test_reply_without_a_usable_line_is_none_and_one_that_repeats_is_empty() -> 
     assert checked_lines(question, question=question, most=3, own_words=True) == ()
     assert checked_lines("Who pays the rent?\nWhere is the key?", question=question, most=3, own_words=True) == (
         "Who pays the rent?",
-        "Where?",
+        "Where is the key?",
     )
