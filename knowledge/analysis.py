@@ -16,7 +16,7 @@ from typing import Any
 
 from knowledge.languages import ENGLISH, STEMMERS, is_latin, stop_words
 
-__all__ = ["index_terms", "terms", "variants"]
+__all__ = ["index_terms", "terms", "variants", "word_terms"]
 
 LONGEST_TERM = 64
 """Characters kept of one term: a base64 blob must not become a megabyte of vocabulary."""
@@ -75,6 +75,15 @@ def index_terms(title: str, heading_path: Sequence[str], text: str, *, language:
     Title and headings in the keyword text are worth 20 points MRR on heading questions.
     """
     return " ".join(terms("\n".join((title, *heading_path, text)), language=language))
+
+
+def word_terms(word: str, *, languages: Sequence[str]) -> tuple[str, ...]:
+    """Return what one word of letters is called in the index in each of the languages; nothing for a stop word.
+
+    For guesses by the hundred: nothing is remembered.
+    """
+    word = unicodedata.normalize("NFKC", word).casefold()[:LONGEST_TERM]
+    return tuple(dict.fromkeys(_stem.__wrapped__(word, code) for code in languages if word not in stop_words(code)))
 
 
 def _is_identifier(token: str) -> bool:

@@ -203,6 +203,16 @@ class Turn:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Rewritten:
+    """What a language model made of a question before it was searched; the settings say what of it is used."""
+
+    standalone: str = ""  # the question as it would be asked without the turns before; empty: as it was asked
+    wordings: tuple[str, ...] | None = None  # other wordings that are searched too; None: nobody was asked
+    parts: tuple[str, ...] | None = None  # questions it consists of; None: nobody was asked
+    notes: tuple[str, ...] = ()  # sentences for people: what went wrong
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
     text: str
     history: tuple[Turn, ...] = ()  # oldest first
@@ -210,6 +220,7 @@ class Query:
     token_budget: int | None = None  # tokens of passage text that may be returned in all
     merge_neighbours: bool = False  # True for prompts; False where single passages are judged
     explain: bool = False  # True for people who ask why: the result then says what became of every candidate
+    rewritten: Rewritten | None = None  # None: no language model was asked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -275,3 +286,4 @@ class RetrievalResult:
     candidates: int = 0  # distinct records both searches returned, before the join and the cut
     notes: tuple[str, ...] = ()  # sentences for people: what was left out, and why
     explanation: Explanation | None = None  # where the query asked for it
+    also: tuple[str, ...] = ()  # what else was searched: other wordings, terms of the best passages, or the parts

@@ -26,7 +26,8 @@ from knowledge import llm
 from knowledge.documents.searching import search
 from knowledge.errors import KnowledgeError, LanguageModelError
 from knowledge.llm import Finish, Message, ModelSettings, StreamEvent
-from knowledge.types import Passage, RetrievalResult
+from knowledge.retrieval.rewriting import rewrite
+from knowledge.types import Passage, Query, RetrievalResult, Rewritten
 
 logger = logging.getLogger(__name__)
 
@@ -54,6 +55,8 @@ class Engine:
         self._storing: asyncio.Task[None] | None = None
         self._partial: Answer | None = None
         self._ended_by = ""  # "stopped" or "interrupted"
+        self._stopped = asyncio.Event()
+        self._rewriting: Rewritten | None = None
         self._pieces: asyncio.Queue[StreamEvent | BaseException | None] = asyncio.Queue()
 
     def stop(self) -> None:
@@ -68,6 +71,7 @@ class Engine:
         # None in the queue ends the model's stream, whether it has begun or not.
         if not self._ended_by:
             self._ended_by = reason
+            self._stopped.set()
             self._pieces.put_nowait(None)
 
     async def execute(self) -> None:
@@ -96,7 +100,8 @@ class Engine:
         )
 
     async def _answer(self) -> Answer:
-        result = await in_thread_by(self._arrived, self._retrieve)
+        query = await self._rewritten()
+        result = await in_thread_by(self._arrived, partial(self._retrieve, query))
         self._mark("retrieval")
         passages = self._fitting(result)
         await self._show_passages(result, answering.label_passages(passages))
@@ -122,8 +127,25 @@ class Engine:
             raise LanguageModelError("The language model returned an empty answer.")
         return self._partial
 
-    def _retrieve(self) -> RetrievalResult:
-        return search(self.started.query, scope=self.started.scope, profile=self.started.profile)
+    async def _rewritten(self) -> Query:
+        """Return the query as the language model wrote it anew; a first question waits for nothing."""
+        started = self.started
+        writing = asyncio.create_task(rewrite(started.query, model=started.model, profile=started.profile))
+        stopped = asyncio.create_task(self._stopped.wait())
+        try:
+            await asyncio.wait({writing, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            query = writing.result() if writing.done() else started.query
+        finally:
+            for task in (writing, stopped):
+                task.cancel()
+            await asyncio.wait({writing, stopped})
+        if query.rewritten is not None:
+            self._mark("rewritten")
+            self._rewriting = query.rewritten
+        return query
+
+    def _retrieve(self, query: Query) -> RetrievalResult:
+        return search(query, scope=self.started.scope, profile=self.started.profile)
 
     def _fitting(self, result: RetrievalResult) -> Sequence[Passage]:
         """The passages that the prompt will hold, so that what is stored is what the model was given."""
@@ -140,7 +162,10 @@ class Engine:
 
     async def _show_passages(self, result: RetrievalResult, labelled: Sequence[LabelledPassage]) -> None:
         """Announce the passages. They are stored once the first words are out: nothing stands before those."""
-        self._unstored = partial(services.store_passages, run=self.started.run, query=result.query, labelled=labelled)
+        self._unstored = partial(
+            services.store_passages, run=self.started.run, query=result.query, labelled=labelled,
+            rewritten=self._rewriting,
+        )  # fmt: skip
         await self.log.emit(
             "retrieval.done",
             query=result.query,

@@ -12,7 +12,7 @@ from django.core.exceptions import ValidationError
 from knowledge.errors import KnowledgeError
 from knowledge.retrieval.base import DEFAULT, RetrievalProfile
 from knowledge.retrieval.query import select_turns
-from knowledge.types import Query, Turn
+from knowledge.types import Query, Rewritten, Turn
 
 logger = logging.getLogger(__name__)
 
@@ -36,11 +36,12 @@ class Setting:
     high: float
     whole: bool = False
     optional: bool = False  # None is a value: whoever decides otherwise decides
+    switch: bool = False  # 1 is on, 0 is off
 
     @property
     def default(self) -> float | None:
         value: float | None = getattr(DEFAULT, self.name)
-        return value
+        return int(value) if isinstance(value, bool) else value
 
     def checked(self, value: object) -> float | None:
         """Return the value as the profile takes it.
@@ -54,6 +55,8 @@ class Setting:
                 return float(value)
             if value == int(value):
                 return int(value)
+        if self.switch:
+            raise SettingRefused(f"{self.label} must be 1 for on or 0 for off.")
         kind = "a whole number" if self.whole else "a number"
         raise SettingRefused(f"{self.label} must be {kind} from {self.low:g} to {self.high:g}.")
 
@@ -84,6 +87,22 @@ SETTINGS: Mapping[str, Setting] = {
         Setting(
             name="previous_answer_weight", label="Previous answer", low=0, high=1,
             help="What the answer to that counts.",
+        ),
+        Setting(
+            name="condense", label="Rewrite follow-ups", low=0, high=1, whole=True, switch=True,
+            help="The language model of the assistant, if it has one, writes a follow-up as a question of its own.",
+        ),
+        Setting(
+            name="spelling", label="Forgive misspelling", low=0, high=1, whole=True, switch=True,
+            help="A word that no document has is taken for the nearest one that they have.",
+        ),
+        Setting(
+            name="expand", label="Other wordings", low=0, high=1, whole=True, switch=True,
+            help="Search other wordings that the language model writes; without one, words of the best passages.",
+        ),
+        Setting(
+            name="decompose", label="Take questions apart", low=0, high=1, whole=True, switch=True,
+            help="A question that asks for several things is searched part by part.",
         ),
         Setting(
             name="floor", label="Lowest score", low=0, high=0.9,
@@ -124,7 +143,7 @@ def profile_of(settings: Mapping[str, Any]) -> RetrievalProfile:
             kept |= checked_settings({name: value})
         except SettingRefused as err:
             logger.warning("a stored setting of the search is left out: %s", err)
-    return replace(DEFAULT, **kept)
+    return replace(DEFAULT, **{name: bool(v) if SETTINGS[name].switch else v for name, v in kept.items()})
 
 
 def chat_query(
@@ -135,6 +154,26 @@ def chat_query(
         text=question, history=tuple(history), limit=limit, token_budget=context_window // 2, merge_neighbours=True,
         explain=explain,
     )  # fmt: skip
+
+
+def rewritten_trace(rewritten: Rewritten) -> dict[str, Any]:
+    """Return what a run keeps of what the language model made of its question."""
+    wordings, parts = ([_storable(t) for t in texts or ()] for texts in (rewritten.wordings, rewritten.parts))
+    return {
+        "standalone": _storable(rewritten.standalone),
+        "wordings": wordings if rewritten.wordings is not None else None,
+        "parts": parts if rewritten.parts is not None else None,
+        "notes": list(rewritten.notes),
+    }
+
+
+def _rewritten(trace: Mapping[str, Any] | None) -> Rewritten | None:
+    if not trace:
+        return None
+    wordings, parts = (None if trace.get(name) is None else tuple(trace[name]) for name in ("wordings", "parts"))
+    return Rewritten(
+        standalone=trace.get("standalone", ""), wordings=wordings, parts=parts, notes=tuple(trace.get("notes", ()))
+    )
 
 
 def trace_of(query: Query, settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -163,4 +202,5 @@ def query_of_trace(trace: Mapping[str, Any], *, question: str) -> Query:
         token_budget=trace.get("token_budget"),
         merge_neighbours=True,
         explain=True,
+        rewritten=_rewritten(trace.get("rewritten")),
     )

@@ -15,7 +15,13 @@ from chatapp.accounts.models import User
 from chatapp.conversations import access
 from chatapp.conversations.citations import locate
 from chatapp.conversations.models import AnswerRun, Assistant, Citation, ContextPassage, Conversation, Message
-from chatapp.conversations.retrieval import chat_query, checked_settings, profile_of, trace_of
+from chatapp.conversations.retrieval import (
+    chat_query,
+    checked_settings,
+    profile_of,
+    rewritten_trace,
+    trace_of,
+)
 from chatapp.language_models.models import LanguageModel
 from chatapp.language_models.services import model_settings
 from knowledge.documents.access import access_knowledge_bases, scope_of, visible_knowledge_bases
@@ -25,7 +31,7 @@ from knowledge.llm import ModelSettings
 from knowledge.retrieval.base import RetrievalProfile
 from knowledge.tenants.access import Actor
 from knowledge.tenants.models import Tenant
-from knowledge.types import Query, Scope, Turn
+from knowledge.types import Query, Rewritten, Scope, Turn
 
 HISTORY_TURNS = 8
 
@@ -229,10 +235,11 @@ def _store_question(
     return run, False
 
 
-def store_passages(*, run: AnswerRun, query: str, labelled: Sequence[Any]) -> None:
-    """Store the query as searched and the passages as the model is given them."""
+def store_passages(*, run: AnswerRun, query: str, labelled: Sequence[Any], rewritten: Rewritten | None = None) -> None:
+    """Store the query as searched, what a language model made of it, and the passages as the model is given them."""
+    trace = {**run.retrieval, "rewritten": rewritten_trace(rewritten)} if rewritten else run.retrieval
     with transaction.atomic():
-        AnswerRun.objects.filter(pk=run.pk).update(query=query)
+        AnswerRun.objects.filter(pk=run.pk).update(query=query, retrieval=trace)
         # A document may be deleted between search and here; the passage is then kept without its row.
         rows = Document.objects.filter(pk__in={item.passage.document for item in labelled})
         there = {str(pk) for pk in rows.values_list("pk", flat=True)}

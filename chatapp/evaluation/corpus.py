@@ -16,7 +16,7 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from chatapp.evaluation.caching import CachedEmbedder, cached
@@ -37,7 +37,7 @@ from knowledge.reranking.late import Stored
 from knowledge.reranking.token_vectors import TokenVectors, unpack
 from knowledge.retrieval import DEFAULT, CorpusStatistics, PassageRow, RetrievalParts, RetrievalProfile, retrieve
 from knowledge.stores.base import Store
-from knowledge.types import ChunkRange, ParsedDocument, Passage, Query, Scope
+from knowledge.types import ChunkRange, ParsedDocument, Passage, Query, Rewritten, Scope
 
 __all__ = ["Answered", "Corpus", "MakeReranker", "build"]
 
@@ -90,6 +90,11 @@ class _Memory:
         average = self.terms / self.chunks if self.chunks else 0.0
         return CorpusStatistics(chunks=self.chunks, average_length=average, document_frequency=frequency)
 
+    def near_terms(self, letter: str, least: int, most: int, scope: Scope) -> dict[str, int]:
+        if self.base not in scope.knowledge_bases:
+            return {}
+        return {t: n for t, n in self.frequency.items() if t.startswith(letter) and least <= len(t) <= most}
+
     def generations(self, scope: Scope) -> list[tuple[str, list[str]]]:
         return [(self.space, [self.generation])] if self.base in scope.knowledge_bases else []
 
@@ -126,7 +131,10 @@ class Corpus:
         if scoped:
             document = _document_id(self.source.name, str(question.row.get("scope_doc_id", "")))
             scope = Scope(tenant=scope.tenant, knowledge_bases=scope.knowledge_bases, documents=frozenset({document}))
-        query = Query(text=question.text, history=question.history if history else (), limit=limit)
+        query = Query(
+            text=question.text, history=question.history if history else (), limit=limit,
+            rewritten=question.rewritten if history else _without_turns(question.rewritten),
+        )  # fmt: skip
         result = retrieve(query, scope=scope, parts=self.parts, profile=profile)
         spans = tuple(Span(self._names[p.document], p.start, p.end) for p in result.passages)
         return Answered(
@@ -173,7 +181,7 @@ def build(
         stack.callback(engine.delete_tenant, tenant=tenant)
         parts = RetrievalParts(
             embedder=found, store=engine, live=memory, statistics=memory, generations=memory.generations,
-            texts=memory.texts.__getitem__, reranker=reranker(found, memory.stored),
+            near_terms=memory.near_terms, texts=memory.texts.__getitem__, reranker=reranker(found, memory.stored),
         )  # fmt: skip
         corpus = Corpus(source, parts, scope, memory)
         _Indexer(corpus, memory, chunker or wiring.chunker(), say).index()
@@ -278,3 +286,8 @@ def _row(target: Target, r: ChunkRange) -> PassageRow:
 
 def _document_id(source: str, document: str) -> str:
     return str(uuid.uuid5(_IDS, f"document {source} {document}"))
+
+
+def _without_turns(rewritten: Rewritten | None) -> Rewritten | None:
+    """A question that is asked without what was said before cannot have been written anew from it."""
+    return None if rewritten is None else replace(rewritten, standalone="")

@@ -11,11 +11,11 @@ import json
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from knowledge.types import Turn
+from knowledge.types import Rewritten, Turn
 
 Row = Mapping[str, Any]
 
@@ -56,6 +56,7 @@ class Question:
     answerable: bool
     history: tuple[Turn, ...]
     row: Row  # as it stands in the file
+    rewritten: Rewritten | None = None  # what a language model made of it, where that was given
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,6 +153,32 @@ def load(folder: Path) -> LabelledSet:
     except KeyError as error:
         raise UnusableSet(f"The set {folder} has a row without {error}.") from error
     return LabelledSet(name=folder.name, documents=documents, questions=questions)
+
+
+def read_rewritten(path: Path) -> dict[str, Rewritten]:
+    """Return what a language model made of questions: ``query_id`` with ``standalone``, ``wordings`` or ``parts``.
+
+    :raises UnusableSet: the file cannot be read, or a row is no such row.
+    """
+    found: dict[str, Rewritten] = {}
+    for row in read(path):
+        standalone, *lists = row.get("standalone", ""), row.get("wordings"), row.get("parts")
+        fits = isinstance(standalone, str) and all(
+            texts is None or (isinstance(texts, list) and all(isinstance(text, str) for text in texts))
+            for texts in lists
+        )
+        if not isinstance(row.get("query_id"), str) or not fits:
+            raise UnusableSet(f"{path} has a row that is no query_id with standalone, wordings or parts.")
+        wordings, parts = (None if texts is None else tuple(texts) for texts in lists)
+        found[row["query_id"]] = Rewritten(standalone=standalone, wordings=wordings, parts=parts)
+    return found
+
+
+def with_rewritten(source: LabelledSet, rewritten: Mapping[str, Rewritten]) -> LabelledSet:
+    """Return the set whose questions come with what a language model made of them, where that is known."""
+    return replace(
+        source, questions=tuple(replace(q, rewritten=rewritten.get(q.id, q.rewritten)) for q in source.questions)
+    )
 
 
 def chosen(source: LabelledSet, questions: QuestionSet, *, most: int | None = None) -> list[Question]:

@@ -124,6 +124,7 @@ class Column:
     candidates: int | None = None
     chunks: int | None = None
     notes: Sequence[str] = ()
+    also: Sequence[str] = ()  # what else was searched
     stored: bool = False
 
     @property
@@ -151,6 +152,7 @@ def column_of(title: str, result: RetrievalResult, *, media: MediaTypes, differs
         candidates=result.candidates,
         chunks=why.chunks,
         notes=result.notes,
+        also=result.also,
     )
 
 

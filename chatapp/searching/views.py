@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from asgiref.sync import async_to_sync
 from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
@@ -16,6 +18,7 @@ from chatapp.accounts.pages import member_page
 from chatapp.conversations import services
 from chatapp.conversations.access import NotAllowed
 from chatapp.conversations.retrieval import SETTINGS, SettingRefused, profile_of
+from chatapp.language_models.services import model_settings
 from chatapp.searching.asking import Asked, asked_of
 from chatapp.searching.forms import MOST
 from chatapp.searching.presentation import Column, column_of, compared, stored_column, versions_in
@@ -23,7 +26,10 @@ from knowledge.documents.access import scope_of
 from knowledge.documents.searching import search as search_documents
 from knowledge.documents.selectors import media_types
 from knowledge.errors import KnowledgeError, NotFound
+from knowledge.retrieval.base import RetrievalProfile
+from knowledge.retrieval.rewriting import can_rewrite, rewrite
 from knowledge.tenants.access import Actor
+from knowledge.types import Query
 
 OWN = "its own"  # the value of a setting that somebody else decides
 KEPT = ("q", "previous", "answer", "limit", "base", "assistant", "run")
@@ -96,7 +102,11 @@ def _columns(asked: Asked, actor: Actor) -> tuple[list[Column], str]:
     tries = [(now, asked.saved)] if not (asked.run and asked.changed) else []
     tries += [("Now, with changed settings" if asked.run else "Changed settings", asked.tried)] if asked.changed else []
     try:
-        results = [search_documents(asked.query, scope=scope, profile=profile_of(used)) for _, used in tries]
+        queries = _rewritten(asked, [profile_of(used) for _, used in tries])
+        results = [
+            search_documents(query, scope=scope, profile=profile_of(used))
+            for query, (_, used) in zip(queries, tries, strict=True)
+        ]
     except KnowledgeError as err:
         if isinstance(err, NotFound):
             raise Http404(err.message) from err
@@ -111,13 +121,36 @@ def _columns(asked: Asked, actor: Actor) -> tuple[list[Column], str]:
     return list(compared(*columns)) if len(columns) == 2 else columns, ""
 
 
+def _rewritten(asked: Asked, profiles: Sequence[RetrievalProfile]) -> list[Query]:
+    """Return the query for each profile as the assistant's language model writes it; of an answer, as it did then."""
+    assert asked.query is not None
+    query, model = asked.query, asked.assistant.language_model if asked.assistant else None
+    if model is None or asked.run is not None:
+        return [query] * len(profiles)
+    settings = model_settings(model)
+
+    async def write() -> list[Query]:
+        made: dict[tuple[bool, bool, bool], Query] = {}
+        for one in profiles:
+            wanted = one.condense, one.expand, one.decompose
+            if wanted not in made:
+                made[wanted] = await rewrite(query, model=settings, profile=one)
+        return [made[one.condense, one.expand, one.decompose] for one in profiles]
+
+    return async_to_sync(write)() if can_rewrite(settings) else [query] * len(profiles)
+
+
 def _differences(asked: Asked) -> list[str]:
     """Say how the settings that are tried differ from the saved ones."""
     return [
-        f"{SETTINGS[name].label} {_shown(value) or OWN} instead of "
-        f"{_shown(asked.saved.get(name, SETTINGS[name].default)) or OWN}"
+        f"{SETTINGS[name].label} {_said(name, value)} instead of "
+        f"{_said(name, asked.saved.get(name, SETTINGS[name].default))}"
         for name, value in asked.changed.items()
     ]
+
+
+def _said(name: str, value: float | None) -> str:
+    return ("on" if value else "off") if SETTINGS[name].switch else _shown(value) or OWN
 
 
 def _settings(asked: Asked, given: QueryDict) -> list[dict[str, Any]]:

@@ -35,6 +35,7 @@ def _build() -> RetrievalParts:
         statistics=selectors.Statistics(),
         generations=selectors.live_generations,
         languages=selectors.live_languages,
+        near_terms=selectors.near_terms,
         texts=selectors.text_of_version,
         reranker=wiring.reranker(stored=token_files.stored),
     )

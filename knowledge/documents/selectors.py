@@ -7,7 +7,9 @@ from collections import OrderedDict
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from django.db import connection
 from django.db.models import F
+from django.db.models.functions import Length
 
 from knowledge.documents import files
 from knowledge.documents.models import Chunk, Document, DocumentVersion, IndexGeneration, IngestionJob, TermStatistic
@@ -195,6 +197,31 @@ def live_languages(scope: Scope) -> set[str]:
         knowledge_base__live_generation=F("pk"),
     )
     return {language for spoken in rows.values_list("languages", flat=True) for language in spoken}
+
+
+NEAR_TERMS = 20_000
+"""Terms of the same first letter and about the same length that are compared with a misspelt word, most used first."""
+
+
+def near_terms(letter: str, least: int, most: int, scope: Scope) -> dict[str, int]:
+    """Return index terms that begin with a letter and are so long, with in how many live chunks each is."""
+    if scope.is_empty:
+        return {}
+    generations = IndexGeneration.objects.filter(
+        knowledge_base__tenant_id=scope.tenant,
+        knowledge_base_id__in=list(scope.knowledge_bases),
+        knowledge_base__live_generation=F("pk"),
+    )
+    rows = TermStatistic.objects.alias(length=Length("term")).filter(
+        generation__in=list(generations.values_list("pk", flat=True)), term__gte=letter, term__startswith=letter,
+        length__gte=least, length__lte=most, frequency__gt=0,
+    )  # fmt: skip
+    if connection.vendor == "sqlite":  # its LIKE uses no index; other databases may order letters in another way
+        rows = rows.filter(term__lt=chr(ord(letter[0]) + 1))
+    found: dict[str, int] = {}
+    for term, count in rows.order_by("-frequency", "term").values_list("term", "frequency")[:NEAR_TERMS]:
+        found[term] = found.get(term, 0) + count
+    return found
 
 
 class Statistics:

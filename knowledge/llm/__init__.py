@@ -2,7 +2,7 @@
 
 from knowledge.llm.boot import close_clients, warm_up
 from knowledge.llm.gateway import complete, stream
-from knowledge.llm.local import register_local_provider
+from knowledge.llm.local import is_local, register_local_provider
 from knowledge.llm.types import (
     Completion,
     Deadlines,
@@ -33,6 +33,7 @@ __all__ = [
     "embed",
     "estimate_tokens",
     "estimate_usage",
+    "is_local",
     "register_local_provider",
     "rerank",
     "stream",

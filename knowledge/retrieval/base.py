@@ -22,6 +22,7 @@ __all__ = [
     "Generations",
     "Languages",
     "LiveRows",
+    "NearTerms",
     "PassageRow",
     "RetrievalParts",
     "RetrievalProfile",
@@ -87,6 +88,9 @@ Embedders: TypeAlias = Callable[[str], Embedder]
 Languages: TypeAlias = Callable[[Scope], Collection[str]]
 """The languages (ISO 639) in which documents of a scope were analysed."""
 
+NearTerms: TypeAlias = Callable[[str, int, int, Scope], Mapping[str, int]]
+"""First letter, least and greatest length, scope -> index terms of the scope like that, with their frequencies."""
+
 Texts: TypeAlias = Callable[[str], str]
 """Canonical text of a version by its id; called only to read the gap between two neighbours."""
 
@@ -102,6 +106,7 @@ class RetrievalParts:
     reranker: Reranker | None = None
     embedders: Embedders | None = None
     languages: Languages | None = None  # None: English
+    near_terms: NearTerms | None = None  # None: of two slips in one word nothing is made
     texts: Texts | None = None  # None: neighbours are merged only where they touch or overlap
 
 
@@ -118,6 +123,14 @@ class RetrievalProfile:
     previous_turn_weight: float = 0.5
     previous_answer_weight: float = 0.25
     answer_terms: int = 8  # of highest idf
+    # Queries (docs/retrieval.md): what is done to a question before it is searched.
+    condense: bool = True  # follow-ups are searched as the language model wrote them anew, where there is one
+    standalone_weight: float = 0.5  # of that, beside the last turn (1.0) and the turns before
+    expand: bool = False  # other wordings, or terms of the best passages where there is no language model
+    decompose: bool = False  # the questions it consists of are searched each for itself
+    wording_weight: float = 0.5  # of all other wordings together, beside the question (1.0)
+    feedback_weight: float = 0.25  # of a term of the best passages, beside one of the question (1.0)
+    spelling: bool = True  # words that no document has are taken for the nearest that one has
     # Fused score below which a passage is not returned. Of 1,200 answered questions none had its
     # answer below .13; it keeps noise out, no more: refusing cannot rest on retrieval scores.
     floor: float = 0.12

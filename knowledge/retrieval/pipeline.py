@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
+from knowledge.embedding.base import has_tokens
 from knowledge.retrieval.assemble import assemble, to_passages
 from knowledge.retrieval.base import DEFAULT, RetrievalParts, RetrievalProfile
+from knowledge.retrieval.decompose import in_turns, split_question
+from knowledge.retrieval.expand import feedback_terms, joined, together
 from knowledge.retrieval.explain import explain
 from knowledge.retrieval.fuse import Scored, score
-from knowledge.retrieval.query import select_turns
-from knowledge.retrieval.question import Question, embed, weigh
+from knowledge.retrieval.query import Turns, select_turns
+from knowledge.retrieval.question import Question, embed, misspelt, respelt, weigh
 from knowledge.retrieval.rerank import rerank
 from knowledge.retrieval.search import live_only, search
 from knowledge.retrieval.small_to_big import widened, with_neighbours
+from knowledge.retrieval.spaces import embed_ahead
+from knowledge.retrieval.spelling import Correction
 from knowledge.types import Passage, Query, RetrievalResult, Scope
 
 __all__ = ["retrieve"]
@@ -33,41 +38,155 @@ def retrieve(
     :raises EmbeddingFailed, LanguageModelError: no embedding model could be asked, and there is no word to search for.
     """
     clock = _Clock()
-    turns = select_turns(query)
+    turns = select_turns(query, condense=profile.condense)
     if scope.is_empty or not turns.last or query.limit < 1:
         return RetrievalResult(query=turns.as_searched, passages=(), timings={"total": 0.0})
-    with clock.stage("embed"):
-        embedded = embed(turns, scope=scope, parts=parts, profile=profile)
-    with clock.stage("statistics"):
-        question = weigh(turns, embedded=embedded, scope=scope, parts=parts, profile=profile)
-    with clock.stage("search"):
-        candidates = search(
-            question=question.vectors, terms=question.searched, store=parts.store, spaces=question.spaces,
-            limit=max(profile.candidates, query.limit), scope=scope,
-        )  # fmt: skip
-        candidates = replace(candidates, hits=question.words.read(candidates.hits))
-    with clock.stage("fuse"):
-        scored = score(candidates, question=question, profile=profile)
-    ranked, passages, note = _ranked(
-        scored, query=widened(query, profile=profile), question=question, scope=scope, parts=parts, profile=profile,
-        clock=clock,
-    )  # fmt: skip
+    asking = _Asking(query=query, scope=scope, parts=parts, profile=profile, clock=clock)
+    found = _find(turns, asking=asking)
+    others = [_find(part, asking=asking) for part in _parts_of(turns, asking=asking)]
+    if others:
+        with clock.stage("assemble"):
+            found = _in_turns(found, others, asking=asking)
     if profile.neighbours:
         with clock.stage("neighbours"):
-            passages = with_neighbours(
-                passages, query=query, profile=profile, live=parts.live, texts=parts.texts, scope=scope
+            grown = with_neighbours(
+                found.passages, query=query, profile=profile, live=parts.live, texts=parts.texts, scope=scope
             )
+        found = replace(found, passages=grown)
     explanation = None
     if query.explain:
         with clock.stage("explain"):
             explanation = explain(
-                ranked, passages, scored=scored, question=question, live=parts.live, scope=scope,
-                query=widened(query, profile=profile), profile=profile,
+                found.ranked, found.passages, scored=found.scored, question=found.question, live=parts.live,
+                scope=scope, query=asking.wide, profile=profile,
             )  # fmt: skip
     return RetrievalResult(
-        query=turns.as_searched, passages=passages, timings=clock.milliseconds(), candidates=len(candidates.hits),
-        notes=(*question.vectors.notes, *([note] if note else [])), explanation=explanation,
+        query=found.question.turns.as_searched, passages=found.passages, timings=clock.milliseconds(),
+        candidates=len(found.scored.candidates.hits), explanation=explanation, also=found.also,
+        notes=tuple(dict.fromkeys((*(query.rewritten.notes if query.rewritten else ()), *found.notes))),
     )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asking:
+    """What stays the same for every search of one query."""
+
+    query: Query
+    scope: Scope
+    parts: RetrievalParts
+    profile: RetrievalProfile
+    clock: _Clock
+
+    @property
+    def wide(self) -> Query:
+        """What is assembled, before passages grow by their neighbours."""
+        return widened(self.query, profile=self.profile)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Found:
+    """What one question found: live passages in their final order, and what is returned of them."""
+
+    question: Question
+    scored: Scored
+    ranked: Sequence[Passage]
+    passages: tuple[Passage, ...]
+    notes: tuple[str, ...]
+    also: tuple[str, ...] = ()
+
+
+def _find(turns: Turns, *, asking: _Asking) -> _Found:
+    question, scored, spelling = _search(turns, asking=asking)
+    also: tuple[str, ...] = ()
+    if asking.profile.expand:
+        scored, also = _expanded(question, scored, asking=asking)
+    ranked, passages, note = _ranked(
+        scored, query=asking.wide, question=question, scope=asking.scope, parts=asking.parts, profile=asking.profile,
+        clock=asking.clock,
+    )  # fmt: skip
+    notes = (*question.vectors.notes, *([note] if note else []), *(one.note for one in spelling))
+    return _Found(question=question, scored=scored, ranked=ranked, passages=passages, notes=notes, also=also)
+
+
+def _search(turns: Turns, *, asking: _Asking) -> tuple[Question, Scored, tuple[Correction, ...]]:
+    """Embed and weigh a question, take misspelt words for what was meant, and search."""
+    question = _understood(turns, asking=asking)
+    with asking.clock.stage("statistics"):
+        spelling = misspelt(question, scope=asking.scope, parts=asking.parts, profile=asking.profile)
+    if spelling:
+        question = _understood(respelt(turns, spelling), asking=asking)
+    return question, _scored(question, asking=asking), spelling
+
+
+def _understood(turns: Turns, *, asking: _Asking) -> Question:
+    scope, parts, profile = asking.scope, asking.parts, asking.profile
+    with asking.clock.stage("embed"):
+        embedded = embed(turns, scope=scope, parts=parts, profile=profile)
+    with asking.clock.stage("statistics"):
+        return weigh(turns, embedded=embedded, scope=scope, parts=parts, profile=profile)
+
+
+def _scored(question: Question, *, asking: _Asking) -> Scored:
+    with asking.clock.stage("search"):
+        candidates = search(
+            question=question.vectors, terms=question.searched, store=asking.parts.store, spaces=question.spaces,
+            limit=max(asking.profile.candidates, asking.query.limit), scope=asking.scope,
+        )  # fmt: skip
+        candidates = replace(candidates, hits=question.words.read(candidates.hits))
+    with asking.clock.stage("fuse"):
+        return score(candidates, question=question, profile=asking.profile)
+
+
+def _expanded(question: Question, scored: Scored, *, asking: _Asking) -> tuple[Scored, tuple[str, ...]]:
+    """Search the other wordings too; where no language model wrote any, the terms of the best passages."""
+    rewritten, profile = asking.query.rewritten, asking.profile
+    wordings = rewritten.wordings if rewritten else None
+    if wordings is not None:
+        _ahead(wordings, asking=asking)
+        others = [_scored(_understood(Turns(last=text), asking=asking), asking=asking) for text in wordings]
+        return joined(scored, others, weight=profile.wording_weight), wordings
+    with asking.clock.stage("statistics"):
+        count = question.words.counted(lambda terms: asking.parts.statistics.for_terms(terms, scope=asking.scope))
+        terms = feedback_terms(scored, known=question.weights, count=count)
+        if not terms:
+            return scored, ()
+        weights = {**dict.fromkeys(terms, profile.feedback_weight), **question.weights}
+        wider = replace(question, weights=weights, statistics=count(list(weights)))
+    return _scored(wider, asking=asking), (" ".join(terms),)
+
+
+def _parts_of(turns: Turns, *, asking: _Asking) -> tuple[Turns, ...]:
+    """Return the questions that are searched each for itself; none where there are no two."""
+    if not asking.profile.decompose:
+        return ()
+    rewritten = asking.query.rewritten
+    parts = (
+        rewritten.parts if rewritten and rewritten.parts is not None else split_question(turns.standalone or turns.last)
+    )
+    if len(parts) < 2:
+        return ()
+    _ahead(parts, asking=asking)
+    if turns.standalone or (rewritten and rewritten.parts is not None):
+        return tuple(Turns(last=text) for text in parts)
+    return tuple(replace(turns, last=text) for text in parts)  # a part of a follow-up is one too
+
+
+def _in_turns(whole: _Found, others: Sequence[_Found], *, asking: _Asking) -> _Found:
+    """Return what the whole question and its parts found, in turns, within the limit and budget of the query."""
+    ranked = in_turns([one.ranked for one in (*others, whole)])
+    passages = assemble(ranked, query=asking.wide, profile=asking.profile, texts=asking.parts.texts)
+    return replace(
+        whole, scored=together([one.scored for one in (whole, *others)]), ranked=ranked, passages=passages,
+        notes=tuple(note for one in (whole, *others) for note in one.notes),
+        also=(*whole.also, *(one.question.turns.last for one in others)),
+    )  # fmt: skip
+
+
+def _ahead(texts: Sequence[str], *, asking: _Asking) -> None:
+    """Let a hosted embedding model work on all at once; it remembers them. A local one has no idle processor."""
+    embedder = asking.parts.embedder
+    if not has_tokens(embedder):
+        embed_ahead(texts, embedder=embedder)
 
 
 def _ranked(

@@ -1,8 +1,9 @@
-"""Weight a question with its history, without a language model.
+"""Weight a question with its history.
 
 Measured on multiturn dialogues (docs/decisions): the last turn alone reaches MRR .87, the last turn
 with half the previous one and a quarter of the previous answer .97; detecting turns that depend on
-the conversation brings nothing over weighting always.
+the conversation brings nothing over weighting always. What a language model makes of a follow-up counts beside
+them: searched alone it is better than the last turn and worse than the weighted turns.
 """
 
 from __future__ import annotations
@@ -31,20 +32,26 @@ class Turns:
     last: str
     previous: str = ""  # the user turn before
     answer: str = ""  # the assistant turn before
+    standalone: str = ""  # what a language model made of the last turn
 
     @property
     def as_searched(self) -> str:
         """What was searched, for people; the answer's part of it is added by its terms."""
+        if self.standalone:
+            return f"{self.standalone} (asked: {self.last})"
         return f"{self.last} (following: {self.previous})" if self.previous else self.last
 
 
-def select_turns(query: Query) -> Turns:
-    """Pick the last question, the one before it and the answer given to that."""
+def select_turns(query: Query, *, condense: bool = True) -> Turns:
+    """Pick the last question, what a language model made of it, the question before and the answer given to that."""
     users = [turn.text.strip() for turn in query.history if turn.role == "user" and turn.text.strip()]
     answers = [turn.text.strip() for turn in query.history if turn.role == "assistant" and turn.text.strip()]
+    last = query.text.strip()
+    standalone = query.rewritten.standalone.strip() if condense and query.rewritten else ""
     return Turns(
-        last=query.text.strip(), previous=users[-1] if users else "", answer=answers[-1] if users and answers else ""
-    )
+        last=last, previous=users[-1] if users else "", answer=answers[-1] if users and answers else "",
+        standalone=standalone if standalone != last else "",
+    )  # fmt: skip
 
 
 def weigh_terms(
@@ -55,13 +62,16 @@ def weigh_terms(
     analyse: Callable[[str], list[str]] = terms,
 ) -> tuple[Mapping[str, float], CorpusStatistics]:
     """Return the weight of each term to search and the statistics of all of them."""
-    last, previous, answer = (list(dict.fromkeys(analyse(text))) for text in (turns.last, turns.previous, turns.answer))
-    found = statistics(list(dict.fromkeys([*last, *previous, *answer])))
+    last, standalone, previous, answer = (
+        list(dict.fromkeys(analyse(text))) for text in (turns.last, turns.standalone, turns.previous, turns.answer)
+    )
+    found = statistics(list(dict.fromkeys([*last, *standalone, *previous, *answer])))
     frequency = found.document_frequency
     rare = sorted((term for term in answer if frequency.get(term)), key=lambda term: (-idf(term, found), term))
     weights: dict[str, float] = {}
     for part, weight in (
         (last, 1.0),
+        (standalone, profile.standalone_weight),
         (previous, profile.previous_turn_weight),
         (rare[: profile.answer_terms], profile.previous_answer_weight),
     ):
@@ -74,6 +84,7 @@ def embed_query(turns: Turns, *, embedder: Embedder, profile: RetrievalProfile) 
     """Return the weighted sum of the turns' vectors, normalised: ``(dimension,)`` float32."""
     total = embedder.embed_query(turns.last)
     for text, weight in (
+        (turns.standalone, profile.standalone_weight),
         (turns.previous, profile.previous_turn_weight),
         (turns.answer[:ANSWER_CHARACTERS], profile.previous_answer_weight),
     ):

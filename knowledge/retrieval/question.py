@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
+from knowledge.embedding.base import has_tokens
+from knowledge.languages import likely
 from knowledge.reranking.base import RerankQuery
 from knowledge.retrieval.base import CorpusStatistics, RetrievalParts, RetrievalProfile, Spaces
 from knowledge.retrieval.keyword import idf, term_shares
 from knowledge.retrieval.query import Turns, weigh_terms
 from knowledge.retrieval.spaces import SpaceVectors, embed_in_spaces
+from knowledge.retrieval.spelling import Correction, Lookup, corrections, replaced, suspects
 from knowledge.retrieval.words import Vocabulary
 from knowledge.types import Scope
 
-__all__ = ["Question", "embed", "weigh"]
+__all__ = ["Question", "embed", "misspelt", "respelt", "weigh"]
+
+
+LANGUAGES = 2
+"""In how many languages a misspelt word is looked up where the question's own is not sure."""
+MOST_MISSPELT = 3
+"""Words of one question that are looked up."""
+TERMS = 500
+"""Terms whose frequencies are looked up at a time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,3 +81,38 @@ def weigh(
     return Question(
         turns=turns, spaces=spaces, vectors=vectors, words=words, weights=weights, statistics=statistics
     )  # fmt: skip
+
+
+def misspelt(
+    question: Question, *, scope: Scope, parts: RetrievalParts, profile: RetrievalProfile
+) -> tuple[Correction, ...]:  # fmt: skip
+    """Return what was meant by words of the question that no document of the scope has."""
+    if not profile.spelling or not question.statistics.chunks:
+        return ()
+    text = question.turns.last
+    spoken = likely(text, among=question.words.languages)
+    languages = (spoken,) if spoken else question.words.languages[:LANGUAGES]
+    # Terms of any language of the scope: the question's own need not be the one that knows the word.
+    frequency, terms = question.statistics.document_frequency, question.words.terms
+    words = [
+        word for word in suspects(text, languages=languages) if not any(frequency.get(term) for term in terms(word))
+    ][:MOST_MISSPELT]  # fmt: skip
+    if not words:
+        return ()
+
+    def known(terms: Sequence[str]) -> dict[str, int]:
+        found: dict[str, int] = {}
+        for at in range(0, len(terms), TERMS):
+            found.update(parts.statistics.for_terms(terms[at : at + TERMS], scope=scope).document_frequency)
+        return found
+
+    near = parts.near_terms
+    lookup = Lookup(
+        known=known, near=(lambda letter, least, most: near(letter, least, most, scope)) if near else None,
+        pieces=parts.embedder.count_tokens if has_tokens(parts.embedder) else None,
+    )  # fmt: skip
+    return corrections(words, lookup=lookup, languages=languages)
+
+
+def respelt(turns: Turns, found: Sequence[Correction]) -> Turns:
+    return replace(turns, last=replaced(turns.last, found))

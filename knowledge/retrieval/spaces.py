@@ -26,7 +26,7 @@ from knowledge.retrieval.base import RetrievalProfile
 from knowledge.retrieval.query import Turns, embed_query
 from knowledge.types import Vector
 
-__all__ = ["REFERENCE", "Scale", "SpaceVectors", "embed_in_spaces", "measure"]
+__all__ = ["REFERENCE", "Scale", "SpaceVectors", "embed_ahead", "embed_in_spaces", "measure"]
 
 logger = logging.getLogger(__name__)
 
@@ -123,6 +123,15 @@ def embed_in_spaces(
             (one.vector for space, one in reached.items() if has_tokens(models[space]) or len(found) == 1), None
         ),
     )
+
+
+def embed_ahead(texts: Sequence[str], *, embedder: Embedder) -> None:
+    """Embed several queries side by side, so that the search of each finds its vector made; it says what is wrong."""
+    if len(texts) > 1:
+        futures = [_threads(os.getpid()).submit(embedder.embed_query, text) for text in texts]
+        for future in futures:
+            if (error := future.exception()) is not None and not isinstance(error, KnowledgeError):
+                raise error
 
 
 def _side_by_side(

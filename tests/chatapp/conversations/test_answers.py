@@ -11,7 +11,7 @@ import pytest
 
 from chatapp.conversations import services
 from chatapp.conversations.models import AnswerRun, Citation, Conversation, Message
-from chatapp.conversations.retrieval import profile_of
+from chatapp.conversations.retrieval import profile_of, query_of_trace
 from chatapp.conversations.runs import manager
 from knowledge.documents.searching import search
 from knowledge.tenants.access import actor_for
@@ -375,3 +375,24 @@ async def test_the_manager_forgets_what_is_over(cite: Any, owner: Any, open_chat
     await (await open_chat(owner)).ask(QUESTION)
     await asyncio.sleep(0.1)
     assert not manager()._tasks
+
+
+async def test_a_follow_up_is_written_anew_and_kept_so_that_it_can_be_made_again(
+    cite: Any, owner: Any, open_chat: Any, rows: Any, scripted_model: Any
+) -> None:
+    await rows(cite)
+    chat = await open_chat(owner)
+    first = await chat.ask(QUESTION)
+    assert scripted_model.calls["total"] == 1, "a first question waits for nothing"
+    standalone = "Until when must visitors register at the front desk?"
+    scripted_model.script([standalone])
+    events = await chat.ask("Until when?", conversation=first[0]["conversation"])
+    assert scripted_model.calls["total"] == 3
+    (told,) = [event for event in events if event["type"] == "retrieval.done"]
+    assert told["query"] == f"{standalone} (asked: Until when?)"
+    run = await rows(AnswerRun.objects.get, pk=events[0]["run"])
+    assert run.query == told["query"]
+    assert run.timings["rewritten"] <= run.timings["retrieval"]
+    again = query_of_trace(run.retrieval, question="Until when?")
+    assert again.rewritten is not None
+    assert again.rewritten.standalone == standalone

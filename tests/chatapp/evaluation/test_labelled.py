@@ -6,7 +6,17 @@ from typing import Any
 import pytest
 from labelled_sets import change, write_rows
 
-from chatapp.evaluation.labelled import SETS, QuestionSet, Span, UnusableSet, chosen, is_hit, load, question_sets
+from chatapp.evaluation.labelled import (
+    SETS,
+    QuestionSet,
+    Span,
+    UnusableSet,
+    chosen,
+    is_hit,
+    load,
+    question_sets,
+    read_rewritten,
+)
 
 GOLD = Span("a", 100, 200)
 
@@ -149,3 +159,22 @@ def test_standard_sets_hold_the_questions_they_are_known_for(data: Path) -> None
         questions = chosen(load(data / asked.folder), asked)
         found[asked.name] = (sum(q.answerable for q in questions), sum(not q.answerable for q in questions))
     assert found == COUNTS
+
+
+def test_what_a_model_made_of_questions_is_read_from_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "rewritten.jsonl"
+    path.write_text(
+        '{"query_id": "a", "standalone": "Who?"}\n{"query_id": "b", "parts": ["X?", "Y?"]}\n', encoding="utf-8"
+    )
+    found = read_rewritten(path)
+    assert (found["a"].standalone, found["a"].parts, found["b"].parts) == ("Who?", None, ("X?", "Y?"))
+
+
+@pytest.mark.parametrize(
+    "row", ['{"standalone": "Who?"}', '{"query_id": "a", "parts": "X?"}', '{"query_id": "a", "standalone": 3}']
+)
+def test_row_that_rewrites_nothing_is_refused(tmp_path: Path, row: str) -> None:
+    path = tmp_path / "rewritten.jsonl"
+    path.write_text(row + "\n", encoding="utf-8")
+    with pytest.raises(UnusableSet, match="has a row that is no query_id"):
+        read_rewritten(path)

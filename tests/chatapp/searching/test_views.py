@@ -281,3 +281,32 @@ def test_the_search_is_the_one_of_the_chat(page: Any, library: Any, owner: Any) 
     (column,) = columns(page, q=QUESTION)
     assert [hit.key for hit in column.hits] == [passage.key for passage in found.passages]
     assert started.scope == scope_of(actor=actor, bases=[library.base])
+
+
+def test_a_follow_up_is_shown_as_the_model_wrote_it(
+    page: Any, library: Any, use_model: Any, scripted_model: Any, words: Any
+) -> None:
+    use_model(library.tenant, "scripted-custom", bases=[library.base])
+    scripted_model.script(["Until when must visitors register at the desk?"])
+    asked = {"q": "Until when?", "previous": QUESTION}
+    (column,) = columns(page, **asked)
+    assert column.query == "Until when must visitors register at the desk? (asked: Until when?)"
+    before, after = columns(page, **asked, condense="0")
+    assert before.query == column.query
+    assert after.query == f"Until when? (following: {QUESTION})"
+    assert "Rewrite follow-ups off instead of on" in words(page.get(**asked, condense="0"))
+
+
+def test_a_first_question_is_not_shown_to_the_model(page: Any, scripted_model: Any) -> None:
+    assert len(columns(page, q=QUESTION)) == 1
+    assert scripted_model.calls["total"] == 0
+
+
+def test_parts_that_were_searched_are_named(page: Any, words: Any) -> None:
+    question = "When must visitors register? Where may guests park?"
+    shown = page.get(q=question, decompose="1")
+    assert "And for" in words(shown)
+    saved, apart = columns(page, q=question, decompose="1")
+    assert saved.also == ()
+    assert apart.also == ("When must visitors register?", "Where may guests park?")
+    assert len(apart.hits) <= 8

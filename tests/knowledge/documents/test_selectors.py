@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
 from knowledge.documents import files, ingest, searching, selectors, services
-from knowledge.documents.models import Chunk, DocumentVersion
+from knowledge.documents.models import Chunk, DocumentVersion, TermStatistic
 from knowledge.types import Query, Scope
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -177,3 +178,18 @@ def test_a_version_keeps_the_reason_why_it_failed(world: Any) -> None:
     assert selectors.failure_of(older).startswith("The PDF is damaged")
     good = world.add("Words.", "good.md")
     assert selectors.failure_of(good.current_version) == ""
+
+
+def test_near_terms_are_those_of_the_scope_by_letter_and_length(world: Any) -> None:
+    world.base.refresh_from_db()
+    world.add("Words.")
+    world.base.refresh_from_db()
+    generation = world.base.live_generation
+    for term, frequency in (("manag", 4), ("manage", 2), ("manatee", 1), ("zebra", 3), ("mango", 0), ("änderung", 1)):
+        TermStatistic.objects.create(generation=generation, term=term, frequency=frequency)
+    scope = world.scope
+    assert selectors.near_terms("m", 5, 6, scope) == {"manag": 4, "manage": 2}
+    assert selectors.near_terms("z", 1, 9, scope) == {"zebra": 3}
+    assert selectors.near_terms("ä", 1, 9, scope) == {"änderung": 1}
+    assert selectors.near_terms("m", 1, 9, replace(scope, knowledge_bases=frozenset())) == {}
+    assert selectors.near_terms("m", 1, 9, replace(scope, tenant=str(uuid4()))) == {}

@@ -9,7 +9,7 @@ import pytest
 
 from knowledge.retrieval.base import DEFAULT, CorpusStatistics
 from knowledge.retrieval.query import Turns, embed_query, select_turns, weigh_terms
-from knowledge.types import Query, Turn
+from knowledge.types import Query, Rewritten, Turn
 
 
 def user(text: str) -> Turn:
@@ -70,3 +70,16 @@ def test_vector_is_the_weighted_sum_normalised(world: Any) -> None:
 def test_question_without_history_is_embedded_once(world: Any) -> None:
     embed_query(Turns(last="fish"), embedder=world.embedder, profile=DEFAULT)
     assert world.embedder.queries == ["fish"]
+
+
+def test_what_a_model_wrote_counts_beside_the_turns() -> None:
+    history = (Turn(role="user", text="What is a kestrel?"), Turn(role="assistant", text="A falcon."))
+    query = Query(
+        text="Where does it nest?", history=history, rewritten=Rewritten(standalone="Where does a kestrel nest?")
+    )
+    turns = select_turns(query)
+    assert (turns.last, turns.previous, turns.answer) == ("Where does it nest?", "What is a kestrel?", "A falcon.")
+    assert turns.as_searched == "Where does a kestrel nest? (asked: Where does it nest?)"
+    assert select_turns(query, condense=False).standalone == ""
+    same = replace(query, rewritten=Rewritten(standalone=query.text))
+    assert select_turns(same) == select_turns(replace(query, rewritten=None))

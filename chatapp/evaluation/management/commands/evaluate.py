@@ -47,7 +47,11 @@ class Command(BaseCommand):
         if options["json"] and not options["json"].absolute().parent.is_dir():
             raise CommandError(f"There is no folder {options['json'].absolute().parent} to write the figures to.")
         chosen = choose(options["sets"], data=options["data"] or Path(settings.BASE_DIR).parent / "shared" / "data")
-        sources = [(labelled.load(folder), questions) for folder, questions in chosen.items()]
+        rewritten = labelled.read_rewritten(options["rewritten"]) if options["rewritten"] else {}
+        sources = [
+            (labelled.with_rewritten(labelled.load(folder), rewritten), questions)
+            for folder, questions in chosen.items()
+        ]
         chunker = options["chunker"] or settings.CHUNKER
         chunker_of(chunker)
         wanted = runner.without(runner.with_settings(Settings(), options["set"]), options["without"])
@@ -116,6 +120,9 @@ def add_retrieval(parser: ArgumentParser) -> None:
     )
     parser.add_argument(
         "--without", action="append", default=[], choices=sorted(runner.STAGES), help="leave a stage out"
+    )
+    parser.add_argument(
+        "--rewritten", type=Path, metavar="FILE", help="what a language model made of the questions, by query_id"
     )
     parser.add_argument("--ablate", action="store_true", help="also measure without each stage in turn")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures and every question's scores there")

@@ -27,7 +27,7 @@ export class SearchPage extends HTMLElement {
   /** @param {Event} event */
   #changed(event) {
     const input = event.target;
-    if (!(input instanceof HTMLInputElement) || input.dataset.saved === undefined) return;
+    if (!isField(input) || input.dataset.saved === undefined) return;
     input.closest(".setting")?.classList.toggle("is-changed", isChanged(input));
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.refresh(), WAIT);
@@ -78,7 +78,13 @@ export class SearchPage extends HTMLElement {
   }
 }
 
-/** @param {HTMLInputElement} input */
+/**
+ * @param {unknown} input
+ * @returns {input is HTMLInputElement | HTMLSelectElement}
+ */
+const isField = (input) => input instanceof HTMLInputElement || input instanceof HTMLSelectElement;
+
+/** @param {HTMLInputElement | HTMLSelectElement} input */
 export function isChanged(input) {
   const saved = input.dataset.saved ?? "";
   if (input.value === "" || saved === "") return input.value !== saved;
@@ -94,7 +100,7 @@ export function isChanged(input) {
 export function shorten(form, data) {
   for (const name of new Set(data.keys())) {
     const input = form.elements.namedItem(name);
-    const setting = input instanceof HTMLInputElement && input.dataset.saved !== undefined;
+    const setting = isField(input) && input.dataset.saved !== undefined;
     if (setting ? !isChanged(input) : data.getAll(name).every((value) => value === "")) data.delete(name);
   }
 }
