@@ -27,8 +27,8 @@ def explain(
     """
     ranks = _ranks(scored, ranked=ranked)
     shown = [
-        _shown(passage, fate, by, ranks=ranks, returned=returned)
-        for passage, fate, by in judge(ranked, query=query, profile=profile)
+        _shown(one.passage, one.fate, one.by, ranks=ranks, returned=returned)
+        for one in judge(ranked, query=query, profile=profile)[1]
     ]
     known = {passage.key for passage in ranked}
     others = scored.only([key for key in scored.candidates.hits if key not in known])

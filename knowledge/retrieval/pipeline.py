@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from knowledge.retrieval.assemble import assemble, to_passages
+from knowledge.retrieval.answerable import answerable, scale_of
+from knowledge.retrieval.assemble import assemble, related, to_passages
 from knowledge.retrieval.base import DEFAULT, RetrievalParts, RetrievalProfile
 from knowledge.retrieval.explain import explain
 from knowledge.retrieval.fuse import Scored, score
@@ -50,6 +51,8 @@ def retrieve(
     ranked, passages, note = _ranked(
         scored, query=query, question=question, scope=scope, parts=parts, profile=profile, clock=clock
     )
+    chance = answerable(ranked, scale=None if question.vectors.scales else scale_of(parts.embedder))
+    passages = passages if chance >= profile.least_chance else ()
     explanation = None
     if query.explain:
         with clock.stage("explain"):
@@ -59,7 +62,8 @@ def retrieve(
             )  # fmt: skip
     return RetrievalResult(
         query=turns.as_searched, passages=passages, timings=clock.milliseconds(), candidates=len(candidates.hits),
-        notes=(*question.vectors.notes, *([note] if note else [])), explanation=explanation,
+        notes=(*question.vectors.notes, *([note] if note else [])), explanation=explanation, answerable=chance,
+        threshold=profile.least_chance, related=() if passages else related(ranked, query=query),
     )  # fmt: skip
 
 
