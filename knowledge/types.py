@@ -250,6 +250,7 @@ class Fate(StrEnum):
     REPEATED = "repeated"  # another passage holds the same range or says the same
     OVER_BUDGET = "over_budget"  # its tokens would not fit any more
     BELOW_FLOOR = "below_floor"
+    UNLIKELY = "unlikely"  # good enough by itself, but the chance of an answer is below the threshold
     BEYOND_LIMIT = "beyond_limit"  # enough better ones were found
     NOT_LIVE = "not_live"  # the index holds it; the database no longer does, or not like this
 

@@ -109,6 +109,7 @@ class Engine:
             citation_mode=self.started.citation_mode,
             today=timezone.localdate().isoformat(),
             searched=self.started.bases,
+            nearest=[passage.title for passage in result.related],
             stream_fn=self._stream,
         ):
             if isinstance(event, Answer):

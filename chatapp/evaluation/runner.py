@@ -58,11 +58,11 @@ class Measured:
     """Of each answerable question by its id, in the order of ``metrics.MEASURES``."""
     figures: Mapping[str, Figure]
     no_answer: NoAnswer | None  # by the chance of an answer
-    no_answer_by_score: NoAnswer | None  # by the score of the best passage
     latency: Mapping[str, tuple[float, float]]
     """Median and 95th percentile of each stage, milliseconds."""
     seconds: float
     notes: tuple[str, ...]
+    no_answer_by_score: NoAnswer | None = None  # by the score of the best passage
 
 
 def with_settings(settings: Settings, assignments: Sequence[str]) -> Settings:

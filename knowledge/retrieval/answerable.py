@@ -42,7 +42,7 @@ def answerable(ranked: Sequence[Passage], *, scale: Scale | None = None) -> floa
         return _logistic(KEYWORD_ALONE * keyword + ALONE)
     cosine = best.scores["vector"]
     if scale is not None:
-        cosine = scale.onto(REFERENCE, {"": cosine})[""]
+        cosine = max(-1.0, min(1.0, scale.onto(REFERENCE, {"": cosine})[""]))
     margin = _fused(best) - sum(map(_fused, following)) / len(following) if following else 0.0
     return _logistic(COSINE * cosine + KEYWORD * keyword + MARGIN * margin + ALL)
 

@@ -51,8 +51,10 @@ def explain(
     )  # fmt: skip
 
 
-def _shown(passage: Passage, fate: Fate, by: str, *, ranks: RanksOf, returned: Iterable[Passage]) -> Considered:
+def _shown(passage: Passage, fate: Fate, by: str, *, ranks: RanksOf, returned: Sequence[Passage]) -> Considered:
     """Name what was joined, and lead repeats on to the passage that was returned."""
+    if fate is Fate.RETURNED and not returned:
+        fate = Fate.UNLIKELY
     if fate in (Fate.RETURNED, Fate.REPEATED):
         by = _holder(by or passage.key, passage, returned)
         if fate is Fate.RETURNED and by != passage.key:
