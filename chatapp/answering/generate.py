@@ -37,7 +37,8 @@ async def answer(
     """Yield the events of one answer; the last one is the ``Answer``.
 
     Without passages the model is not called. ``searched`` names the places for the reply of that
-    case, ``nearest`` the documents that come nearest. ``should_stop`` is asked before each piece; the answer then ends with finish ``stopped``.
+    case, ``nearest`` the documents that come nearest. ``should_stop`` is asked before each piece; the
+    answer then ends with finish ``stopped``.
 
     :raises ValueError: the citation mode is not known.
     :raises LanguageModelError: the model failed; a ``Partial`` with what had come was yielded before.

@@ -281,3 +281,36 @@ def test_the_search_is_the_one_of_the_chat(page: Any, library: Any, owner: Any) 
     (column,) = columns(page, q=QUESTION)
     assert [hit.key for hit in column.hits] == [passage.key for passage in found.passages]
     assert started.scope == scope_of(actor=actor, bases=[library.base])
+
+
+def test_the_chance_of_an_answer_is_shown_with_the_threshold(page: Any, words: Any) -> None:
+    (column,) = columns(page, q=QUESTION)
+    assert column.chance >= 50
+    assert f"Chance that the answer is here {column.chance} % (nothing is returned below 10 %)" in words(
+        page.get(q=QUESTION)
+    )
+
+
+def test_where_nothing_is_returned_the_nearest_passages_are_shown(page: Any, words: Any) -> None:
+    (column,) = columns(page, q=QUESTION, least_chance="0.9", floor="0.9")[1:]
+    assert column.hits == []
+    assert "visitors" in "".join(piece.text for piece in column.related[0].text).lower()
+    shown = words(page.get(q=QUESTION, least_chance="0.9", floor="0.9"))
+    assert "Nearest passages" in shown
+
+
+def test_documents_that_contradict_each_other_name_each_other(page: Any, words: Any, ingest_text: Any) -> None:
+    rule = (
+        "Every intern is given a locker in hall {} of the old foundry, and the key is handed out by the warden at noon."
+    )
+    ingest_text("lockers.txt", rule.format("7"))
+    ingest_text("lockers-new.txt", rule.format("9"))
+    ingest_text("lockers-copy.txt", rule.format("9"))
+    question = "In which hall does an intern get a locker?"
+    (column,) = columns(page, q=question)
+    first, second = column.hits[:2]
+    assert [place for place, _ in first.variants] == [2]
+    assert {first.copies, second.copies} == {0, 1}
+    shown = words(page.get(q=question))
+    assert "Nearly the same as passage 2, but" in shown
+    assert "1 other passage says the same." in shown
