@@ -141,7 +141,9 @@ class Engine:
 
     async def _show_passages(self, result: RetrievalResult, labelled: Sequence[LabelledPassage]) -> None:
         """Announce the passages. They are stored once the first words are out: nothing stands before those."""
-        self._unstored = partial(services.store_passages, run=self.started.run, query=result.query, labelled=labelled)
+        self._unstored = partial(
+            services.store_passages, run=self.started.run, query=result.query, labelled=labelled, notes=result.notes
+        )
         await self.log.emit(
             "retrieval.done",
             query=result.query,

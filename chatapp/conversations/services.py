@@ -229,10 +229,11 @@ def _store_question(
     return run, False
 
 
-def store_passages(*, run: AnswerRun, query: str, labelled: Sequence[Any]) -> None:
-    """Store the query as searched and the passages as the model is given them."""
+def store_passages(*, run: AnswerRun, query: str, labelled: Sequence[Any], notes: Sequence[str] = ()) -> None:
+    """Store the query as searched, what the search says about itself, and the passages as the model is given them."""
     with transaction.atomic():
-        AnswerRun.objects.filter(pk=run.pk).update(query=query)
+        trace = {"retrieval": {**run.retrieval, "notes": list(notes)}} if notes else {}
+        AnswerRun.objects.filter(pk=run.pk).update(query=query, **trace)
         # A document may be deleted between search and here; the passage is then kept without its row.
         rows = Document.objects.filter(pk__in={item.passage.document for item in labelled})
         there = {str(pk) for pk in rows.values_list("pk", flat=True)}
