@@ -129,6 +129,7 @@ class Column:
     notes: Sequence[str] = ()
     chance: int | None = None  # of an answer, per cent
     threshold: int = 0  # per cent
+    unlikely: bool = False  # passages would have been returned if the chance were better
     related: Sequence[Hit] = ()  # the nearest passages, where there is no hit
     stored: bool = False
 
@@ -159,6 +160,7 @@ def column_of(title: str, result: RetrievalResult, *, media: MediaTypes, differs
         notes=result.notes,
         chance=round(100 * result.answerable),
         threshold=round(100 * result.threshold),
+        unlikely=any(one.fate is Fate.UNLIKELY for one in why.considered),
         related=related,
     )
 

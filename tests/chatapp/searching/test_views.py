@@ -286,7 +286,7 @@ def test_the_search_is_the_one_of_the_chat(page: Any, library: Any, owner: Any) 
 def test_the_chance_of_an_answer_is_shown_with_the_threshold(page: Any, words: Any) -> None:
     (column,) = columns(page, q=QUESTION)
     assert column.chance >= 50
-    assert f"Chance that the answer is here {column.chance} % (nothing is returned below 10 %)" in words(
+    assert f"Chance that the answer is here {column.chance} % (nothing is returned below 5 %)" in words(
         page.get(q=QUESTION)
     )
 
@@ -297,6 +297,12 @@ def test_where_nothing_is_returned_the_nearest_passages_are_shown(page: Any, wor
     assert "visitors" in "".join(piece.text for piece in column.related[0].text).lower()
     shown = words(page.get(q=QUESTION, least_chance="0.9", floor="0.9"))
     assert "Nearest passages" in shown
+    assert "Nothing was found that scores high enough." in shown
+    (_, unlikely) = columns(page, q=QUESTION, least_chance="0.9", keyword_weight="0.6")
+    assert unlikely.hits == []
+    assert unlikely.dropped[0].reason == "The chance of an answer is below the least one asked for"
+    shown = words(page.get(q=QUESTION, least_chance="0.9", keyword_weight="0.6"))
+    assert "An answer is too unlikely in what was found." in shown
 
 
 def test_documents_that_contradict_each_other_name_each_other(page: Any, words: Any, ingest_text: Any) -> None:
