@@ -30,7 +30,7 @@ ALIKE = 0.8
 One changed word of a short passage changes five shingles, so here words are counted."""
 
 LOOKED_AT = 0.4
-"""Share of shingles below which words are not aligned, which takes a hundred times as long: a few changes leave more."""
+"""Share of shingles below which words are not aligned, which takes a hundred times as long; few changes leave more."""
 
 SHORT = 40
 """Words of a passage that one change can rob of all its shingles."""
