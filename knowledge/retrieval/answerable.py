@@ -1,7 +1,7 @@
 """How likely it is that what was found holds the answer.
 
-A logistic model of three signals with round weights, fitted on one half of the questions of squad, longanswer and
-multiturn and reported on the other (docs/decisions/0012-assembly.md). It knows nothing of the reranker, whose scores
+A logistic model of three signals, fitted on one half of the questions of squad, longanswer and multiturn; its weights
+were rounded with the other half in view (docs/decisions/0012-assembly.md). It knows nothing of the reranker, whose scores
 differ from one to the next. It is one signal and no judge: it tells questions about other matters from those the
 documents speak of, but a question that is nearly answered looks like one that is.
 """

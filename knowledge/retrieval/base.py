@@ -128,7 +128,7 @@ class RetrievalProfile:
     neighbour_gap: int = 80  # characters between two chunks of a version that may be merged
     merged_characters: int = 1_350  # 1.5 times the chunkers' target of 900
     # Assembly (docs/decisions/0012-assembly.md).
-    least_chance: float = 0.05  # of an answer, below which nothing is returned; keeps every answered question
+    least_chance: float = 0.05  # of an answer, below which nothing is returned; kept every answered question measured
     per_document: int = 0  # passages of one document before those of others; 0: no limit, which no set did better with
 
 
