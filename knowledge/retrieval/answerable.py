@@ -1,9 +1,9 @@
 """How likely it is that what was found holds the answer.
 
 A logistic model of three signals, fitted on one half of the questions of squad, longanswer and multiturn; its weights
-were rounded with the other half in view (docs/decisions/0012-assembly.md). It knows nothing of the reranker, whose scores
-differ from one to the next. It is one signal and no judge: it tells questions about other matters from those the
-documents speak of, but a question that is nearly answered looks like one that is.
+were rounded with the other half in view (docs/decisions/0012-assembly.md). It knows nothing of the reranker, whose
+scores differ from one to the next. It is one signal and no judge: it tells questions about other matters from those
+the documents speak of, but a question that is nearly answered looks like one that is.
 """
 
 from __future__ import annotations
@@ -42,7 +42,8 @@ def answerable(ranked: Sequence[Passage], *, scale: Scale | None = None) -> floa
         return _logistic(KEYWORD_ALONE * keyword + ALONE)
     cosine = best.scores["vector"]
     if scale is not None:
-        cosine = max(-1.0, min(1.0, scale.onto(REFERENCE, {"": cosine})[""]))
+        cosine = scale.onto(REFERENCE, {"": cosine})[""]
+    cosine = max(0.0, min(1.0, cosine))  # a scale that is stretched must not refuse what the words find
     margin = _fused(best) - sum(map(_fused, following)) / len(following) if following else 0.0
     return _logistic(COSINE * cosine + KEYWORD * keyword + MARGIN * margin + ALL)
 

@@ -10,6 +10,7 @@ from made_passages import passage
 from knowledge.errors import EmbeddingFailed
 from knowledge.retrieval import answerable as module
 from knowledge.retrieval.answerable import answerable, scale_of
+from knowledge.retrieval.base import DEFAULT
 from knowledge.retrieval.spaces import Scale
 from knowledge.types import Passage
 
@@ -62,3 +63,10 @@ def test_the_scale_is_measured_for_other_models_only(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(embedder, "spec", replace(embedder.spec, model="sentence-transformers/all-MiniLM-L6-v2"))
     monkeypatch.setattr(module, "measure", None)  # would raise TypeError
     assert scale_of(embedder) is None
+
+
+def test_a_stretched_scale_does_not_refuse_what_the_words_find() -> None:
+    stretched = Scale(unrelated=0.90, related=0.92)
+    exact = [found(0.4, 0.5), found(0.0, 0.5)]
+    assert answerable(exact, scale=stretched) == answerable([found(0.4, 0.0), found(0.0, 0.0)], scale=None)
+    assert answerable(exact, scale=stretched) > DEFAULT.least_chance
