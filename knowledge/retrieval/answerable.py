@@ -48,13 +48,16 @@ def answerable(ranked: Sequence[Passage], *, scale: Scale | None = None) -> floa
     return _logistic(COSINE * cosine + KEYWORD * keyword + MARGIN * margin + ALL)
 
 
-def scale_of(embedder: Embedder) -> Scale | None:
-    """Return the scale of a model other than the one the weights were fitted with; None where it is not known."""
-    if embedder.spec.model.endswith(REFERENCE_MODEL):
+def scale_of(embedder: Embedder | None) -> Scale | None:
+    """Return the scale of a model other than the one the weights were fitted with; None where it is not known.
+
+    A model by another server may fail here, on its first question: then its own cosines stand.
+    """
+    if embedder is None:
         return None
     try:
-        return measure(embedder)
-    except KnowledgeError:  # it answered the question a moment ago; its own cosines stand
+        return None if embedder.spec.model.endswith(REFERENCE_MODEL) else measure(embedder)
+    except KnowledgeError:
         return None
 
 

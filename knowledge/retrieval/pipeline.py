@@ -51,7 +51,7 @@ def retrieve(
     ranked, passages, note = _ranked(
         scored, query=query, question=question, scope=scope, parts=parts, profile=profile, clock=clock
     )
-    chance = answerable(ranked, scale=None if question.vectors.scales else scale_of(parts.embedder))
+    chance = answerable(ranked, scale=scale_of(question.vectors.alone))
     passages = passages if chance >= profile.least_chance else ()
     explanation = None
     if query.explain:

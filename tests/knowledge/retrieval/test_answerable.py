@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -9,10 +10,11 @@ from made_passages import passage
 
 from knowledge.errors import EmbeddingFailed
 from knowledge.retrieval import answerable as module
+from knowledge.retrieval import retrieve
 from knowledge.retrieval.answerable import answerable, scale_of
 from knowledge.retrieval.base import DEFAULT
 from knowledge.retrieval.spaces import Scale
-from knowledge.types import Passage
+from knowledge.types import Passage, Query
 
 
 def found(keyword: float, cosine: float | None = None) -> Passage:
@@ -70,3 +72,24 @@ def test_a_stretched_scale_does_not_refuse_what_the_words_find() -> None:
     exact = [found(0.4, 0.5), found(0.0, 0.5)]
     assert answerable(exact, scale=stretched) == answerable([found(0.4, 0.0), found(0.0, 0.0)], scale=None)
     assert answerable(exact, scale=stretched) > DEFAULT.least_chance
+
+
+class Away:
+    """A model by a server that does not answer, not even what it is."""
+
+    @property
+    def spec(self) -> object:
+        raise EmbeddingFailed("It is away.")
+
+
+def test_a_model_that_cannot_be_asked_fails_no_search() -> None:
+    assert scale_of(Away()) is None  # type: ignore[arg-type]
+    assert scale_of(None) is None
+
+
+def test_the_scale_is_that_of_the_model_that_embedded_the_question(world: Any) -> None:
+    world.add("Herons", "The heron hunts fish.")
+    query = Query(text="Which fish does the heron hunt?")
+    own = retrieve(query, scope=world.scope, parts=world.parts)
+    moved = replace(world.parts, embedder=Away(), embedders=lambda space: world.embedder)
+    assert retrieve(query, scope=world.scope, parts=moved).answerable == own.answerable
