@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, TypeAlias
 
@@ -224,6 +225,14 @@ class Query:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Variant:
+    """Another returned passage that says nearly the same, and the few words that differ, as ``(here, there)``."""
+
+    key: str
+    differences: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Passage:
     """A chunk (or merged neighbouring chunks) that retrieval returned, joined against live rows."""
 
@@ -242,6 +251,9 @@ class Passage:
     tokens: int
     score: float  # 0..1; higher is better
     scores: Mapping[str, float] = field(default_factory=dict)  # vector, keyword, fused, rerank where it was reranked
+    written: datetime | None = None  # when its version was made
+    copies: tuple[str, ...] = ()  # keys of passages elsewhere that say the same and were left out for it
+    variants: tuple[Variant, ...] = ()
 
 
 class Fate(StrEnum):
@@ -249,9 +261,10 @@ class Fate(StrEnum):
 
     RETURNED = "returned"
     JOINED = "joined"  # with a returned neighbour
-    REPEATED = "repeated"  # a better passage holds the same range or the same text
+    REPEATED = "repeated"  # another passage holds the same range or says the same
     OVER_BUDGET = "over_budget"  # its tokens would not fit any more
     BELOW_FLOOR = "below_floor"
+    UNLIKELY = "unlikely"  # good enough by itself, but the chance of an answer is below the threshold
     BEYOND_LIMIT = "beyond_limit"  # enough better ones were found
     NOT_LIVE = "not_live"  # the index holds it; the database no longer does, or not like this
 
@@ -285,5 +298,8 @@ class RetrievalResult:
     timings: Mapping[str, float]  # stage -> milliseconds
     candidates: int = 0  # distinct records both searches returned, before the join and the cut
     notes: tuple[str, ...] = ()  # sentences for people: what was left out, and why
+    answerable: float = 0.0  # chance, 0..1, that the answer is in what was found; one signal, not a verdict
+    threshold: float = 0.0  # below which nothing is returned
+    related: tuple[Passage, ...] = ()  # the nearest passages, where nothing is returned
     explanation: Explanation | None = None  # where the query asked for it
     also: tuple[str, ...] = ()  # what else was searched: other wordings, terms of the best passages, or the parts

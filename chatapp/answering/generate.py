@@ -30,13 +30,15 @@ async def answer(
     citation_mode: str = "mark",
     today: str | None = None,
     searched: Sequence[str] = (),
+    nearest: Sequence[str] = (),
     should_stop: Callable[[], bool] | None = None,
     stream_fn: StreamFunction | None = None,
 ) -> AsyncGenerator[AnswerEvent, None]:
     """Yield the events of one answer; the last one is the ``Answer``.
 
     Without passages the model is not called. ``searched`` names the places for the reply of that
-    case. ``should_stop`` is asked before each piece; the answer then ends with finish ``stopped``.
+    case, ``nearest`` the documents that come nearest. ``should_stop`` is asked before each piece; the
+    answer then ends with finish ``stopped``.
 
     :raises ValueError: the citation mode is not known.
     :raises LanguageModelError: the model failed; a ``Partial`` with what had come was yielded before.
@@ -44,7 +46,7 @@ async def answer(
     if citation_mode not in get_args(CitationMode):
         raise ValueError(f"citation mode {citation_mode!r} is not one of {', '.join(get_args(CitationMode))}")
     if not passages:
-        for event in _without_passages(question, searched):
+        for event in _without_passages(question, searched, nearest):
             yield event
         return
     fitting, turns = fit_to_window(
@@ -71,18 +73,20 @@ async def answer(
         await events.aclose()
 
 
-def no_answer_text(*, question: str, searched: Sequence[str] = ()) -> str:
-    """Return the reply when the search found nothing: what was searched, and nothing made up."""
+def no_answer_text(*, question: str, searched: Sequence[str] = (), nearest: Sequence[str] = ()) -> str:
+    """Return the reply when the search found nothing: what was searched, what is nearest, and nothing made up."""
     asked = " ".join(question.split())
     asked = asked if len(asked) <= 200 else asked[:199].rstrip() + "…"
     where = f" Searched: {', '.join(searched)}." if searched else ""
-    return f"Nothing was found in the documents you may read for “{asked}”.{where}"
+    titles = dict.fromkeys(" ".join(title.split())[:200] for title in nearest)
+    near = f" Nearest, though it hardly answers this: {', '.join(f'“{title}”' for title in titles)}." if titles else ""
+    return f"Nothing was found in the documents you may read for “{asked}”.{where}{near}"
 
 
-def _without_passages(question: str, searched: Sequence[str]) -> list[AnswerEvent]:
+def _without_passages(question: str, searched: Sequence[str], nearest: Sequence[str]) -> list[AnswerEvent]:
     assembly = AnswerAssembly(question=question, passages=(), checker=check_sentence)
     assembly.no_answer = True
-    text = no_answer_text(question=question, searched=searched)
+    text = no_answer_text(question=question, searched=searched, nearest=nearest)
     events = [*assembly.feed(text), *assembly.finish()]
     usage = Usage(prompt_tokens=0, completion_tokens=0, estimated=False)
     return [*events, assembly.answer(usage=usage, finish="no_passages", messages=())]

@@ -114,6 +114,7 @@ class Engine:
             citation_mode=self.started.citation_mode,
             today=timezone.localdate().isoformat(),
             searched=self.started.bases,
+            nearest=[passage.title for passage in result.related],
             stream_fn=self._stream,
         ):
             if isinstance(event, Answer):
@@ -164,7 +165,7 @@ class Engine:
         """Announce the passages. They are stored once the first words are out: nothing stands before those."""
         self._unstored = partial(
             services.store_passages, run=self.started.run, query=result.query, labelled=labelled,
-            rewritten=self._rewriting,
+            rewritten=self._rewriting, notes=result.notes,
         )  # fmt: skip
         await self.log.emit(
             "retrieval.done",

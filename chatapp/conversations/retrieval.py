@@ -108,6 +108,14 @@ SETTINGS: Mapping[str, Setting] = {
             name="floor", label="Lowest score", low=0, high=0.9,
             help="Passages that the search scores lower are left out.",
         ),
+        Setting(
+            name="least_chance", label="Least chance of an answer", low=0, high=0.9,
+            help="Below this nothing is returned and the nearest passages are named; 0 never refuses.",
+        ),
+        Setting(
+            name="per_document", label="Passages of one document", low=0, high=20, whole=True,
+            help="More of one document come after those of others; 0 is no limit.",
+        ),
     )
 }  # fmt: skip
 

@@ -64,6 +64,7 @@ def run_detail(
         "status": run.status,
         "question": run.question.text,
         "query": run.query,
+        "notes": run.retrieval.get("notes", []),
         "model": run.model,
         "no_answer": run.no_answer,
         "passages": [passage_detail(p, slides=slides) for p in run.passages.all()],

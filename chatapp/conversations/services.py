@@ -235,11 +235,20 @@ def _store_question(
     return run, False
 
 
-def store_passages(*, run: AnswerRun, query: str, labelled: Sequence[Any], rewritten: Rewritten | None = None) -> None:
-    """Store the query as searched, what a language model made of it, and the passages as the model is given them."""
-    trace = {**run.retrieval, "rewritten": rewritten_trace(rewritten)} if rewritten else run.retrieval
+def store_passages(
+    *, run: AnswerRun, query: str, labelled: Sequence[Any], rewritten: Rewritten | None = None,
+    notes: Sequence[str] = (),
+) -> None:  # fmt: skip
+    """Store the query as searched, what a language model made of it, what the search says about itself, and the
+    passages as the model is given them."""
+    found: dict[str, Any] = {}
+    if rewritten:
+        found["rewritten"] = rewritten_trace(rewritten)
+    if notes:
+        found["notes"] = list(notes)
     with transaction.atomic():
-        AnswerRun.objects.filter(pk=run.pk).update(query=query, retrieval=trace)
+        trace = {"retrieval": {**run.retrieval, **found}} if found else {}
+        AnswerRun.objects.filter(pk=run.pk).update(query=query, **trace)
         # A document may be deleted between search and here; the passage is then kept without its row.
         rows = Document.objects.filter(pk__in={item.passage.document for item in labelled})
         there = {str(pk) for pk in rows.values_list("pk", flat=True)}

@@ -61,6 +61,7 @@ class Answered:
     spans: tuple[Span, ...]
     timings: Mapping[str, float]  # stage -> milliseconds
     notes: tuple[str, ...] = ()
+    answerable: float = 0.0  # the chance that retrieval gives it
 
 
 @dataclass(slots=True, kw_only=True)
@@ -138,7 +139,12 @@ class Corpus:
         result = retrieve(query, scope=scope, parts=self.parts, profile=profile)
         spans = tuple(Span(self._names[p.document], p.start, p.end) for p in result.passages)
         return Answered(
-            question=question, passages=result.passages, spans=spans, timings=result.timings, notes=result.notes
+            question=question,
+            passages=result.passages,
+            spans=spans,
+            timings=result.timings,
+            notes=result.notes,
+            answerable=result.answerable,
         )
 
     def run(

@@ -97,12 +97,16 @@ class Report:
                 _name(m),
                 str(found.unanswerable),
                 with_interval(Figure(found.auroc, found.low, found.high)),
+                f"{m.no_answer_by_score.auroc:.3f}" if m.no_answer_by_score else "",
                 *(f"{found.refused[share]:.2f}" for share in kept),
             )
             for m, found in judged
         ]
-        head = ("set", "unanswerable", "AUROC", *(f"at {100 * float(share):g} %" for share in kept))
-        return ["Refusable by the best score: share of the unanswerable, keeping of the others", *table(head, rows)]
+        head = ("set", "unanswerable", "AUROC", "by score", *(f"at {100 * float(share):g} %" for share in kept))
+        return [
+            "Refusable by the chance of an answer: share of the unanswerable, keeping of the others",
+            *table(head, rows),
+        ]
 
     def _latency(self) -> list[str]:
         stages = list(dict.fromkeys(stage for m in self.measured for stage in m.latency))

@@ -57,11 +57,12 @@ class Measured:
     scores: Mapping[str, tuple[float, ...]]
     """Of each answerable question by its id, in the order of ``metrics.MEASURES``."""
     figures: Mapping[str, Figure]
-    no_answer: NoAnswer | None
+    no_answer: NoAnswer | None  # by the chance of an answer
     latency: Mapping[str, tuple[float, float]]
     """Median and 95th percentile of each stage, milliseconds."""
     seconds: float
     notes: tuple[str, ...]
+    no_answer_by_score: NoAnswer | None = None  # by the score of the best passage
     indexed: Mapping[str, float] = field(default_factory=dict)
     """Sizes of the passages (``Indexed.figures``)."""
 
@@ -136,9 +137,8 @@ def measure(
         indexed=corpus.indexed.figures(),
         scores=scores,
         figures=dict(zip(MEASURES, intervals(values), strict=True)),
-        no_answer=no_answer(
-            [_top(a) for a in answerable], [_top(a) for a in answered if not a.question.answerable]
-        ),
+        no_answer=_no_answer(answered, lambda a: a.answerable),
+        no_answer_by_score=_no_answer(answered, _top),
         latency=_latency(answered),
         seconds=time.perf_counter() - began,
         notes=tuple(dict.fromkeys(note for a in answered for note in a.notes)),
@@ -153,6 +153,13 @@ def _scores(answered: Answered, source: LabelledSet, questions: QuestionSet) -> 
     spans: Sequence[Span] = [answered.spans[place] for place in kept]
     texts = [answered.passages[place].text for place in kept]
     return score(hits_by_words(texts, spans, gold, [source.text_of(span) for span in gold]), spans, gold)
+
+
+def _no_answer(answered: Sequence[Answered], signal: Callable[[Answered], float]) -> NoAnswer | None:
+    return no_answer(
+        [signal(a) for a in answered if a.question.answerable],
+        [signal(a) for a in answered if not a.question.answerable],
+    )
 
 
 def _top(answered: Answered) -> float:

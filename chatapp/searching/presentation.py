@@ -28,6 +28,7 @@ FATES = {
     Fate.JOINED: "Joined with a neighbour that was found",
     Fate.REPEATED: "Says what a better passage says already",
     Fate.OVER_BUDGET: "Too long for what was left of the token budget",
+    Fate.UNLIKELY: "The chance of an answer is below the least one asked for",
     Fate.BEYOND_LIMIT: "Beyond the number of passages asked for",
     Fate.BELOW_FLOOR: "Scores below the lowest score",
     Fate.NOT_LIVE: "In the index, but no longer a live passage of these knowledge bases",
@@ -67,6 +68,8 @@ class Hit:
     link: str  # into the reader; empty where the document is gone
     label: str = ""  # in the stored answer
     cited: bool = False
+    copies: int = 0  # other places that say the same
+    variants: Sequence[tuple[int | None, Sequence[tuple[str, str]]]] = ()  # place, and the words here and there
     other: int | None = None  # its place in the other column
     compared: bool = False
 
@@ -125,6 +128,10 @@ class Column:
     chunks: int | None = None
     notes: Sequence[str] = ()
     also: Sequence[str] = ()  # what else was searched
+    chance: int | None = None  # of an answer, per cent
+    threshold: int = 0  # per cent
+    unlikely: bool = False  # passages would have been returned if the chance were better
+    related: Sequence[Hit] = ()  # the nearest passages, where there is no hit
     stored: bool = False
 
     @property
@@ -136,11 +143,11 @@ def column_of(title: str, result: RetrievalResult, *, media: MediaTypes, differs
     """Return a search that was asked why."""
     why = result.explanation or Explanation(terms={}, idf={}, chunks=0, considered=())
     by_key = {one.key: one for one in why.considered}
-    hits = [
-        _hit(place, passage, by_key.get(passage.key), why, media)
-        for place, passage in enumerate(result.passages, start=1)
-    ]
-    places = {hit.key: hit.place for hit in hits}
+    places = {passage.key: place for place, passage in enumerate(result.passages, start=1)}
+    hits, related = (
+        [_hit(place, p, by_key.get(p.key), why, media, places) for place, p in enumerate(passages, start=1)]
+        for passages in (result.passages, result.related)
+    )
     return Column(
         title=title,
         query=result.query,
@@ -153,6 +160,10 @@ def column_of(title: str, result: RetrievalResult, *, media: MediaTypes, differs
         chunks=why.chunks,
         notes=result.notes,
         also=result.also,
+        chance=round(100 * result.answerable),
+        threshold=round(100 * result.threshold),
+        unlikely=any(one.fate is Fate.UNLIKELY for one in why.considered),
+        related=related,
     )
 
 
@@ -184,7 +195,7 @@ def versions_in(results: Iterable[RetrievalResult], run: AnswerRun | None) -> se
     """Return ``(document, version)`` of every passage that may be shown."""
     found = {(str(p.document_ref), p.version) for p in run.passages.all()} if run else set()
     for result in results:
-        found |= {(passage.document, passage.version) for passage in result.passages}
+        found |= {(passage.document, passage.version) for passage in (*result.passages, *result.related)}
         for one in result.explanation.considered if result.explanation else ():
             found |= {(one.passage.document, one.passage.version)} if one.passage else set()
     return found
@@ -206,13 +217,15 @@ def _place_of(hit: Hit, others: Iterable[Hit]) -> int | None:
 
 
 def _hit(
-    place: int, passage: Passage, found: Considered | None, why: Explanation, media: MediaTypes
+    place: int, passage: Passage, found: Considered | None, why: Explanation, media: MediaTypes,
+    places: Mapping[str, int],
 ) -> Hit:  # fmt: skip
     kind = media.get((passage.document, passage.version), "")
     return Hit(
         place=place, key=passage.key, document=passage.document, version=passage.version, start=passage.start,
         end=passage.end, title=passage.title, text=_marked(passage.text, kind, why),
         score=Score(label="Score", value=passage.score), scores=_scores(passage.scores, found.ranks if found else {}),
+        copies=len(passage.copies), variants=[(places.get(v.key), v.differences) for v in passage.variants],
         **_where(passage, media),
     )  # fmt: skip
 

@@ -154,6 +154,11 @@ class SearchIn(Schema):
     history: list[HistoryTurn] = Field(default_factory=list, max_length=50)
 
 
+class VariantOut(Schema):
+    id: str
+    differences: list[tuple[str, str]]
+
+
 class PassageOut(Schema):
     id: str
     document: str
@@ -167,6 +172,8 @@ class PassageOut(Schema):
     text: str
     score: float
     scores: dict[str, float]
+    copies: list[str]
+    variants: list[VariantOut]
 
     @classmethod
     def of(cls, passage: Passage) -> PassageOut:
@@ -183,6 +190,8 @@ class PassageOut(Schema):
             text=passage.text,
             score=round(passage.score, 4),
             scores={name: round(value, 4) for name, value in passage.scores.items()},
+            copies=list(passage.copies),
+            variants=[VariantOut(id=v.key, differences=list(v.differences)) for v in passage.variants],
         )
 
 
@@ -190,6 +199,10 @@ class SearchOut(Schema):
     query: str
     passages: list[PassageOut]
     timings: dict[str, float]
+    answerable: float
+    threshold: float
+    related: list[PassageOut]
+    notes: list[str]
 
     @classmethod
     def of(cls, result: RetrievalResult) -> SearchOut:
@@ -197,4 +210,8 @@ class SearchOut(Schema):
             query=result.query,
             passages=[PassageOut.of(p) for p in result.passages],
             timings={name: round(value, 2) for name, value in result.timings.items()},
+            answerable=round(result.answerable, 4),
+            threshold=result.threshold,
+            related=[PassageOut.of(p) for p in result.related],
+            notes=list(result.notes),
         )

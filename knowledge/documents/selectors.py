@@ -130,6 +130,7 @@ _ROW = (
     "start",
     "end",
     "tokens",
+    "version__created",
 )
 
 
@@ -169,6 +170,7 @@ def _passage_row(row: tuple) -> PassageRow:  # type: ignore[type-arg]
         start=row[11],
         end=row[12],
         tokens=row[13],
+        written=row[14],
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol, TypeAlias
 
 from knowledge.embedding.base import Embedder
@@ -50,6 +51,7 @@ class PassageRow:
     start: int
     end: int
     tokens: int
+    written: datetime | None = None  # when the version was made
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,6 +141,9 @@ class RetrievalProfile:
     neighbour_gap: int = 80  # characters between two chunks of a version that may be merged
     merged_characters: int = 1_350  # 1.5 times the chunkers' target of 900
     neighbours: int = 0  # characters a passage may grow to with its neighbours under the same headings; 0: none
+    # Assembly (docs/decisions/0012-assembly.md).
+    least_chance: float = 0.05  # of an answer, below which nothing is returned; kept every answered question measured
+    per_document: int = 0  # passages of one document before those of others; 0: no limit, which no set did better with
 
 
 DEFAULT = RetrievalProfile()

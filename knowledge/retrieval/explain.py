@@ -27,8 +27,8 @@ def explain(
     """
     ranks = _ranks(scored, ranked=ranked)
     shown = [
-        _shown(passage, fate, by, ranks=ranks, returned=returned)
-        for passage, fate, by in judge(ranked, query=query, profile=profile)
+        _shown(one.passage, one.fate, one.by, ranks=ranks, returned=returned)
+        for one in judge(ranked, query=query, profile=profile)[1]
     ]
     known = {passage.key for passage in ranked}
     others = scored.only([key for key in scored.candidates.hits if key not in known])
@@ -51,8 +51,10 @@ def explain(
     )  # fmt: skip
 
 
-def _shown(passage: Passage, fate: Fate, by: str, *, ranks: RanksOf, returned: Iterable[Passage]) -> Considered:
+def _shown(passage: Passage, fate: Fate, by: str, *, ranks: RanksOf, returned: Sequence[Passage]) -> Considered:
     """Name what was joined, and lead repeats on to the passage that was returned."""
+    if fate is Fate.RETURNED and not returned:
+        fate = Fate.UNLIKELY
     if fate in (Fate.RETURNED, Fate.REPEATED):
         by = _holder(by or passage.key, passage, returned)
         if fate is Fate.RETURNED and by != passage.key:

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from knowledge.embedding.base import has_tokens
-from knowledge.retrieval.assemble import assemble, to_passages
+from knowledge.retrieval.answerable import answerable, scale_of
+from knowledge.retrieval.assemble import assemble, related, to_passages
 from knowledge.retrieval.base import DEFAULT, RetrievalParts, RetrievalProfile
 from knowledge.retrieval.decompose import in_turns, split_question
 from knowledge.retrieval.expand import feedback_terms, joined, together
@@ -47,6 +48,8 @@ def retrieve(
     if others:
         with clock.stage("assemble"):
             found = _in_turns(found, others, asking=asking)
+    if found.chance < profile.least_chance:
+        found = replace(found, passages=())
     if profile.neighbours:
         with clock.stage("neighbours"):
             grown = with_neighbours(
@@ -64,6 +67,8 @@ def retrieve(
         query=found.question.turns.as_searched, passages=found.passages, timings=clock.milliseconds(),
         candidates=len(found.scored.candidates.hits), explanation=explanation, also=found.also,
         notes=tuple(dict.fromkeys((*(query.rewritten.notes if query.rewritten else ()), *found.notes))),
+        answerable=found.chance, threshold=profile.least_chance,
+        related=() if found.passages else related(found.ranked, query=query),
     )  # fmt: skip
 
 
@@ -91,6 +96,7 @@ class _Found:
     scored: Scored
     ranked: Sequence[Passage]
     passages: tuple[Passage, ...]
+    chance: float  # of an answer among them
     notes: tuple[str, ...]
     also: tuple[str, ...] = ()
 
@@ -105,7 +111,10 @@ def _find(turns: Turns, *, asking: _Asking) -> _Found:
         clock=asking.clock,
     )  # fmt: skip
     notes = (*question.vectors.notes, *([note] if note else []), *(one.note for one in spelling))
-    return _Found(question=question, scored=scored, ranked=ranked, passages=passages, notes=notes, also=also)
+    chance = answerable(ranked, scale=scale_of(question.vectors.alone))
+    return _Found(
+        question=question, scored=scored, ranked=ranked, passages=passages, chance=chance, notes=notes, also=also
+    )  # fmt: skip
 
 
 def _search(turns: Turns, *, asking: _Asking) -> tuple[Question, Scored, tuple[Correction, ...]]:
@@ -177,6 +186,7 @@ def _in_turns(whole: _Found, others: Sequence[_Found], *, asking: _Asking) -> _F
     passages = assemble(ranked, query=asking.wide, profile=asking.profile, texts=asking.parts.texts)
     return replace(
         whole, scored=together([one.scored for one in (whole, *others)]), ranked=ranked, passages=passages,
+        chance=max(one.chance for one in (whole, *others)),
         notes=tuple(note for one in (whole, *others) for note in one.notes),
         also=(*whole.also, *(one.question.turns.last for one in others)),
     )  # fmt: skip

@@ -76,6 +76,8 @@ class SpaceVectors:
     failures: tuple[KnowledgeError, ...] = ()
     judged: Vector | None = None
     """The question for a reranker: in the space whose model hands out token vectors too, or in the only one."""
+    alone: Embedder | None = None
+    """The model whose cosines stand as they are, where one embedded the question for all spaces."""
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -122,6 +124,7 @@ def embed_in_spaces(
         judged=next(
             (one.vector for space, one in reached.items() if has_tokens(models[space]) or len(found) == 1), None
         ),
+        alone=next((models[space] for space, one in reached.items() if one.scale is None), None),
     )
 
 

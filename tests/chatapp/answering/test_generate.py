@@ -251,3 +251,9 @@ def test_extractive_model_is_supported_by_its_sources(passages: list[Passage]) -
     assert {each.verdict for each in done.sentences} == {"exempt", "supported"}
     assert all(each.verbatim for each in done.citations)
     assert done.anomalies == ()
+
+
+def test_the_reply_without_passages_names_the_nearest_documents_once_and_on_one_line() -> None:
+    text = no_answer_text(question="Which books?", nearest=("Hand\nbook", "Rules", "Hand book"))
+    assert text.endswith("Nearest, though it hardly answers this: “Hand book”, “Rules”.")
+    assert "Nearest" not in no_answer_text(question="Which books?")

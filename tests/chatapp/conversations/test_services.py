@@ -154,6 +154,15 @@ def test_a_citation_shows_its_words_within_their_surroundings(actor: Any, assist
     assert detail["error"] is None
 
 
+def test_what_a_search_says_about_itself_is_kept_beside_its_settings(actor: Any, assistant: Any) -> None:
+    run = start(actor).run
+    assert selectors.run_detail(run)["notes"] == []
+    services.store_passages(run=run, query="what", labelled=[], notes=["The reranker did not answer in time."])
+    stored = AnswerRun.objects.get()
+    assert selectors.run_detail(stored)["notes"] == ["The reranker did not answer in time."]
+    assert stored.retrieval.items() >= run.retrieval.items()
+
+
 def test_the_outcome_of_a_run_is_stored_once(actor: Any, assistant: Any) -> None:
     run = start(actor).run
     services.store_passages(run=run, query="what", labelled=[labelled()])

@@ -15,6 +15,7 @@ from chatapp.evaluation.labelled import LabelledSet, Question, Span, UnusableSet
 from knowledge.chunking.structural import StructuralChunker
 from knowledge.embedding import LocalEmbedder
 from knowledge.retrieval import RetrievalProfile
+from knowledge.retrieval.spaces import PAIRS
 from knowledge.stores.lance import LanceStore
 from knowledge.types import EmbeddingSpec, Query, Scope, Turn, Vector
 
@@ -125,7 +126,7 @@ def test_another_chunker_takes_its_vectors_from_the_cache(ferry: Path, tmp_path:
         with build(source, embedder=inner, cache=tmp_path / "cache") as corpus:
             assert corpus.cached
             answers += corpus.run(asked(source, "words-3"))
-    assert inner.passages == 24 + 1
+    assert inner.passages == 24 + 1 + 2 * len(PAIRS), "the model's scale is measured once as well"
     assert [p.text for p in answers[0].passages] == [p.text for p in answers[1].passages]
     with build(
         source, embedder=inner, cache=tmp_path / "cache", chunker=StructuralChunker(target=60, limit=80)

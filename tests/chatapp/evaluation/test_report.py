@@ -62,6 +62,7 @@ def test_json_holds_every_score() -> None:
     assert found["profile"]["keyword_weight"] == 0.5
     assert found["sets"][0]["scores"]["1"] == [0.333333] * len(MEASURES)
     assert found["sets"][0]["figures"]["MRR@10"] == {"value": 1 / 3, "low": 0.25, "high": 1.0}
+    assert found["sets"][0]["no_answer_by_score"] is None
     assert found["sets"][0]["no_answer"]["refused"] == {"0.99": 0.1, "0.95": 0.5}
 
 

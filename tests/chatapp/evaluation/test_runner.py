@@ -93,6 +93,8 @@ def test_a_whole_set_is_measured(ferry_corpus: Corpus) -> None:
     assert found.no_answer is not None
     assert found.no_answer.unanswerable == 6
     assert found.no_answer.auroc > 0.9
+    assert found.no_answer_by_score is not None
+    assert found.no_answer_by_score.auroc > 0.5
     assert {"embed", "search", "fuse", "live", "rerank", "assemble", "total"} <= set(found.latency)
     assert all(0 <= p50 <= p95 for p50, p95 in found.latency.values())
 

@@ -310,3 +310,42 @@ def test_parts_that_were_searched_are_named(page: Any, words: Any) -> None:
     assert saved.also == ()
     assert apart.also == ("When must visitors register?", "Where may guests park?")
     assert len(apart.hits) <= 8
+
+
+def test_the_chance_of_an_answer_is_shown_with_the_threshold(page: Any, words: Any) -> None:
+    (column,) = columns(page, q=QUESTION)
+    assert column.chance >= 50
+    assert f"Chance that the answer is here {column.chance} % (nothing is returned below 5 %)" in words(
+        page.get(q=QUESTION)
+    )
+
+
+def test_where_nothing_is_returned_the_nearest_passages_are_shown(page: Any, words: Any) -> None:
+    (column,) = columns(page, q=QUESTION, least_chance="0.9", floor="0.9")[1:]
+    assert column.hits == []
+    assert "visitors" in "".join(piece.text for piece in column.related[0].text).lower()
+    shown = words(page.get(q=QUESTION, least_chance="0.9", floor="0.9"))
+    assert "Nearest passages" in shown
+    assert "Nothing was found that scores high enough." in shown
+    (_, unlikely) = columns(page, q=QUESTION, least_chance="0.9", keyword_weight="0.6")
+    assert unlikely.hits == []
+    assert unlikely.dropped[0].reason == "The chance of an answer is below the least one asked for"
+    shown = words(page.get(q=QUESTION, least_chance="0.9", keyword_weight="0.6"))
+    assert "An answer is too unlikely in what was found." in shown
+
+
+def test_documents_that_contradict_each_other_name_each_other(page: Any, words: Any, ingest_text: Any) -> None:
+    rule = (
+        "Every intern is given a locker in hall {} of the old foundry, and the key is handed out by the warden at noon."
+    )
+    ingest_text("lockers.txt", rule.format("7"))
+    ingest_text("lockers-new.txt", rule.format("9"))
+    ingest_text("lockers-copy.txt", rule.format("9"))
+    question = "In which hall does an intern get a locker?"
+    (column,) = columns(page, q=question)
+    first, second = column.hits[:2]
+    assert [place for place, _ in first.variants] == [2]
+    assert {first.copies, second.copies} == {0, 1}
+    shown = words(page.get(q=question))
+    assert "Nearly the same as passage 2, but" in shown
+    assert "1 other passage says the same." in shown

@@ -408,11 +408,13 @@ def test_search_answers_in_the_public_shape(api: Api, world: Any) -> None:
     document = world.add("# Rest\n\n## Noon\n\nThe otter sleeps at noon.\n", "otters.md")
     status, answer = api("POST", "/search", {"query": "When does the otter sleep?", "limit": 3})
     assert status == 200
-    assert set(answer) == {"query", "passages", "timings"}
+    assert set(answer) == {"query", "passages", "timings", "answerable", "threshold", "related", "notes"}
+    assert answer["threshold"] <= answer["answerable"] <= 1
+    assert answer["related"] == answer["notes"] == []
     [passage] = answer["passages"]
     assert set(passage) == {
         "id", "document", "version", "knowledge_base", "title", "heading_path", "page", "start", "end", "text", "score",
-        "scores",
+        "scores", "copies", "variants",
     }  # fmt: skip
     assert passage["heading_path"] == ["Rest", "Noon"]
     assert (passage["document"], passage["knowledge_base"]) == (str(document.pk), str(world.base.pk))

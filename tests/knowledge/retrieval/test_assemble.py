@@ -51,8 +51,14 @@ def test_token_budget_is_kept_and_filled_with_shorter_ones() -> None:
     assert run(long, longer, short, token_budget=130) == [(0, 400), (1_100, 1_200)]
 
 
-def test_best_passage_is_returned_even_above_the_budget() -> None:
-    assert run(passage(0, 400), token_budget=10) == [(0, 400)]
+def test_best_passage_above_the_budget_is_cut_to_it_and_nothing_follows() -> None:
+    assert run(passage(0, 400, score=0.9), passage(500, 520), token_budget=10) == [(0, 40)]
+
+
+def test_budget_counts_the_text_between_merged_neighbours() -> None:
+    near = passage(0, 400, score=0.6), passage(440, 800, score=0.9)
+    assert run(*near, merge_neighbours=True, token_budget=200) == [(0, 800)]
+    assert run(*near, merge_neighbours=True, token_budget=199) == [(440, 800), (0, 400)]
 
 
 def test_neighbours_are_merged_only_when_asked() -> None:
@@ -67,7 +73,7 @@ def test_merged_passage_reads_as_the_document_does() -> None:
     (merged,) = assemble(parts, query=query, profile=NO_FLOOR, texts=lambda version: TEXT)
     assert merged.text == TEXT[0:800]
     assert (merged.key, merged.score, merged.heading_path) == ("440-800", 0.9, ("A",))
-    assert (merged.page_first, merged.page_last, merged.tokens) == (1, 1, 190)
+    assert (merged.page_first, merged.page_last, merged.tokens) == (1, 1, 200)
 
 
 def test_far_foreign_and_oversized_neighbours_stay_apart() -> None:

@@ -163,3 +163,28 @@ def test_same_question_gives_the_same_answer(world: Any) -> None:
     runs = [retrieve(Query(text="heron fish"), scope=world.scope, parts=world.parts).passages for _ in range(3)]
     assert runs[0] == runs[1] == runs[2]
     assert len(runs[0]) == 10
+
+
+def test_a_question_about_other_matters_returns_nothing_but_names_what_is_nearest(world: Any) -> None:
+    keys = world.add("Herons", "The heron hunts fish.", "The heron nests in tall trees.")
+    result = retrieve(Query(text="quarterly tax declarations"), scope=world.scope, parts=world.parts)
+    assert result.passages == ()
+    assert {p.key for p in result.related} == set(keys)
+    assert result.answerable < 0.2
+
+
+def test_the_chance_of_an_answer_comes_with_the_passages_and_decides_by_the_threshold(world: Any) -> None:
+    world.add("Herons", "The heron hunts fish.")
+    query = Query(text="Which fish does the heron hunt?")
+    likely = retrieve(query, scope=world.scope, parts=world.parts)
+    assert len(likely.passages) == 1
+    assert (likely.related, likely.threshold) == ((), DEFAULT.least_chance)
+    strict = replace(DEFAULT, least_chance=1.0)
+    refused = retrieve(query, scope=world.scope, parts=world.parts, profile=strict)
+    assert (refused.passages, refused.related, refused.threshold) == ((), likely.passages, 1.0)
+    assert refused.answerable == likely.answerable > 0.5
+
+
+def test_an_empty_scope_has_no_chance_of_an_answer(world: Any) -> None:
+    result = retrieve(Query(text="heron"), scope=world.scope, parts=world.parts)
+    assert (result.answerable, result.related) == (0.0, ())

@@ -84,6 +84,7 @@ export class SourcesPanel extends HTMLElement {
         " ",
         el("a", { class: "sources-why", href: `/search/?run=${encodeURIComponent(run.id)}` }, "Why these?"),
       ),
+      ...(run.notes ?? []).map((note) => el("p", { class: "sources-hint" }, note)),
       el("h3", {}, `Cited (${groups.length})`),
       groups.length
         ? el("ol", { class: "cards" }, ...groups.map((group) => this.#citedCard(run, group)))

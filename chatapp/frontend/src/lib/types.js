@@ -10,7 +10,7 @@
  * @typedef {{index: number, start: number, end: number, verdict: string, score: number | null,
  *   reasons: string[], citations: number[]}} RunSentence
  * @typedef {{code?: string, message?: string, retry?: boolean}} RunError
- * @typedef {{id: string, status: "running" | "done" | "stopped" | "failed", question: string, query: string,
+ * @typedef {{id: string, status: "running" | "done" | "stopped" | "failed", question: string, query: string, notes?: string[],
  *   model: string, no_answer: boolean, passages: RunPassage[], citations: RunCitation[],
  *   sentences: RunSentence[], timings: Record<string, number>, error: RunError | null}} Run
  * @typedef {{id: string, role: "user" | "assistant", text: string, created: string, run: Run | null}} Message

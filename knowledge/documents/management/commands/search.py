@@ -44,8 +44,8 @@ class Command(BaseCommand):
             self.stdout.write(json.dumps(SearchOut.of(result).model_dump(), ensure_ascii=False, indent=2))
             return
         if not result.passages:
-            self.stdout.write("Nothing was found.")
-        for number, passage in enumerate(result.passages, start=1):
+            self.stdout.write("Nothing was found." if not result.related else "Nothing was found. Nearest:")
+        for number, passage in enumerate(result.passages or result.related, start=1):
             place = f", page {passage.page_first}" if passage.page_first else ""
             self.stdout.write(f"{number}. {passage.title}{place} ({passage.score:.3f})")
             self.stdout.write("   " + " ".join(passage.text.split())[:300])
