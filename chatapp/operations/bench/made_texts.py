@@ -1,0 +1,79 @@
+"""Texts made up for measuring large knowledge bases: words follow Zipf's law, as those of people do.
+
+What a search costs depends on how many chunks hold a word, not on what it means.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["MadeTexts", "asked"]
+
+WORDS = 50_000
+FUNCTION_WORDS = (
+    "the of and to in a is that for it as was with be by on not he his but at are this have from or had an they "
+    "which you were all their we there been has when who will more no if out so"
+).split()
+_ONSETS = "b c d f g h j k l m n p r s t v w z br cl dr gr pl st tr".split()
+_RHYMES = "a e i o u an el is or um ack est ine old urn".split()
+SENTENCE = (8, 22)  # words
+CHUNK = (120, 180)  # words
+
+
+class MadeTexts:
+    """Documents of chunks by number: the same number gives the same text in every process."""
+
+    def __init__(self, *, seed: int = 5) -> None:
+        self._seed = seed
+        self.vocabulary = _vocabulary(seed)
+        share = 1.0 / (np.arange(len(self.vocabulary)) + 2.7)  # Zipf and Mandelbrot
+        self._cumulated = np.cumsum(share / share.sum())
+
+    def title(self, document: int) -> str:
+        return self._names(document, count=3)
+
+    def chunks(self, document: int, *, count: int) -> list[tuple[str, str]]:
+        """Return ``(heading, text)`` of each chunk; a text is sentences of 120 to 180 words in all."""
+        random = np.random.default_rng((self._seed, document))
+        return [(self._names(document * 1_000 + ordinal + 1, count=2), self._text(random)) for ordinal in range(count)]
+
+    def _text(self, random: np.random.Generator) -> str:
+        words = self._words(random, int(random.integers(*CHUNK)))
+        sentences = []
+        while words:
+            length = int(random.integers(*SENTENCE))
+            sentences.append(" ".join(words[:length]).capitalize() + ".")
+            del words[:length]
+        return " ".join(sentences)
+
+    def _words(self, random: np.random.Generator, count: int) -> list[str]:
+        ranks = np.searchsorted(self._cumulated, random.random(count))
+        words: list[str] = self.vocabulary[np.minimum(ranks, len(self.vocabulary) - 1)].tolist()
+        return words
+
+    def _names(self, number: int, *, count: int) -> str:
+        random = np.random.default_rng((self._seed, 1, number))
+        return " ".join(self.vocabulary[random.integers(200, 8_000, size=count)].tolist()).title()
+
+
+def asked(text: str, *, texts: MadeTexts, number: int) -> str:
+    """Return a sentence of a text as somebody would ask for it: two words left out, one put in the place of another."""
+    random = np.random.default_rng((7, number))
+    sentences = [sentence for sentence in text.split(". ") if len(sentence.split()) >= 7] or [text]
+    words = sentences[int(random.integers(len(sentences)))].rstrip(".").split()[:16]
+    for _ in range(2):
+        del words[int(random.integers(len(words)))]
+    words[int(random.integers(len(words)))] = str(texts.vocabulary[int(random.integers(100, 5_000))])
+    return f"{' '.join(words).capitalize()}?"
+
+
+def _vocabulary(seed: int) -> npt.NDArray[np.object_]:
+    """Return distinct words by rank, the function words of English first."""
+    syllables = [onset + rhyme for onset in _ONSETS for rhyme in _RHYMES]
+    random = np.random.default_rng((seed, 0))
+    made: dict[str, None] = dict.fromkeys(FUNCTION_WORDS)
+    while len(made) < WORDS:
+        picked = random.integers(len(syllables), size=int(random.integers(2, 5)))
+        made.setdefault("".join(syllables[number] for number in picked))
+    return np.array(list(made), dtype=object)
