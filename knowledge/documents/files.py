@@ -55,11 +55,18 @@ def reading(path: str) -> Iterator[Callable[[int, int], bytes]]:
 
     :raises FileNotFoundError: there is none.
     """
-    with default_storage.open(path, "rb") as handle:
+    if _is_local():
+        handle = os.open(default_storage.path(path), os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            yield lambda offset, count: os.pread(handle, count, offset)
+        finally:
+            os.close(handle)
+        return
+    with default_storage.open(path, "rb") as stored:
 
         def read_at(offset: int, count: int) -> bytes:
-            handle.seek(offset)
-            return bytes(handle.read(count))
+            stored.seek(offset)
+            return bytes(stored.read(count))
 
         yield read_at
 

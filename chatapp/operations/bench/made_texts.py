@@ -8,15 +8,12 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from knowledge.embedding.graph import TOKENIZER_FILE
+from knowledge.embedding.weights import find_weights
+
 __all__ = ["MadeTexts", "asked"]
 
 WORDS = 50_000
-FUNCTION_WORDS = (
-    "the of and to in a is that for it as was with be by on not he his but at are this have from or had an they "
-    "which you were all their we there been has when who will more no if out so"
-).split()
-_ONSETS = "b c d f g h j k l m n p r s t v w z br cl dr gr pl st tr".split()
-_RHYMES = "a e i o u an el is or um ack est ine old urn".split()
 SENTENCE = (8, 22)  # words
 CHUNK = (120, 180)  # words
 
@@ -69,11 +66,19 @@ def asked(text: str, *, texts: MadeTexts, number: int) -> str:
 
 
 def _vocabulary(seed: int) -> npt.NDArray[np.object_]:
-    """Return distinct words by rank, the function words of English first."""
-    syllables = [onset + rhyme for onset in _ONSETS for rhyme in _RHYMES]
+    """Return distinct words by rank: those of the embedding model, whose list is by frequency, then pairs of them.
+
+    So a question costs the model what a question of people costs: about a piece a word.
+    """
+    from tokenizers import Tokenizer
+
+    pieces = Tokenizer.from_file(str(find_weights(None) / TOKENIZER_FILE)).get_vocab()
+    known = [
+        word for word in sorted(pieces, key=pieces.__getitem__) if word.isascii() and word.isalpha() and len(word) > 1
+    ]
     random = np.random.default_rng((seed, 0))
-    made: dict[str, None] = dict.fromkeys(FUNCTION_WORDS)
+    made = dict.fromkeys(known)
     while len(made) < WORDS:
-        picked = random.integers(len(syllables), size=int(random.integers(2, 5)))
-        made.setdefault("".join(syllables[number] for number in picked))
+        one, two = random.integers(500, len(known), size=2)
+        made.setdefault(known[one] + known[two])
     return np.array(list(made), dtype=object)

@@ -7,23 +7,23 @@ from typing import Any
 
 import pytest
 
-from knowledge.documents import files, ingest, searching, selectors, services
+from knowledge.documents import files, ingest, live, searching, selectors, services
 from knowledge.documents.models import Chunk, DocumentVersion
 from knowledge.types import Query, Scope
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-live = selectors.LiveRows()
+live_rows = live.LiveRows()
 
 
 def found(keys: Any, scope: Scope) -> set[str]:
-    return set(live.passages(list(keys), scope=scope))
+    return set(live_rows.passages(list(keys), scope=scope))
 
 
 def test_row_says_where_a_passage_lies(world: Any) -> None:
     document = world.add("# Leave\n\n## Illness\n\nCall before nine.\n", "leave.md", title="House rules")
     [key] = world.keys()
-    row = live.passages([key], scope=world.scope)[key]
+    row = live_rows.passages([key], scope=world.scope)[key]
     assert (row.document, row.version_id, row.version) == (str(document.pk), str(document.current_version_id), 1)
     assert (row.title, row.knowledge_base) == ("House rules", str(world.base.pk))
     assert row.heading_path == ("Leave", "Illness")
@@ -93,14 +93,14 @@ def test_rows_of_another_generation_are_dropped(world: Any) -> None:
 
 
 def test_generations_are_the_live_ones_of_the_scope(world: Any, other_world: Any) -> None:
-    assert selectors.live_generations(world.scope) == []
+    assert live.live_generations(world.scope) == []
     world.add("Words.")
     other_world.add("Words.")
     world.base.refresh_from_db()
-    assert selectors.live_generations(world.scope) == [(world.space, [str(world.base.live_generation_id)])]
+    assert live.live_generations(world.scope) == [(world.space, [str(world.base.live_generation_id)])]
     stolen = replace(world.scope, knowledge_bases=other_world.scope.knowledge_bases)
-    assert selectors.live_generations(stolen) == []
-    assert selectors.live_generations(replace(world.scope, knowledge_bases=frozenset())) == []
+    assert live.live_generations(stolen) == []
+    assert live.live_generations(replace(world.scope, knowledge_bases=frozenset())) == []
 
 
 def test_search_never_crosses_the_tenants(world: Any, other_world: Any) -> None:
