@@ -32,6 +32,9 @@ NAME = "signs-1"
 
 MAGIC = b"FNTOK1\0\0"
 
+HEAD = 1_024
+"""Bytes read at first: the header, and where the first 126 chunks lie."""
+
 _HEADER = struct.Struct("<8sII")
 ReadAt = Callable[[int, int], bytes]
 """Bytes of a file from an offset: ``(offset, count)``."""
@@ -166,13 +169,17 @@ def read(read_at: ReadAt, ordinals: Collection[int]) -> dict[int, TokenVectors]:
 
     :raises ValueError: it is no file of token vectors, or is cut off.
     """
-    magic, count, dimensions = _HEADER.unpack(_exactly(read_at, 0, _HEADER.size))
+    head = read_at(0, HEAD)
+    if len(head) < _HEADER.size:
+        raise ValueError("a file of token vectors that is cut off")
+    magic, count, dimensions = _HEADER.unpack_from(head)
     if magic != MAGIC:
         raise ValueError("not a file of token vectors")
     wanted = sorted(ordinal for ordinal in set(ordinals) if 0 <= ordinal < count)
     chunks: dict[int, TokenVectors] = {}
     for ordinal in wanted:
-        start, end = struct.unpack("<QQ", _exactly(read_at, _HEADER.size + 8 * ordinal, 16))
+        at = _HEADER.size + 8 * ordinal
+        start, end = struct.unpack("<QQ", head[at : at + 16] if at + 16 <= len(head) else _exactly(read_at, at, 16))
         if not _HEADER.size < start <= end:
             raise ValueError("a file of token vectors that was not finished")
         chunks[ordinal] = unpack(_exactly(read_at, start, end - start), dimensions=dimensions)

@@ -17,7 +17,6 @@ from django.db import transaction
 
 from chatapp.operations.bench.made_texts import MadeTexts
 from knowledge import wiring
-from knowledge.analysis import index_terms
 from knowledge.chunking.base import search_text
 from knowledge.documents import ingest, statistics, token_files
 from knowledge.documents.models import Chunk, Document, DocumentVersion, KnowledgeBase
@@ -31,7 +30,7 @@ from knowledge.tenants.models import Tenant
 from knowledge.types import ChunkRange, IndexRecord, Scope, Vector
 
 CHUNKS = 20  # of a document
-SEEDS = 600  # chunks that are really embedded
+SEEDS = 400  # chunks that are really embedded
 DOCUMENTS = 250  # written at a time
 NOISE = 0.5  # length of what is added to a unit vector
 SEPARATOR = "\n\n"
@@ -159,7 +158,7 @@ class _Builder:
             )
             at += len(text) + len(SEPARATOR)
             rows.chunks += ingest.chunk_rows(version, self._generation, [place])
-            terms = index_terms(title, place.heading_path, text)
+            terms = self._texts.terms(title, heading, text)
             words = terms.split(" ")
             self._terms += len(words)
             self._counts.update(set(words))
@@ -167,7 +166,7 @@ class _Builder:
             yield stages.record(text, place, terms=terms, vector=vector, target=target)
 
     def _vector(self, number: int, seeds: _Seeds) -> Vector:
-        vector = seeds.vectors[number % len(seeds.vectors)]
+        vector: Vector = seeds.vectors[number % len(seeds.vectors)]
         if number < len(seeds.vectors):
             return vector
         noise = self._random.standard_normal(len(vector), dtype=np.float32)

@@ -151,7 +151,7 @@ def _narrowed(asking: _Asking, built: Built, *, searches: int) -> dict[str, Time
     from knowledge.documents.models import Document
 
     ids = sorted(
-        str(pk) for pk in Document.objects.filter(knowledge_base=built.knowledge_base).values_list("pk", flat=True)
+        str(pk) for pk in Document.objects.filter(knowledge_base_id=built.knowledge_base).values_list("pk", flat=True)
     )
     random.Random(1).shuffle(ids)  # noqa: S311
     found = {}

@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from knowledge.analysis import terms
 from knowledge.embedding.graph import TOKENIZER_FILE
 from knowledge.embedding.weights import find_weights
 
@@ -25,6 +26,7 @@ class MadeTexts:
         self._seed = seed
         self.vocabulary = _vocabulary(seed)
         share = 1.0 / (np.arange(len(self.vocabulary)) + 2.7)  # Zipf and Mandelbrot
+        self._terms: dict[str, list[str]] = {}
         self._cumulated = np.cumsum(share / share.sum())
 
     def title(self, document: int) -> str:
@@ -34,6 +36,16 @@ class MadeTexts:
         """Return ``(heading, text)`` of each chunk; a text is sentences of 120 to 180 words in all."""
         random = np.random.default_rng((self._seed, document))
         return [(self._names(document * 1_000 + ordinal + 1, count=2), self._text(random)) for ordinal in range(count)]
+
+    def terms(self, *parts: str) -> str:
+        """Return what ``knowledge.analysis.index_terms`` makes of title, heading and text, each word analysed once."""
+        words = " ".join(parts).replace(".", "").lower().split(" ")
+        return " ".join(term for word in words for term in self._analysed(word))
+
+    def _analysed(self, word: str) -> list[str]:
+        if word not in self._terms:
+            self._terms[word] = terms(word)
+        return self._terms[word]
 
     def _text(self, random: np.random.Generator) -> str:
         words = self._words(random, int(random.integers(*CHUNK)))
