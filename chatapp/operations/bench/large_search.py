@@ -155,7 +155,7 @@ def _narrowed(asking: _Asking, built: Built, *, searches: int) -> dict[str, Time
     )
     random.Random(1).shuffle(ids)  # noqa: S311
     found = {}
-    for count in (len(ids) // 10, len(ids) * 2 // 3):
+    for count in (max(1, len(ids) // 10), max(1, len(ids) * 2 // 3)):
         scope = replace(built.scope, documents=frozenset(ids[:count]))
         asking.ask(asking.question(-100), scope)
         times = [asking.ask(asking.question(10_000 + n), scope).timings["total"] / 1_000 for n in range(searches)]
