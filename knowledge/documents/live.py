@@ -148,7 +148,7 @@ def _places(values: Collection[Any]) -> str:
 
 
 def _ids(values: Collection[str]) -> list[Any]:
-    """Return ids as the database keeps them: SQLite has no type for them. Those that are none name nothing there."""
+    """Return ids as the database keeps them: SQLite has no type for them."""
     if connection.features.has_native_uuid_field:
         return [UUID(value) for value in values]
     return [value.replace("-", "") for value in values]

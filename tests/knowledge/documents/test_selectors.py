@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from knowledge.documents import files, ingest, live, searching, selectors, services
 from knowledge.documents.models import Chunk, DocumentVersion
@@ -177,3 +178,25 @@ def test_a_version_keeps_the_reason_why_it_failed(world: Any) -> None:
     assert selectors.failure_of(older).startswith("The PDF is damaged")
     good = world.add("Words.", "good.md")
     assert selectors.failure_of(good.current_version) == ""
+
+
+def test_a_search_asks_for_its_generations_once(world: Any, django_assert_num_queries: Any) -> None:
+    world.add("An otter sleeps.")
+    world.base.refresh_from_db()
+    index = live.LiveIndex()
+    with django_assert_num_queries(2):
+        assert index.generations(world.scope) == [(world.space, [str(world.base.live_generation_id)])]
+        assert index.languages(world.scope) == {"en"}
+        assert index.for_terms(["otter"], scope=world.scope).document_frequency == {"otter": 1}
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="the plan of SQLite")
+def test_live_rows_are_looked_up_by_their_keys(world: Any, django_assert_num_queries: Any) -> None:
+    """Not by reading all chunks of the generation, which SQLite would do of itself."""
+    world.add("An otter sleeps.")
+    with django_assert_num_queries(1) as asked:
+        assert live_rows.passages(list(world.keys()), scope=world.scope)
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN QUERY PLAN {asked.captured_queries[0]['sql']}")
+        plan = [row[3] for row in cursor.fetchall()]
+    assert "SEARCH chunk USING INDEX sqlite_autoindex_documents_chunk_1 (id=?)" in plan[0]
