@@ -1,5 +1,5 @@
 """A large knowledge base, written as ingestion writes it: rows, statistics, token files and index; only the texts are
-made up and all but the first few thousand vectors are others with noise, so that 300,000 chunks take minutes."""
+made up and all but a few hundred vectors are others with noise, so that 300,000 chunks take minutes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import numpy as np
 from django.conf import settings
 from django.db import transaction
 
-from chatapp.operations.bench.made_texts import MadeTexts
+from chatapp.operations.bench.made_texts import TOPICS, MadeTexts
 from knowledge import wiring
 from knowledge.chunking.base import search_text
 from knowledge.documents import ingest, statistics, token_files
@@ -30,9 +30,9 @@ from knowledge.tenants.models import Tenant
 from knowledge.types import ChunkRange, IndexRecord, Scope, Vector
 
 CHUNKS = 20  # of a document
-SEEDS = 400  # chunks that are really embedded
+SEEDS = TOPICS  # documents whose first chunk is really embedded: one of each topic
 DOCUMENTS = 250  # written at a time
-NOISE = 0.5  # length of what is added to a unit vector
+NOISE = 0.7  # length of what is added to their vectors for the other chunks of the topic
 SEPARATOR = "\n\n"
 
 
@@ -85,7 +85,7 @@ class _Builder:
 
     def run(self) -> Built:
         documents = -(-self._chunks // CHUNKS)
-        seeds = self._embed(min(SEEDS, self._chunks))
+        seeds = self._embed(min(SEEDS, documents))
         for numbers in batches(range(documents), DOCUMENTS):
             self._write(numbers, seeds)
             self._say(f"  {min(self._chunks, (numbers[-1] + 1) * CHUNKS)} of {self._chunks} chunks")
@@ -105,11 +105,10 @@ class _Builder:
         self._say(f"Embedding {count} chunks ...")
         embedder, found = wiring.embedder(), _Seeds(np.zeros((0, 0), dtype=np.float32), [])
         embedder.embed_query("the model is loaded")
-        texts = [
-            (search_text(title=self._texts.title(document), heading_path=(heading,), text=text), text)
-            for document in range(-(-count // CHUNKS))
-            for heading, text in self._texts.chunks(document, count=CHUNKS)
-        ][:count]
+        texts = []
+        for document in range(count):
+            [(heading, text)] = self._texts.chunks(document, count=1)
+            texts.append((search_text(title=self._texts.title(document), heading_path=(heading,), text=text), text))
         vectors = []
         for part in batches(texts, 64):
             whole = [prefixed for prefixed, _ in part]
@@ -162,12 +161,12 @@ class _Builder:
             words = terms.split(" ")
             self._terms += len(words)
             self._counts.update(set(words))
-            vector = self._vector(number * CHUNKS + ordinal, seeds)
+            vector = self._vector(number, ordinal, seeds)
             yield stages.record(text, place, terms=terms, vector=vector, target=target)
 
-    def _vector(self, number: int, seeds: _Seeds) -> Vector:
-        vector: Vector = seeds.vectors[number % len(seeds.vectors)]
-        if number < len(seeds.vectors):
+    def _vector(self, document: int, ordinal: int, seeds: _Seeds) -> Vector:
+        vector: Vector = seeds.vectors[document % len(seeds.vectors)]
+        if document < len(seeds.vectors) and not ordinal:
             return vector
         noise = self._random.standard_normal(len(vector), dtype=np.float32)
         noisy = vector + np.float32(NOISE) * noise / np.linalg.norm(noise)
@@ -175,11 +174,10 @@ class _Builder:
         return unit
 
     def _keep_tokens(self, version: DocumentVersion, seeds: _Seeds) -> None:
-        first = int(version.sha256, 16) * CHUNKS
-        count = version.chunk_count
+        document, count = int(version.sha256, 16), version.chunk_count
         with token_files.keeping(version, self._generation, chunks=count, embedder=wiring.embedder()) as keep:
             if keep is not None:
-                keep([seeds.tokens[number % len(seeds.tokens)] for number in range(first, first + count)])
+                keep([seeds.tokens[(document + ordinal) % len(seeds.tokens)] for ordinal in range(count)])
 
     def _timed(self, name: str) -> _Timed:
         return _Timed(self._seconds, name)

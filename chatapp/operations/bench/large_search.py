@@ -14,6 +14,7 @@ import time
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import numpy as np
 import psutil
@@ -151,7 +152,8 @@ def _narrowed(asking: _Asking, built: Built, *, searches: int) -> dict[str, Time
     from knowledge.documents.models import Document
 
     ids = sorted(
-        str(pk) for pk in Document.objects.filter(knowledge_base_id=built.knowledge_base).values_list("pk", flat=True)
+        str(pk)
+        for pk in Document.objects.filter(knowledge_base__pk=UUID(built.knowledge_base)).values_list("pk", flat=True)
     )
     random.Random(1).shuffle(ids)  # noqa: S311
     found = {}

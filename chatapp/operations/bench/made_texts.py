@@ -5,6 +5,8 @@ What a search costs depends on how many chunks hold a word, not on what it means
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import numpy as np
 import numpy.typing as npt
 
@@ -12,9 +14,14 @@ from knowledge.analysis import terms
 from knowledge.embedding.graph import TOKENIZER_FILE
 from knowledge.embedding.weights import find_weights
 
-__all__ = ["MadeTexts", "asked"]
+__all__ = ["TOPICS", "MadeTexts", "asked"]
+
+Words: TypeAlias = npt.NDArray[np.object_]
 
 WORDS = 50_000
+TOPICS = 600
+TOPIC_WORDS = 12
+TOPICAL = 0.3  # of the words of a text
 SENTENCE = (8, 22)  # words
 CHUNK = (120, 180)  # words
 
@@ -35,7 +42,16 @@ class MadeTexts:
     def chunks(self, document: int, *, count: int) -> list[tuple[str, str]]:
         """Return ``(heading, text)`` of each chunk; a text is sentences of 120 to 180 words in all."""
         random = np.random.default_rng((self._seed, document))
-        return [(self._names(document * 1_000 + ordinal + 1, count=2), self._text(random)) for ordinal in range(count)]
+        topic = self._topic(document)
+        return [
+            (self._names(document * 1_000 + ordinal + 1, count=2), self._text(random, topic))
+            for ordinal in range(count)
+        ]
+
+    def _topic(self, document: int) -> Words:
+        """Return the words a document is about; some of them are those of many documents."""
+        random = np.random.default_rng((self._seed, 2, document % TOPICS))
+        return self.vocabulary[random.integers(100, 15_000, size=TOPIC_WORDS)]
 
     def terms(self, *parts: str) -> str:
         """Return what ``knowledge.analysis.index_terms`` makes of title, heading and text, each word analysed once."""
@@ -47,8 +63,10 @@ class MadeTexts:
             self._terms[word] = terms(word)
         return self._terms[word]
 
-    def _text(self, random: np.random.Generator) -> str:
+    def _text(self, random: np.random.Generator, topic: Words) -> str:
         words = self._words(random, int(random.integers(*CHUNK)))
+        for place in np.flatnonzero(random.random(len(words)) < TOPICAL).tolist():
+            words[place] = topic[int(random.integers(len(topic)))]
         sentences = []
         while words:
             length = int(random.integers(*SENTENCE))
@@ -77,7 +95,7 @@ def asked(text: str, *, texts: MadeTexts, number: int) -> str:
     return f"{' '.join(words).capitalize()}?"
 
 
-def _vocabulary(seed: int) -> npt.NDArray[np.object_]:
+def _vocabulary(seed: int) -> Words:
     """Return distinct words by rank: those of the embedding model, whose list is by frequency, then pairs of them.
 
     So a question costs the model what a question of people costs: about a piece a word.
