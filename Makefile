@@ -31,7 +31,7 @@ run: install
 
 # The server is built once; a machine without Go skips those tests with words, and CI fails.
 server-for-tests: install-dev
-	@WEAVIATE_SERVER_BIN=$${WEAVIATE_SERVER_BIN:-} $(PY) -m chatapp.operations.weaviate_binary >/dev/null || \
+	@WEAVIATE_SERVER_BIN=$${WEAVIATE_SERVER_BIN:-} $(PY) -m knowledge.stores.weaviate_binary >/dev/null || \
 		{ [ -z "$${CI:-}" ] || exit 1; echo "Tests that need Weaviate will be skipped."; }
 
 # Exit code 5 says that the selection of this half is empty, which ARGS may well cause.

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import secrets
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -14,6 +12,7 @@ from django.conf import settings
 
 from knowledge.errors import StoreUnavailable
 from knowledge.stores.base import Store
+from knowledge.stores.weaviate_binary import find_server
 
 NAMES = ("lance", "weaviate")
 
@@ -53,10 +52,9 @@ def _weaviate(folder: Path, stack: ExitStack) -> Store:
 
 
 def _program() -> Path:
-    named = settings.WEAVIATE_SERVER_BIN
-    found = named if os.access(named, os.X_OK) else shutil.which("weaviate-server")
-    if not found:
+    found = find_server(settings.WEAVIATE_SERVER_BIN)
+    if found is None:
         raise StoreUnavailable(
             "There is no Weaviate to evaluate on: set WEAVIATE_URL, or install one once with `make run STORE=weaviate`."
         )
-    return Path(found)
+    return found

@@ -15,7 +15,7 @@ from made_files import docx_of, pdf_of
 from running import Running, command_line, last_trouble
 
 from chatapp.operations.bench.client import Client
-from chatapp.operations.weaviate_binary import find_server
+from knowledge.stores.weaviate_binary import find_server
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
@@ -14,7 +12,9 @@ from chatapp.evaluation.runner import measure
 from chatapp.evaluation.stores import open_store
 from knowledge.embedding import LocalEmbedder
 from knowledge.errors import StoreUnavailable
+from knowledge.stores import weaviate_binary
 from knowledge.stores.lance import LanceStore
+from knowledge.stores.weaviate_binary import find_server
 from knowledge.stores.weaviate_server import WeaviateServer
 
 FERRY = QuestionSet("ferry", "ferry", lambda q: True)
@@ -22,10 +22,7 @@ FERRY = QuestionSet("ferry", "ferry", lambda q: True)
 
 @pytest.fixture
 def weaviate_program(settings: Any, missing_part: Callable[[str, str], NoReturn]) -> Path:
-    found = settings.WEAVIATE_SERVER_BIN
-    if not os.access(found, os.X_OK):
-        found = shutil.which("weaviate-server") or missing_part("weaviate-server", "make run STORE=weaviate")
-    return Path(found)
+    return find_server(settings.WEAVIATE_SERVER_BIN) or missing_part("weaviate-server", "make run STORE=weaviate")
 
 
 def test_nothing_is_left_of_an_embedded_store() -> None:
@@ -44,6 +41,7 @@ def test_an_unknown_store_is_said() -> None:
 def test_weaviate_without_server_and_program_is_said(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.WEAVIATE_SERVER_BIN = "/nowhere/weaviate-server"
     monkeypatch.setenv("PATH", "")
+    monkeypatch.setattr(weaviate_binary, "BIN_DIR", Path("/nowhere"))
     with pytest.raises(StoreUnavailable, match="set WEAVIATE_URL, or install one once with `make run STORE=weaviate`"):
         open_store("weaviate").__enter__()
 

@@ -28,7 +28,7 @@ Run = Callable[[Any], Any]
 
 
 def settings_for(url: str, name: str, route: str = "hosted_vllm", **changes: Any) -> ModelSettings:
-    deadlines = changes.pop("deadlines", Deadlines(first_token=5, gap=2, total=10))
+    deadlines = changes.pop("deadlines", Deadlines(first_token=30, gap=20, total=60))
     return ModelSettings(model=f"{route}/{name}", api_base=url, deadlines=deadlines, **changes)
 
 

@@ -21,7 +21,7 @@ from chatapp.operations.processes import Program
 from chatapp.operations.redis_server import EmbeddedRedis, RedisMissing
 from chatapp.operations.retrieval_times import FOLDER, empty_folder
 from chatapp.operations.supervisor import StartFailed, Supervisor
-from chatapp.operations.weaviate_binary import WeaviateMissing, find_server, install_server
+from knowledge.stores.weaviate_binary import WeaviateMissing, find_server, install_server
 
 ENGINES = ("redis", "weaviate")
 PATIENCE_SECONDS = 15

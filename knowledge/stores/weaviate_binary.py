@@ -1,6 +1,6 @@
 """Find the Weaviate server on this machine, or build it once with Go.
 
-Also a program: ``python -m chatapp.operations.weaviate_binary`` prints the path.
+Also a program: ``python -m knowledge.stores.weaviate_binary`` prints the path.
 """
 
 from __future__ import annotations
