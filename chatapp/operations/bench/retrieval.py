@@ -14,7 +14,7 @@ from django.conf import settings
 from chatapp.operations import product as processes
 from chatapp.operations.bench.large_search import Searched
 from chatapp.operations.bench.product import ROOT, StartFailed, data_folder
-from chatapp.operations.weaviate_binary import find_server
+from knowledge.stores.weaviate_binary import find_server
 from knowledge.stores.weaviate_server import WeaviateServer
 
 SIZES = (20_000, 300_000)
