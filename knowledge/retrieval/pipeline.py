@@ -41,10 +41,11 @@ def retrieve(
         question = weigh(turns, embedded=embedded, scope=scope, parts=parts, profile=profile)
     with clock.stage("search"):
         candidates = search(
-            question=question.vectors, terms=question.searched, store=parts.store, spaces=question.spaces,
+            question=question.embedding, terms=question.searched, store=parts.store, spaces=question.spaces,
             limit=max(profile.candidates, query.limit), scope=scope,
         )  # fmt: skip
         candidates = replace(candidates, hits=question.words.read(candidates.hits))
+    clock.move("search", "embed", seconds=question.embedding.waited)
     with clock.stage("fuse"):
         scored = score(candidates, question=question, profile=profile)
     ranked, passages, note = _ranked(
@@ -105,6 +106,11 @@ class _Clock:
             yield
         finally:
             self._stages[name] = self._stages.get(name, 0.0) + (time.perf_counter() - started) * 1_000
+
+    def move(self, one: str, other: str, *, seconds: float) -> None:
+        """Count as another stage's what a stage spent waiting for it."""
+        self._stages[one] -= seconds * 1_000
+        self._stages[other] += seconds * 1_000
 
     def milliseconds(self) -> dict[str, float]:
         return {**self._stages, "total": (time.perf_counter() - self._started) * 1_000}

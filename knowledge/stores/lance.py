@@ -44,6 +44,8 @@ HIT_COLUMNS = ["key", "document", "version", "knowledge_base", "text", "terms"]
 SNAPSHOT_COLUMNS = [*HIT_COLUMNS, "generation", "vector"]
 CONFLICT_ATTEMPTS = 4
 READ_ATTEMPTS = 3
+PARTITION_ROWS = 16_384  # what LanceDB makes of any number of partitions when it next optimises; this trains fewest
+PROBES = 32  # partitions searched: all of them up to some 500,000 rows, so the search is exact there
 QUICK_ROWS = 2_000  # loaded into memory on the first query (30 ms); more (20,000 take 500 ms) only
 QUIET_SECONDS = 2.0  # when nobody has written for this long, else each query of a busy hour would load anew
 
@@ -149,7 +151,7 @@ class LanceStore:
         stats = handle.index_stats("vector_idx")
         if stats is not None and stats.num_unindexed_rows * 10 < rows:
             return
-        config = IvfFlat(distance_type="cosine", num_partitions=max(1, int(rows**0.5)))
+        config = IvfFlat(distance_type="cosine", num_partitions=max(1, rows // PARTITION_ROWS))
         _retrying(lambda: handle.create_index("vector", config=config, replace=True))
 
     def _index_filters(self, handle: Any) -> None:
@@ -171,7 +173,7 @@ class LanceStore:
     ) -> list[Hit]:
         def engine(handle: Any, where: str, limit: int) -> list[Hit]:
             query = handle.search(np.asarray(vector, dtype=np.float32), vector_column_name="vector")
-            query = query.distance_type("cosine").nprobes(32).where(where, prefilter=True).limit(limit)
+            query = query.distance_type("cosine").nprobes(PROBES).where(where, prefilter=True).limit(limit)
             return _hits(query.select([*HIT_COLUMNS, "_distance"]).to_arrow(), score=lambda row: 1.0 - row["_distance"])
 
         def memory(snapshot: Snapshot) -> list[Hit]:
