@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache, partial
@@ -25,7 +25,8 @@ class Candidates:
 
 
 def search(
-    *, question: Callable[[], SpaceVectors], terms: Sequence[str], store: Store, spaces: Spaces, limit: int, scope: Scope
+    *, question: Callable[[], SpaceVectors], terms: Sequence[str], store: Store, spaces: Spaces, limit: int,
+    scope: Scope,
 ) -> Candidates:  # fmt: skip
     """Return the union of the best ``limit`` records by vector and by keyword in every live space.
 
