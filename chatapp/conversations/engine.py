@@ -103,6 +103,7 @@ class Engine:
         query = await self._rewritten()
         result = await in_thread_by(self._arrived, partial(self._retrieve, query))
         self._mark("retrieval")
+        self._timings |= {f"retrieval.{stage}": round(value, 2) for stage, value in result.timings.items()}
         passages = self._fitting(result)
         await self._show_passages(result, answering.label_passages(passages))
         async for event in answering.answer(

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from django.apps import AppConfig
 
 
@@ -12,3 +15,12 @@ class OperationsConfig(AppConfig):
 
     def ready(self) -> None:
         from chatapp.operations import checks  # noqa: F401  registers the system checks
+        from knowledge.documents.signals import searched
+
+        searched.connect(_record, dispatch_uid="retrieval times")
+
+
+def _record(*, timings: Mapping[str, float], **_: Any) -> None:
+    from chatapp.operations.retrieval_times import record
+
+    record(timings)

@@ -14,6 +14,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from chatapp.operations import parts
+from chatapp.operations.retrieval_times import RetrievalCollector
 
 
 @require_safe
@@ -69,4 +70,5 @@ class ProductCollector:
 
 registry = CollectorRegistry(auto_describe=False)
 registry.register(ProductCollector())
+registry.register(RetrievalCollector())
 ProcessCollector(registry=registry)

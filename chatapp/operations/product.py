@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import socket
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -37,6 +38,11 @@ def child_environment() -> dict[str, str]:
         # The supervisor ran the checks; in each Celery process they would import every address (a second).
         "CELERY_SKIP_CHECKS": "1",
     }
+
+
+def metrics_folder(role: str = "") -> Path:
+    """Return where the processes of a supervisor, or those of one role on a machine of its own, count together."""
+    return Path(settings.DATA_DIR) / "metrics" / (f"{socket.gethostname()}-{role}" if role else "product")
 
 
 def command(role: str) -> list[str]:

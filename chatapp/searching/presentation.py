@@ -183,6 +183,8 @@ def stored_column(run: AnswerRun, *, why: Explanation | None, media: MediaTypes)
         for kind in [media.get((str(row.document_ref), row.version), "")]
     ]  # fmt: skip
     timings = [("Until the passages were found", run.timings["retrieval"])] if "retrieval" in run.timings else []
+    stages = [(name.removeprefix("retrieval."), value) for name, value in run.timings.items() if "retrieval." in name]
+    timings = [(STAGES.get(name, name), value) for name, value in stages] + timings
     return Column(title="Then", query=run.query or run.question.text, hits=hits, timings=timings, stored=True)
 
 

@@ -55,13 +55,31 @@ def reading(path: str) -> Iterator[Callable[[int, int], bytes]]:
 
     :raises FileNotFoundError: there is none.
     """
-    with default_storage.open(path, "rb") as handle:
+    if _is_local():
+        # Not ``default_storage.open``: its checks of a name take longer than the reading.
+        handle = os.open(_local_path(path), os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            yield lambda offset, count: os.pread(handle, count, offset)
+        finally:
+            os.close(handle)
+        return
+    with default_storage.open(path, "rb") as stored:
 
         def read_at(offset: int, count: int) -> bytes:
-            handle.seek(offset)
-            return bytes(handle.read(count))
+            stored.seek(offset)
+            return bytes(stored.read(count))
 
         yield read_at
+
+
+def _local_path(path: str) -> str:
+    """Return where a stored file lies on this machine.
+
+    :raises ValueError: the path is not made of plain names, so it might lead elsewhere.
+    """
+    if ".." in path or path.startswith("/"):
+        raise ValueError("A stored file is named by a path below the storage.")
+    return f"{default_storage.location}/{path}"  # type: ignore[attr-defined]
 
 
 def _is_local() -> bool:

@@ -6,10 +6,11 @@ import time
 from dataclasses import replace
 
 from knowledge import wiring
-from knowledge.documents import selectors, token_files
+from knowledge.documents import live, selectors, token_files
 from knowledge.documents.filters import SearchFilters, narrowed
 from knowledge.documents.ingest import embedder_of
 from knowledge.documents.models import IndexGeneration
+from knowledge.documents.signals import searched
 from knowledge.embedding.base import Embedder
 from knowledge.errors import EmbeddingFailed
 from knowledge.retrieval.base import DEFAULT, RetrievalParts, RetrievalProfile
@@ -31,11 +32,11 @@ def _build() -> RetrievalParts:
         embedder=wiring.embedder(),
         embedders=_Embedders(),
         store=wiring.store(),
-        live=selectors.LiveRows(),
-        statistics=selectors.Statistics(),
-        generations=selectors.live_generations,
-        languages=selectors.live_languages,
-        near_terms=selectors.near_terms,
+        live=live.LiveRows(),
+        statistics=live.Statistics(),
+        generations=live.live_generations,
+        languages=live.live_languages,
+        near_terms=live.near_terms,
         texts=selectors.text_of_version,
         reranker=wiring.reranker(stored=token_files.stored),
     )
@@ -60,12 +61,20 @@ def search(
     query: Query, *, scope: Scope, filters: SearchFilters | None = None, profile: RetrievalProfile = DEFAULT
 ) -> RetrievalResult:
     """Run the retrieval pipeline over the live rows of the scope, of the documents that pass the filters."""
+    result = _search(query, scope=scope, filters=filters, profile=profile)
+    searched.send_robust(sender=None, timings=result.timings)  # who counts must not cost anybody the answer
+    return result
+
+
+def _search(query: Query, *, scope: Scope, filters: SearchFilters | None, profile: RetrievalProfile) -> RetrievalResult:
+    index = live.LiveIndex()
+    parts = replace(retrieval_parts(), generations=index.generations, languages=index.languages, statistics=index)
     if filters is None:
-        return retrieve(query, scope=scope, parts=retrieval_parts(), profile=profile)
+        return retrieve(query, scope=scope, parts=parts, profile=profile)
     started = time.perf_counter()
     scope = narrowed(scope, filters)
     spent = (time.perf_counter() - started) * 1_000
-    result = retrieve(query, scope=scope, parts=retrieval_parts(), profile=profile)
+    result = retrieve(query, scope=scope, parts=parts, profile=profile)
     timings = {"filter": spent, **result.timings, "total": result.timings["total"] + spent}
     return replace(result, timings=timings)
 

@@ -1,4 +1,4 @@
-"""Reads: texts, layouts, and the live rows and statistics that retrieval joins against."""
+"""Reads: texts, layouts and facts of versions."""
 
 from __future__ import annotations
 
@@ -7,16 +7,11 @@ from collections import OrderedDict
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from django.db import connection
-from django.db.models import F
-from django.db.models.functions import Length
-
 from knowledge.documents import files
-from knowledge.documents.models import Chunk, Document, DocumentVersion, IndexGeneration, IngestionJob, TermStatistic
+from knowledge.documents.models import Chunk, Document, DocumentVersion, IngestionJob
 from knowledge.parsing.formats import SLIDES
 from knowledge.parsing.serial import from_json
-from knowledge.retrieval.base import CorpusStatistics, PassageRow
-from knowledge.types import Block, CharBoxes, Page, ParsedDocument, Scope
+from knowledge.types import Block, CharBoxes, Page, ParsedDocument
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,138 +108,3 @@ class TextCache:
 
 
 text_of_version = TextCache()
-
-
-_ROW = (
-    "pk",
-    "version__document_id",
-    "version_id",
-    "version__number",
-    "generation_id",
-    "ordinal",
-    "version__document__knowledge_base_id",
-    "version__document__title",
-    "heading_path",
-    "page_first",
-    "page_last",
-    "start",
-    "end",
-    "tokens",
-    "version__created",
-)
-
-
-class LiveRows:
-    """Joins keys from a store against what is live in the database right now."""
-
-    def passages(self, keys: Collection[str], *, scope: Scope) -> dict[str, PassageRow]:
-        """Return the rows of the keys that are live and in scope; every other key is left out."""
-        if scope.is_empty or not keys:
-            return {}
-        rows = Chunk.objects.filter(
-            pk__in=list(keys),
-            version__document__tenant_id=scope.tenant,
-            version__document__knowledge_base_id__in=list(scope.knowledge_bases),
-            version__document__knowledge_base__deleting=False,
-            version__document__current_version=F("version"),
-            generation=F("version__document__knowledge_base__live_generation"),
-        ).exclude(version__document__status=Document.Status.DELETING)
-        found = (_passage_row(row) for row in rows.values_list(*_ROW))
-        # Here and not in the query: a filter may leave more documents than a statement takes parameters.
-        return {row.key: row for row in found if scope.documents is None or row.document in scope.documents}
-
-
-def _passage_row(row: tuple) -> PassageRow:  # type: ignore[type-arg]
-    return PassageRow(
-        key=str(row[0]),
-        document=str(row[1]),
-        version_id=str(row[2]),
-        version=row[3],
-        generation=str(row[4]),
-        ordinal=row[5],
-        knowledge_base=str(row[6]),
-        title=row[7],
-        heading_path=tuple(row[8]),
-        page_first=row[9],
-        page_last=row[10],
-        start=row[11],
-        end=row[12],
-        tokens=row[13],
-        written=row[14],
-    )
-
-
-def live_generations(scope: Scope) -> list[tuple[str, list[str]]]:
-    """Return the live generations of the scope's knowledge bases, by space."""
-    spaces: dict[str, list[str]] = {}
-    if scope.is_empty:
-        return []
-    rows = IndexGeneration.objects.filter(
-        knowledge_base__tenant_id=scope.tenant,
-        knowledge_base_id__in=list(scope.knowledge_bases),
-        knowledge_base__live_generation=F("pk"),
-    )
-    for pk, space in rows.values_list("pk", "space"):
-        spaces.setdefault(space, []).append(str(pk))
-    return list(spaces.items())
-
-
-def live_languages(scope: Scope) -> set[str]:
-    """Return the languages in which documents of the scope's live generations were analysed."""
-    if scope.is_empty:
-        return set()
-    rows = IndexGeneration.objects.filter(
-        knowledge_base__tenant_id=scope.tenant,
-        knowledge_base_id__in=list(scope.knowledge_bases),
-        knowledge_base__live_generation=F("pk"),
-    )
-    return {language for spoken in rows.values_list("languages", flat=True) for language in spoken}
-
-
-NEAR_TERMS = 20_000
-"""Terms of the same first letter and about the same length that are compared with a misspelt word, most used first."""
-
-
-def near_terms(letter: str, least: int, most: int, scope: Scope) -> dict[str, int]:
-    """Return index terms that begin with a letter and are so long, with in how many live chunks each is."""
-    if scope.is_empty:
-        return {}
-    generations = IndexGeneration.objects.filter(
-        knowledge_base__tenant_id=scope.tenant,
-        knowledge_base_id__in=list(scope.knowledge_bases),
-        knowledge_base__live_generation=F("pk"),
-    )
-    rows = TermStatistic.objects.alias(length=Length("term")).filter(
-        generation__in=list(generations.values_list("pk", flat=True)), term__gte=letter, term__startswith=letter,
-        length__gte=least, length__lte=most, frequency__gt=0,
-    )  # fmt: skip
-    if connection.vendor == "sqlite":  # its LIKE uses no index; other databases may order letters in another way
-        rows = rows.filter(term__lt=chr(ord(letter[0]) + 1))
-    found: dict[str, int] = {}
-    for term, count in rows.order_by("-frequency", "term").values_list("term", "frequency")[:NEAR_TERMS]:
-        found[term] = found.get(term, 0) + count
-    return found
-
-
-class Statistics:
-    """Exact corpus statistics of the live generations in a scope."""
-
-    def for_terms(self, terms: Collection[str], *, scope: Scope) -> CorpusStatistics:
-        if scope.is_empty:
-            return CorpusStatistics(chunks=0, average_length=0.0, document_frequency={})
-        generations = list(
-            IndexGeneration.objects.filter(
-                knowledge_base__tenant_id=scope.tenant,
-                knowledge_base_id__in=list(scope.knowledge_bases),
-                knowledge_base__live_generation=F("pk"),
-            ).values_list("pk", "chunks", "terms")
-        )
-        chunks = sum(row[1] for row in generations)
-        length = sum(row[2] for row in generations)
-        frequency: dict[str, int] = {}
-        rows = TermStatistic.objects.filter(generation__in=[row[0] for row in generations], term__in=list(terms)[:500])
-        for term, count in rows.values_list("term", "frequency"):
-            frequency[term] = frequency.get(term, 0) + count
-        return CorpusStatistics(
-            chunks=chunks, average_length=length / chunks if chunks else 0.0, document_frequency=frequency
-        )

@@ -13,13 +13,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar
 
 import numpy as np
+import numpy.typing as npt
 
 from knowledge.analysis import variants
 from knowledge.embedding.base import TokenEmbedder, TokenStates
 from knowledge.languages import ENGLISH
 from knowledge.reranking.base import RerankCandidate, RerankQuery, passage_text
 from knowledge.reranking.features import FeatureReranker
-from knowledge.reranking.token_vectors import TokenVectors, compress, word_at
+from knowledge.reranking.token_vectors import Stack, TokenVectors, compress, word_at
 from knowledge.types import Vector
 
 __all__ = ["LateInteraction", "tokens_of"]
@@ -78,16 +79,16 @@ class LateInteraction:
         tokens = self._embedder.query_tokens(query.text)
         if not len(tokens.states) or not found:
             return None
-        vectors = [chunk.vectors() for chunk in found]
+        stack = Stack(found)
         weights = piece_weights(tokens, query.text, query.idf, languages=query.languages)
-        scores = max_similarity(_unit(tokens.states), weights, vectors)
+        scores = max_similarity(_unit(tokens.states), weights, stack, chunks=len(found))
         if near is not None:
             scores += np.float32(CLOSENESS_WEIGHT) * np.array(near, dtype=np.float32)
         if query.previous:
             scores *= np.float32(FOLLOW_UP)
         if query.vector is not None:
             cosines = np.array([candidate.cosine for candidate in candidates], dtype=np.float32)
-            scores += SENTENCE_WEIGHT * (best_sentences(query.vector, found, vectors, otherwise=cosines) - cosines)
+            scores += SENTENCE_WEIGHT * (best_sentences(query.vector, found, stack, otherwise=cosines) - cosines)
         return [float(score) for score in scores]
 
     def _vectors(self, candidates: Sequence[RerankCandidate]) -> list[TokenVectors] | None:
@@ -117,34 +118,43 @@ def piece_weights(
     return weights
 
 
-def max_similarity(query: Vector, weights: Vector, chunks: Sequence[Vector]) -> Vector:
-    """Return of each chunk, given as its vectors, the weighted mean over the query's vectors of their best cosine,
-    0..1; 0 without tokens."""
-    total = float(weights.sum())
-    counts = np.array([len(vectors) for vectors in chunks], dtype=np.int64)
-    filled = np.flatnonzero(counts)
-    scores = np.zeros(len(chunks), dtype=np.float32)
-    if total > 0 and len(filled):
-        together = np.concatenate([chunks[number] for number in filled.tolist()])
-        first = np.cumsum(counts[filled]) - counts[filled]
-        best = np.maximum.reduceat(together @ query.T, first, axis=0)
-        scores[filled] = np.clip(best, 0, 1) @ (weights / total)
+def max_similarity(query: Vector, weights: Vector, tokens: Stack, *, chunks: int) -> Vector:
+    """Return of each chunk the weighted mean over the query's vectors of their best cosine, 0..1; 0 without tokens."""
+    scores = np.zeros(chunks, dtype=np.float32)
+    counted = np.flatnonzero(weights)
+    if len(counted) and len(tokens):
+        best = np.maximum.reduceat(tokens.products(query[counted]), tokens.first, axis=0)
+        scores[tokens.filled] = np.clip(best, 0, 1) @ (weights[counted] / weights.sum())
     return scores
 
 
-def best_sentences(
-    query: Vector, chunks: Sequence[TokenVectors], vectors: Sequence[Vector], *, otherwise: Vector
-) -> Vector:
-    """Return of each chunk, given with its vectors, the cosine of its sentence nearest to the query's vector, or
-    ``otherwise``."""
+def best_sentences(query: Vector, chunks: Sequence[TokenVectors], tokens: Stack, *, otherwise: Vector) -> Vector:
+    """Return of each chunk the cosine of its sentence nearest to the query's vector, or ``otherwise``."""
     scores = otherwise.copy()
     norm = float(np.linalg.norm(query))
-    for number, chunk in enumerate(chunks):
-        if len(chunk.sentences) and norm > 0:
-            pooled = np.add.reduceat(vectors[number], chunk.sentences.astype(np.int64), axis=0)
-            lengths = np.maximum(np.linalg.norm(pooled, axis=1), 1e-9)
-            scores[number] = float((pooled @ query / lengths).max()) / norm
-    return scores
+    if not norm or not len(tokens):
+        return scores
+    starts, owners = _sentences(chunks, tokens)
+    totals = np.add.reduceat(tokens.products(query[None]).ravel(), starts)
+    cosines = totals / np.maximum(tokens.lengths(starts), 1e-9) / np.float32(norm)
+    told = owners >= 0
+    best = np.full(len(scores), -np.inf, dtype=np.float32)
+    np.maximum.at(best, owners[told], cosines[told])
+    return np.where(np.isfinite(best), best, scores)
+
+
+def _sentences(chunks: Sequence[TokenVectors], tokens: Stack) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Cut the stack into sentences: the first row of each part, and whose sentence it is; -1 for title and headings."""
+    starts: list[int] = []
+    owners: list[int] = []
+    for number, first in zip(tokens.filled.tolist(), tokens.first.tolist(), strict=True):
+        sentences = chunks[number].sentences.tolist()
+        if not sentences or sentences[0] > 0:
+            starts.append(first)
+            owners.append(-1)
+        starts += [first + sentence for sentence in sentences]
+        owners += [number] * len(sentences)
+    return np.array(starts, dtype=np.int64), np.array(owners, dtype=np.int64)
 
 
 def _unit(states: Vector) -> Vector:

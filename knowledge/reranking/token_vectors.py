@@ -12,7 +12,7 @@ then of each chunk ``tokens`` and ``sentences`` (uint16), the first token of eac
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import BinaryIO
@@ -25,12 +25,15 @@ from knowledge.chunking.cutting import sentence_ends
 from knowledge.embedding.base import TokenStates
 from knowledge.types import Vector
 
-__all__ = ["NAME", "TokenVectors", "Writer", "compress", "pack", "read", "unpack", "word_at"]
+__all__ = ["NAME", "Stack", "TokenVectors", "Writer", "compress", "pack", "read", "unpack", "word_at"]
 
 NAME = "signs-1"
 """Names the format among the files of a version; files of another one are not looked at."""
 
 MAGIC = b"FNTOK1\0\0"
+
+HEAD = 1_024
+"""Bytes read at first: the header, and where the first 126 chunks lie."""
 
 _HEADER = struct.Struct("<8sII")
 ReadAt = Callable[[int, int], bytes]
@@ -45,10 +48,46 @@ class TokenVectors:
     signs: npt.NDArray[np.uint8]
     sentences: npt.NDArray[np.uint16]
 
-    def vectors(self) -> Vector:
-        """Return ``(n, dimensions)`` float32 unit vectors, each component ``1 / sqrt(dimensions)`` up or down."""
-        bits = np.unpackbits(self.signs, axis=1).astype(np.float32)
-        return (bits * 2 - 1) / np.float32(bits.shape[1] ** 0.5) if bits.size else bits
+
+class Stack:
+    """The token vectors of several chunks under each other, unit vectors of ``1 / sqrt(dimensions)`` up or down.
+
+    Kept as bits: the product of a vector with the signs is twice that with the bits, less the vector's sum.
+    """
+
+    def __init__(self, chunks: Sequence[TokenVectors]) -> None:
+        counts = np.array([len(chunk.signs) for chunk in chunks], dtype=np.int64)
+        self.filled = np.flatnonzero(counts)
+        """Numbers of the chunks that have tokens."""
+        self.first = np.cumsum(counts[self.filled]) - counts[self.filled]
+        """The row of the first token of each of those."""
+        signs = [chunks[number].signs for number in self.filled.tolist()]
+        self._bits = np.unpackbits(np.concatenate(signs), axis=1).astype(np.float32) if signs else _NOTHING
+
+    def __len__(self) -> int:
+        return len(self._bits)
+
+    def products(self, vectors: Vector) -> Vector:
+        """Return the products of every token with each of ``(n, dimensions)`` vectors: ``(tokens, n)``."""
+        found: Vector = self._bits @ vectors.T
+        found *= 2
+        found -= vectors.sum(axis=1)
+        found /= np.float32(self._bits.shape[1] ** 0.5)
+        return found
+
+    def lengths(self, starts: npt.NDArray[np.int64]) -> Vector:
+        """Return the length of the sum of the tokens of each part; a part ends where the next begins."""
+        ends = np.append(starts[1:], len(self))
+        sums = np.empty((len(starts), self._bits.shape[1]), dtype=np.float32)
+        for number, (start, end) in enumerate(zip(starts.tolist(), ends.tolist(), strict=True)):
+            np.add.reduce(self._bits[start:end], axis=0, out=sums[number])  # reduceat goes down column by column
+        sums *= 2
+        sums -= (ends - starts).astype(np.float32)[:, None]
+        found: Vector = np.sqrt(np.einsum("ij,ij->i", sums, sums) / np.float32(self._bits.shape[1]))
+        return found
+
+
+_NOTHING = np.zeros((0, 0), dtype=np.float32)
 
 
 def compress(tokens: TokenStates, search_text: str, *, prefix: int) -> TokenVectors:
@@ -130,13 +169,17 @@ def read(read_at: ReadAt, ordinals: Collection[int]) -> dict[int, TokenVectors]:
 
     :raises ValueError: it is no file of token vectors, or is cut off.
     """
-    magic, count, dimensions = _HEADER.unpack(_exactly(read_at, 0, _HEADER.size))
+    head = read_at(0, HEAD)
+    if len(head) < _HEADER.size:
+        raise ValueError("a file of token vectors that is cut off")
+    magic, count, dimensions = _HEADER.unpack_from(head)
     if magic != MAGIC:
         raise ValueError("not a file of token vectors")
     wanted = sorted(ordinal for ordinal in set(ordinals) if 0 <= ordinal < count)
     chunks: dict[int, TokenVectors] = {}
     for ordinal in wanted:
-        start, end = struct.unpack("<QQ", _exactly(read_at, _HEADER.size + 8 * ordinal, 16))
+        at = _HEADER.size + 8 * ordinal
+        start, end = struct.unpack("<QQ", head[at : at + 16] if at + 16 <= len(head) else _exactly(read_at, at, 16))
         if not _HEADER.size < start <= end:
             raise ValueError("a file of token vectors that was not finished")
         chunks[ordinal] = unpack(_exactly(read_at, start, end - start), dimensions=dimensions)

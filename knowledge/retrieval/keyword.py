@@ -47,9 +47,10 @@ def keyword_scores(
 
 def _bm25(text: str, factors: Mapping[str, float], average: float, profile: RetrievalProfile) -> float:
     terms = text.split(" ")
-    counts: dict[str, int] = {}
-    for term in terms:
-        if term in factors:
-            counts[term] = counts.get(term, 0) + 1
     norm = profile.k1 * (1 - profile.b + profile.b * len(terms) / average)
-    return sum(factors[term] * count / (count + norm) for term, count in counts.items())
+    score = 0.0
+    for term, factor in factors.items():
+        if term in text:  # as a part of some term; few are not one
+            count = terms.count(term)
+            score += factor * count / (count + norm)
+    return score

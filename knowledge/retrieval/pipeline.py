@@ -136,12 +136,14 @@ def _understood(turns: Turns, *, asking: _Asking) -> Question:
 
 
 def _scored(question: Question, *, asking: _Asking) -> Scored:
+    waited = question.embedding.waited  # by a search of the same question before
     with asking.clock.stage("search"):
         candidates = search(
-            question=question.vectors, terms=question.searched, store=asking.parts.store, spaces=question.spaces,
+            question=question.embedding, terms=question.searched, store=asking.parts.store, spaces=question.spaces,
             limit=max(asking.profile.candidates, asking.query.limit), scope=asking.scope,
         )  # fmt: skip
         candidates = replace(candidates, hits=question.words.read(candidates.hits))
+    asking.clock.move("search", "embed", seconds=question.embedding.waited - waited)
     with asking.clock.stage("fuse"):
         return score(candidates, question=question, profile=asking.profile)
 
@@ -241,6 +243,11 @@ class _Clock:
             yield
         finally:
             self._stages[name] = self._stages.get(name, 0.0) + (time.perf_counter() - started) * 1_000
+
+    def move(self, one: str, other: str, *, seconds: float) -> None:
+        """Count as another stage's what a stage spent waiting for it."""
+        self._stages[one] -= seconds * 1_000
+        self._stages[other] += seconds * 1_000
 
     def milliseconds(self) -> dict[str, float]:
         return {**self._stages, "total": (time.perf_counter() - self._started) * 1_000}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache, partial
@@ -25,32 +25,34 @@ class Candidates:
 
 
 def search(
-    *, question: SpaceVectors, terms: Sequence[str], store: Store, spaces: Spaces, limit: int, scope: Scope
-) -> Candidates:
+    *, question: Callable[[], SpaceVectors], terms: Sequence[str], store: Store, spaces: Spaces, limit: int,
+    scope: Scope,
+) -> Candidates:  # fmt: skip
     """Return the union of the best ``limit`` records by vector and by keyword in every live space.
 
-    A space in which the question has no vector is searched by keyword alone.
+    A space in which the question has no vector is searched by keyword alone. The keyword searches of engines begin
+    before the vectors are asked for, which may still be in the making.
     """
+    by_keyword = [
+        _keyword_search(terms, store=store, space=space, generations=ids, limit=limit, scope=scope)
+        for space, ids in spaces
+    ]
     hits: dict[str, Hit] = {}
     cosines: dict[str, float] = {}
-    for space, ids in spaces:
-        vector = question.vectors.get(space)
+    vectors = question()
+    for (space, ids), keyword in zip(spaces, by_keyword, strict=True):
+        vector = vectors.vectors.get(space)
         if vector is None:
-            hits.update(
-                (hit.key, hit)
-                for hit in store.search_keyword(terms, space=space, generations=ids, limit=limit, scope=scope)
-            )
+            hits.update((hit.key, hit) for hit in keyword())
             continue
-        by_vector, by_keyword = _side_by_side(
-            vector=vector, terms=terms, store=store, space=space, generations=ids, limit=limit, scope=scope
-        )
-        near = {hit.key: hit for hit in by_vector}
-        only_keyword = [hit for hit in by_keyword if hit.key not in near]
+        nearest = store.search_vector(vector, space=space, generations=ids, limit=limit, scope=scope)
+        near = {hit.key: hit for hit in nearest}
+        only_keyword = [hit for hit in keyword() if hit.key not in near]
         hits.update((hit.key, hit) for hit in only_keyword)
         hits.update(near)
         found = {hit.key: 0.0 for hit in only_keyword} | _cosines(vector, only_keyword)
         found.update((key, hit.score) for key, hit in near.items())  # the engine's own where it knows it
-        cosines.update(question.on_one_scale(space, found))
+        cosines.update(vectors.on_one_scale(space, found))
     return Candidates(hits=hits, cosines=cosines)
 
 
@@ -70,21 +72,15 @@ def live_only(candidates: Candidates, *, live: LiveRows, scope: Scope) -> dict[s
     }
 
 
-def _side_by_side(
-    *, vector: Vector, terms: Sequence[str], store: Store, space: str, generations: Collection[str], limit: int,
-    scope: Scope,
-) -> tuple[list[Hit], list[Hit]]:  # fmt: skip
-    by_vector = partial(store.search_vector, vector, space=space, generations=generations, limit=limit, scope=scope)
+def _keyword_search(
+    terms: Sequence[str], *, store: Store, space: str, generations: Collection[str], limit: int, scope: Scope
+) -> Callable[[], list[Hit]]:
+    """Return the search: begun by a thread where an engine is asked, else still to be made."""
     if not terms:
-        return by_vector(), []
-    by_keyword = partial(store.search_keyword, terms, space=space, generations=generations, limit=limit, scope=scope)
-    if store.in_memory(space=space, scope=scope):
-        return by_vector(), by_keyword()
-    keyword = _executor(os.getpid()).submit(by_keyword)
-    try:
-        return by_vector(), keyword.result()
-    finally:
-        keyword.cancel()
+        return list
+    search = partial(store.search_keyword, terms, space=space, generations=generations, limit=limit, scope=scope)
+    in_memory = store.in_memory(space=space, scope=scope)
+    return search if in_memory else _executor(os.getpid()).submit(search).result
 
 
 @cache

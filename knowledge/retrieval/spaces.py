@@ -12,6 +12,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -26,7 +27,7 @@ from knowledge.retrieval.base import RetrievalProfile
 from knowledge.retrieval.query import Turns, embed_query
 from knowledge.types import Vector
 
-__all__ = ["REFERENCE", "Scale", "SpaceVectors", "embed_ahead", "embed_in_spaces", "measure"]
+__all__ = ["REFERENCE", "Embedding", "Scale", "SpaceVectors", "embed_ahead", "embed_in_spaces", "measure", "models_of"]
 
 logger = logging.getLogger(__name__)
 
@@ -97,18 +98,50 @@ class _Found:
     scale: Scale | None
 
 
-def embed_in_spaces(
-    turns: Turns, *, spaces: Sequence[str], embedders: Callable[[str], Embedder], profile: RetrievalProfile
-) -> SpaceVectors:
-    """Embed the question once for each model, side by side; a model that fails leaves its spaces without a vector."""
-    models: dict[str, Embedder] = {}
-    failures: list[KnowledgeError] = []
+class Embedding:
+    """The vectors of a question, made at once or, beside work that needs none of them, by a thread."""
+
+    def __init__(self, make: Callable[[], SpaceVectors], *, beside: bool) -> None:
+        self.waited = 0.0
+        """Seconds that somebody waited for what a thread makes."""
+        self._promise = _makers(os.getpid()).submit(make) if beside else None
+        self._made = None if beside else make()
+
+    def __call__(self) -> SpaceVectors:
+        if self._made is None:
+            assert self._promise is not None
+            started = time.perf_counter()
+            self._made = self._promise.result()
+            self.waited = time.perf_counter() - started
+        return self._made
+
+
+@cache
+def _makers(pid: int) -> ThreadPoolExecutor:
+    """Threads of this process that make all vectors of a question; they wait for those of ``_threads``."""
+    return ThreadPoolExecutor(max_workers=16, thread_name_prefix=f"question-{pid}")
+
+
+def models_of(
+    spaces: Sequence[str], *, embedders: Callable[[str], Embedder]
+) -> dict[str, Embedder | KnowledgeError]:  # fmt: skip
+    """Return the model of each space, or why there is none; may ask the database."""
+    found: dict[str, Embedder | KnowledgeError] = {}
     for space in dict.fromkeys(spaces):
         try:
-            models[space] = embedders(space)
+            found[space] = embedders(space)
         except KnowledgeError as error:
-            failures.append(error)
-    distinct = list({id(model): model for model in models.values()}.values())
+            found[space] = error
+    return found
+
+
+def embed_in_spaces(
+    turns: Turns, *, models: Mapping[str, Embedder | KnowledgeError], profile: RetrievalProfile
+) -> SpaceVectors:
+    """Embed the question once for each model, side by side; a model that fails leaves its spaces without a vector."""
+    failures = [model for model in models.values() if isinstance(model, KnowledgeError)]
+    usable = {space: model for space, model in models.items() if not isinstance(model, KnowledgeError)}
+    distinct = list({id(model): model for model in usable.values()}.values())
     found: dict[int, _Found] = {}
     for model, outcome in _side_by_side(turns, distinct, profile):
         if isinstance(outcome, KnowledgeError):
@@ -116,15 +149,15 @@ def embed_in_spaces(
             failures.append(outcome)
         else:
             found[id(model)] = outcome
-    reached = {space: found[id(model)] for space, model in models.items() if id(model) in found}
+    reached = {space: found[id(model)] for space, model in usable.items() if id(model) in found}
     return SpaceVectors(
         vectors={space: one.vector for space, one in reached.items()},
         scales={space: one.scale for space, one in reached.items() if one.scale is not None},
         failures=tuple(failures),
         judged=next(
-            (one.vector for space, one in reached.items() if has_tokens(models[space]) or len(found) == 1), None
+            (one.vector for space, one in reached.items() if has_tokens(usable[space]) or len(found) == 1), None
         ),
-        alone=next((models[space] for space, one in reached.items() if one.scale is None), None),
+        alone=next((usable[space] for space, one in reached.items() if one.scale is None), None),
     )
 
 

@@ -28,7 +28,16 @@ from uuid import uuid4
 import numpy as np
 
 from knowledge.errors import StoreBusy, StoreError, StoreUnavailable
-from knowledge.stores.common import batches, checked_id, checked_ids, checked_records, checked_space
+from knowledge.stores.common import batches, checked_id, checked_records, checked_space
+from knowledge.stores.lance_filters import (
+    KEYS_PER_FILTER,
+    among,
+    check_scope,
+    delete_filters,
+    oversampled,
+    parts,
+    scope_filter,
+)
 from knowledge.stores.locking import tenant_lock
 from knowledge.stores.snapshot import Snapshot
 from knowledge.types import Hit, IndexRecord, Scope, StoreHealth, Vector
@@ -43,7 +52,8 @@ HIT_COLUMNS = ["key", "document", "version", "knowledge_base", "text", "terms"]
 SNAPSHOT_COLUMNS = [*HIT_COLUMNS, "generation", "vector"]
 CONFLICT_ATTEMPTS = 4
 READ_ATTEMPTS = 3
-KEYS_PER_FILTER = 1_000
+PARTITION_ROWS = 16_384  # what LanceDB makes of any number of partitions when it next optimises; this trains fewest
+PROBES = 32  # partitions searched: all of them up to some 500,000 rows, so the search is exact there
 QUICK_ROWS = 2_000  # loaded into memory on the first query (30 ms); more (20,000 take 500 ms) only
 QUIET_SECONDS = 2.0  # when nobody has written for this long, else each query of a busy hour would load anew
 
@@ -86,14 +96,14 @@ class LanceStore:
             if result.num_updated_rows:
                 self._file(scope.tenant, space, "dirty").touch()
             keys = [record.key for record in accepted]
-            return sum(int(table.count_rows(_among("key", batch))) for batch in batches(keys, KEYS_PER_FILTER))
+            return sum(int(table.count_rows(among("key", batch))) for batch in batches(keys, KEYS_PER_FILTER))
 
     def delete(
         self, *, space: str, scope: Scope, versions: Collection[str] | None = None, keys: Collection[str] | None = None
     ) -> int:
         if scope.is_empty:
             return 0
-        wheres = _delete_filters(scope, versions=versions, keys=keys)
+        wheres = delete_filters(scope, versions=versions, keys=keys)
         with self._writing(scope.tenant):
             table = self._open(scope.tenant, space)
             if table is None:
@@ -134,6 +144,7 @@ class LanceStore:
                 _retrying(lambda: handle.update(where="true", values_sql={"terms": "terms"}))
                 _index_terms(handle)
             self._index_vectors(handle)
+            self._index_filters(handle)
             # Not zero: the client warns of that, and warnings are errors here. A reader of an older
             # version asks again (see ``_reading``); no other writer can be under way.
             _retrying(lambda: handle.optimize(cleanup_older_than=timedelta(milliseconds=1), delete_unverified=True))
@@ -148,17 +159,29 @@ class LanceStore:
         stats = handle.index_stats("vector_idx")
         if stats is not None and stats.num_unindexed_rows * 10 < rows:
             return
-        config = IvfFlat(distance_type="cosine", num_partitions=max(1, int(rows**0.5)))
+        config = IvfFlat(distance_type="cosine", num_partitions=max(1, rows // PARTITION_ROWS))
         _retrying(lambda: handle.create_index("vector", config=config, replace=True))
+
+    def _index_filters(self, handle: Any) -> None:
+        """Index what a search is narrowed by; without it each one compares these columns row by row.
+
+        Made anew each time, in about .2 seconds for 300,000 rows: nothing stays in it of rows that are gone.
+        """
+        if handle.count_rows() < self._ann_rows:
+            return
+        from lancedb.index import Bitmap, BTree
+
+        for column, config in (("knowledge_base", Bitmap()), ("generation", Bitmap()), ("document", BTree())):
+            _retrying(partial(handle.create_index, column, config=config, replace=True))
 
     # --- reading
 
     def search_vector(
         self, vector: Vector, *, space: str, generations: Collection[str], limit: int, scope: Scope
     ) -> list[Hit]:
-        def engine(handle: Any, where: str) -> list[Hit]:
+        def engine(handle: Any, where: str, limit: int) -> list[Hit]:
             query = handle.search(np.asarray(vector, dtype=np.float32), vector_column_name="vector")
-            query = query.distance_type("cosine").nprobes(32).where(where, prefilter=True).limit(limit)
+            query = query.distance_type("cosine").nprobes(PROBES).where(where, prefilter=True).limit(limit)
             return _hits(query.select([*HIT_COLUMNS, "_distance"]).to_arrow(), score=lambda row: 1.0 - row["_distance"])
 
         def memory(snapshot: Snapshot) -> list[Hit]:
@@ -173,7 +196,7 @@ class LanceStore:
         if not wanted:
             return []
 
-        def engine(handle: Any, where: str) -> list[Hit]:
+        def engine(handle: Any, where: str, limit: int) -> list[Hit]:
             from lancedb.query import MatchQuery
 
             match: Any = MatchQuery  # its checker cannot see the defaults
@@ -187,16 +210,20 @@ class LanceStore:
         return self._search(engine, memory, space=space, generations=generations, limit=limit, scope=scope)
 
     def _search(
-        self, engine: Callable[[Any, str], list[Hit]], memory: Callable[[Snapshot], list[Hit]],
+        self, engine: Callable[[Any, str, int], list[Hit]], memory: Callable[[Snapshot], list[Hit]],
         *, space: str, generations: Collection[str], limit: int, scope: Scope,
     ) -> list[Hit]:  # fmt: skip
         if scope.is_empty or not generations or limit < 1:
             return []
-        where = f"{_scope_filter(scope)} AND {_among('generation', generations)}"
+        live = among("generation", generations)
+        check_scope(scope)
 
         def search(table: _Table) -> list[Hit]:
             snapshot = table.snapshot(self._room_beside(table))
-            return memory(snapshot) if snapshot is not None else engine(table.handle, where)
+            if snapshot is not None:
+                return memory(snapshot)
+            found = oversampled(partial(engine, table.handle), live=live, limit=limit, scope=scope)
+            return engine(table.handle, f"{scope_filter(scope)} AND {live}", limit) if found is None else found
 
         return self._reading(scope.tenant, space, search, missing=[])
 
@@ -207,7 +234,7 @@ class LanceStore:
     def fetch(self, keys: Collection[str], *, space: str, scope: Scope) -> list[Hit]:
         if scope.is_empty or not keys:
             return []
-        wheres = [f"{_scope_filter(scope)} AND {_among('key', part)}" for part in _parts(keys)]
+        wheres = [f"{scope_filter(scope)} AND {among('key', part)}" for part in parts(keys)]
         return self._reading(scope.tenant, space, lambda table: [
             hit for where in wheres
             for hit in _hits(table.handle.search().where(where).select(HIT_COLUMNS).limit(KEYS_PER_FILTER).to_arrow())
@@ -216,16 +243,16 @@ class LanceStore:
     def count(self, *, space: str, scope: Scope, version: str | None = None, generation: str | None = None) -> int:
         if scope.is_empty:
             return 0
-        where = _scope_filter(scope)
+        where = scope_filter(scope)
         for column, value in (("version", version), ("generation", generation)):
             if value is not None:
-                where += f" AND {_among(column, [value])}"
+                where += f" AND {among(column, [value])}"
         return self._reading(scope.tenant, space, lambda table: int(table.handle.count_rows(where)), missing=0)
 
     def keys(self, *, space: str, scope: Scope) -> Iterator[tuple[str, str, str]]:
         if scope.is_empty:
             return iter(())
-        where = _scope_filter(scope)
+        where = scope_filter(scope)
 
         def read(table: _Table) -> Any:
             query = table.handle.search().where(where).select(["key", "document", "version"])
@@ -436,26 +463,6 @@ def _index_terms(handle: Any) -> None:
         with_position=False, max_token_length=None,
     )  # fmt: skip
     _retrying(lambda: handle.create_index("terms", config=config, replace=True))
-
-
-def _among(column: str, values: Collection[str]) -> str:
-    return f"{column} IN ({', '.join(repr(value) for value in checked_ids(values))})" if values else "false"
-
-
-def _parts(values: Collection[str]) -> list[list[str]]:
-    return list(batches(checked_ids(values), KEYS_PER_FILTER))
-
-
-def _scope_filter(scope: Scope) -> str:
-    where = _among("knowledge_base", scope.knowledge_bases)
-    return where if scope.documents is None else f"{where} AND {_among('document', scope.documents)}"
-
-
-def _delete_filters(scope: Scope, *, versions: Collection[str] | None, keys: Collection[str] | None) -> list[str]:
-    where = _scope_filter(scope)
-    if versions is not None:
-        where += f" AND {_among('version', versions)}"
-    return [where] if keys is None else [f"{where} AND {_among('key', part)}" for part in _parts(keys)]
 
 
 def _retrying(write: Callable[[], T]) -> T:

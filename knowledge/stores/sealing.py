@@ -65,5 +65,5 @@ class Seal:
             raise StoreError(
                 "The search index was written under another SECRET_KEY. Use that one again, or run manage.py rebuild."
             ) from err
-        parts: list[str] = json.loads(plain)
+        parts: list[str] = json.loads(plain.decode())  # bytes would be searched for their encoding first
         return parts

@@ -46,6 +46,7 @@ class Snapshot:
         self._norms = np.maximum(np.linalg.norm(self._vectors, axis=1), np.float32(1e-12))
         self._codes = {name: _encode(_single(table.column(name))) for name in _FILTER_COLUMNS}
         self._postings: _Postings | None = None
+        self._masked: tuple[tuple[Scope, frozenset[str]], Mask] | None = None  # of the latest search; replaced whole
         self._lock = threading.Lock()
 
     def search_vector(self, vector: Vector, *, generations: Collection[str], limit: int, scope: Scope) -> list[Hit]:
@@ -81,6 +82,14 @@ class Snapshot:
         return self._hits(*_top(found, scores[found], limit), vectors=True)
 
     def _mask(self, generations: Collection[str], scope: Scope) -> Mask:
+        """Return which rows may be found; the second search of a question has the scope of the first."""
+        key = (scope, frozenset(generations))
+        known = self._masked
+        if known is None or known[0] != key:
+            self._masked = known = (key, self._made_mask(generations, scope))
+        return known[1]
+
+    def _made_mask(self, generations: Collection[str], scope: Scope) -> Mask:
         mask = self._among("knowledge_base", scope.knowledge_bases) & self._among("generation", generations)
         if scope.documents is not None:
             mask &= self._among("document", scope.documents)

@@ -2,4 +2,4 @@
 
 from __future__ import annotations
 
-__all__ = ["client", "first_token", "ingest", "memory", "parsing", "product", "quality", "report"]
+__all__ = ["client", "first_token", "ingest", "memory", "parsing", "product", "quality", "report", "retrieval"]

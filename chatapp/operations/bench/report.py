@@ -7,8 +7,9 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from chatapp.evaluation.report import table
-from chatapp.operations.bench.first_token import FirstToken
+from chatapp.operations.bench.first_token import FirstToken, Times
 from chatapp.operations.bench.ingest import IngestSpeed
+from chatapp.operations.bench.large_search import Searched
 from chatapp.operations.bench.memory import ProcessMemory
 from chatapp.operations.bench.parsing import Parsing
 from chatapp.operations.bench.quality import Measured
@@ -35,6 +36,7 @@ class Report:
     first_token_parts: dict[str, float] = field(default_factory=dict)
     quality: list[Measured] = field(default_factory=list)
     parsing: Parsing | None = None
+    searched: list[Searched] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -56,7 +58,13 @@ class Report:
                 f"ratio {self.ingest.ratio:.2f}"
             )
             found.append(f"Search over {self.ingest.chunks} passages: median {self.search_ms:.1f} ms")
-        return [*found, *self._first_token(), *self._quality(), *self._parsing()]
+        return [
+            *found,
+            *self._first_token(),
+            *self._quality(),
+            *self._parsing(),
+            *(line for one in self.searched for line in _searches(one)),
+        ]
 
     def _first_token(self) -> list[str]:
         rows = [
@@ -121,3 +129,28 @@ def _memory(title: str, processes: Sequence[ProcessMemory]) -> list[str]:
     ]
     rows.append(("together", str(len(processes)), f"{sum(p.pss for p in processes) / MIB:.0f}", ""))
     return [f"{title} (MiB):", *table(("process", "count", "PSS", "largest RSS"), rows)]
+
+
+def _searches(one: Searched) -> list[str]:
+    beside = {"embedding alone": one.embed_alone, "exact scan alone": one.scan_alone}
+    named: dict[str, Times] = {
+        **one.stages, **{f"total, {count} documents": times for count, times in one.narrowed.items()}, **beside,
+    }  # fmt: skip
+    ratio = one.stages["total"].p50 / max(0.01, one.embed_alone.p50 + one.scan_alone.p50)
+    sizes = ", ".join(f"{name} {size / MIB:.0f}" for name, size in (one.disk | one.memory).items())
+    rate = one.chunks / max(0.1, one.index_seconds)
+    head = (
+        f"Searches of {one.chunks} passages of {one.documents} documents on {one.store}, {one.searches} one after the "
+        f"other, load {one.load[0]} to {one.load[1]} (ms):"
+    )
+    indexing = (
+        f"  indexed in {one.index_seconds:.0f} s = {rate:.0f} a second, {one.optimize_seconds:.0f} s of it optimising; "
+        f"rows and files in {one.rows_seconds:.0f} s; the embedding model alone {one.embedded_per_second:.0f} a second"
+    )
+    return [
+        head,
+        *table(("stage", "p50", "p95"), [(name, f"{t.p50:.1f}", f"{t.p95:.1f}") for name, t in named.items()]),
+        f"  {ratio:.2f} times embedding and exact scan alone",
+        indexing,
+        f"  MiB: {sizes}",
+    ]

@@ -62,7 +62,9 @@ async def test_a_question_is_told_as_numbered_events(cite: Any, owner: Any, open
     checked = next(event for event in events if event["type"] == "sentence.checked")
     assert checked["verdict"] == "supported"
     assert events[-1]["usage"]["completion_tokens"] == 5
-    assert 0 < events[-1]["timings"]["first_token"] <= events[-1]["timings"]["total"]
+    timings = events[-1]["timings"]
+    assert 0 < timings["first_token"] <= timings["total"]
+    assert 0 < timings["retrieval.search"] <= timings["retrieval.total"] <= timings["retrieval"]
 
 
 async def test_everything_is_stored_before_the_last_event(

@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,17 @@ def test_every_part_reports_itself(live_app: Any) -> None:
         "worker",
     }
     assert body["parts"]["redis"]["version"]
+
+
+def test_each_web_process_tells_the_searches_of_all(live_app: Any) -> None:
+    status, body = live_app.call("POST", "/search", {"query": "How is it started?"})
+    assert status == 200, body
+    told = set()
+    for _ in range(12):  # connections go to one process or the other
+        with urllib.request.urlopen(f"{live_app.url}/metrics") as reply:
+            lines = reply.read().decode().splitlines()
+        told.add(next(line for line in lines if line.startswith('footnote_retrieval_seconds_count{stage="total"}')))
+    assert len(told) == 1, told
 
 
 def test_second_supervisor_over_the_folder_is_refused_in_one_sentence(live_app: Any, live_app_factory: Any) -> None:

@@ -129,3 +129,10 @@ def test_replays_ask_the_database_no_more_for_more_passages(
     with CaptureQueriesContext(connection) as many:
         page.get(run=str(more.pk))
     assert len(many) <= len(few) + 1  # the texts of neighbours may be read once
+
+
+def test_the_stages_of_the_search_then_are_told(page: Any, run: AnswerRun) -> None:
+    timings = {"retrieval": 30.0, "retrieval.search": 12.0, "retrieval.total": 20.0, "first_token": 80.0}
+    AnswerRun.objects.filter(pk=run.pk).update(timings=timings)
+    then, _ = page.context(run=str(run.pk))["columns"]
+    assert then.timings == [("Search the index", 12.0), ("In all", 20.0), ("Until the passages were found", 30.0)]

@@ -8,9 +8,10 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.conf import settings
-from django.test import Client
+from django.test import AsyncClient, Client
 
 from chatapp.conversations.models import Assistant
+from knowledge import llm
 from knowledge.documents import searching
 from knowledge.documents.services import create_knowledge_base
 from knowledge.errors import StoreUnavailable
@@ -283,18 +284,24 @@ def test_the_search_is_the_one_of_the_chat(page: Any, library: Any, owner: Any) 
     assert started.scope == scope_of(actor=actor, bases=[library.base])
 
 
-def test_a_follow_up_is_shown_as_the_model_wrote_it(
-    page: Any, library: Any, use_model: Any, scripted_model: Any, words: Any
+@pytest.mark.asyncio(loop_scope="session")
+async def test_a_follow_up_is_shown_as_the_model_wrote_it(
+    owner: Any, library: Any, use_model: Any, scripted_model: Any, words: Any, rows: Any
 ) -> None:
-    use_model(library.tenant, "scripted-custom", bases=[library.base])
+    """Asked from a loop that lives on, as the server's does: connections to the model are kept between requests."""
+    await rows(use_model, library.tenant, "scripted-custom", bases=[library.base])
+    client = AsyncClient()
+    await client.aforce_login(owner)
     scripted_model.script(["Until when must visitors register at the desk?"])
     asked = {"q": "Until when?", "previous": QUESTION}
-    (column,) = columns(page, **asked)
+    (column,) = (await client.get("/search/", asked)).context["columns"]
     assert column.query == "Until when must visitors register at the desk? (asked: Until when?)"
-    before, after = columns(page, **asked, condense="0")
+    response = await client.get("/search/", {**asked, "condense": "0"})
+    await llm.close_clients()
+    before, after = response.context["columns"]
     assert before.query == column.query
     assert after.query == f"Until when? (following: {QUESTION})"
-    assert "Rewrite follow-ups off instead of on" in words(page.get(**asked, condense="0"))
+    assert "Rewrite follow-ups off instead of on" in words(response.content.decode())
 
 
 def test_a_first_question_is_not_shown_to_the_model(page: Any, scripted_model: Any) -> None:

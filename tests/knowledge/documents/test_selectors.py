@@ -7,24 +7,25 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.db import connection
 
-from knowledge.documents import files, ingest, searching, selectors, services
+from knowledge.documents import files, ingest, live, searching, selectors, services
 from knowledge.documents.models import Chunk, DocumentVersion, TermStatistic
 from knowledge.types import Query, Scope
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-live = selectors.LiveRows()
+live_rows = live.LiveRows()
 
 
 def found(keys: Any, scope: Scope) -> set[str]:
-    return set(live.passages(list(keys), scope=scope))
+    return set(live_rows.passages(list(keys), scope=scope))
 
 
 def test_row_says_where_a_passage_lies(world: Any) -> None:
     document = world.add("# Leave\n\n## Illness\n\nCall before nine.\n", "leave.md", title="House rules")
     [key] = world.keys()
-    row = live.passages([key], scope=world.scope)[key]
+    row = live_rows.passages([key], scope=world.scope)[key]
     assert (row.document, row.version_id, row.version) == (str(document.pk), str(document.current_version_id), 1)
     assert (row.title, row.knowledge_base) == ("House rules", str(world.base.pk))
     assert row.heading_path == ("Leave", "Illness")
@@ -94,14 +95,14 @@ def test_rows_of_another_generation_are_dropped(world: Any) -> None:
 
 
 def test_generations_are_the_live_ones_of_the_scope(world: Any, other_world: Any) -> None:
-    assert selectors.live_generations(world.scope) == []
+    assert live.live_generations(world.scope) == []
     world.add("Words.")
     other_world.add("Words.")
     world.base.refresh_from_db()
-    assert selectors.live_generations(world.scope) == [(world.space, [str(world.base.live_generation_id)])]
+    assert live.live_generations(world.scope) == [(world.space, [str(world.base.live_generation_id)])]
     stolen = replace(world.scope, knowledge_bases=other_world.scope.knowledge_bases)
-    assert selectors.live_generations(stolen) == []
-    assert selectors.live_generations(replace(world.scope, knowledge_bases=frozenset())) == []
+    assert live.live_generations(stolen) == []
+    assert live.live_generations(replace(world.scope, knowledge_bases=frozenset())) == []
 
 
 def test_search_never_crosses_the_tenants(world: Any, other_world: Any) -> None:
@@ -188,8 +189,30 @@ def test_near_terms_are_those_of_the_scope_by_letter_and_length(world: Any) -> N
     for term, frequency in (("manag", 4), ("manage", 2), ("manatee", 1), ("zebra", 3), ("mango", 0), ("änderung", 1)):
         TermStatistic.objects.create(generation=generation, term=term, frequency=frequency)
     scope = world.scope
-    assert selectors.near_terms("m", 5, 6, scope) == {"manag": 4, "manage": 2}
-    assert selectors.near_terms("z", 1, 9, scope) == {"zebra": 3}
-    assert selectors.near_terms("ä", 1, 9, scope) == {"änderung": 1}
-    assert selectors.near_terms("m", 1, 9, replace(scope, knowledge_bases=frozenset())) == {}
-    assert selectors.near_terms("m", 1, 9, replace(scope, tenant=str(uuid4()))) == {}
+    assert live.near_terms("m", 5, 6, scope) == {"manag": 4, "manage": 2}
+    assert live.near_terms("z", 1, 9, scope) == {"zebra": 3}
+    assert live.near_terms("ä", 1, 9, scope) == {"änderung": 1}
+    assert live.near_terms("m", 1, 9, replace(scope, knowledge_bases=frozenset())) == {}
+    assert live.near_terms("m", 1, 9, replace(scope, tenant=str(uuid4()))) == {}
+
+
+def test_a_search_asks_for_its_generations_once(world: Any, django_assert_num_queries: Any) -> None:
+    world.add("An otter sleeps.")
+    world.base.refresh_from_db()
+    index = live.LiveIndex()
+    with django_assert_num_queries(2):
+        assert index.generations(world.scope) == [(world.space, [str(world.base.live_generation_id)])]
+        assert index.languages(world.scope) == {"en"}
+        assert index.for_terms(["otter"], scope=world.scope).document_frequency == {"otter": 1}
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="the plan of SQLite")
+def test_live_rows_are_looked_up_by_their_keys(world: Any, django_assert_num_queries: Any) -> None:
+    """Not by reading all chunks of the generation, which SQLite would do of itself."""
+    world.add("An otter sleeps.")
+    with django_assert_num_queries(1) as asked:
+        assert live_rows.passages(list(world.keys()), scope=world.scope)
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN QUERY PLAN {asked.captured_queries[0]['sql']}")
+        plan = [row[3] for row in cursor.fetchall()]
+    assert "SEARCH chunk USING INDEX sqlite_autoindex_documents_chunk_1 (id=?)" in plan[0]

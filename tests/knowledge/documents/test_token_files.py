@@ -118,3 +118,9 @@ def test_another_storage_than_a_folder(world: Any, monkeypatch: pytest.MonkeyPat
     for _ in range(2):
         files.write_from(document.current_version, path.name, copy)
         assert token_files.stored(candidates(document)) != [None]
+
+
+@pytest.mark.parametrize("path", ["../secret-key", "/etc/hostname", "a/../../b"])
+def test_nothing_outside_the_storage_is_read(path: str) -> None:
+    with pytest.raises(ValueError, match="below the storage"), files.reading(path):
+        pass

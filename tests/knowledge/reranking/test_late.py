@@ -20,7 +20,7 @@ from knowledge.reranking.late import (
     piece_weights,
     tokens_of,
 )
-from knowledge.reranking.token_vectors import TokenVectors
+from knowledge.reranking.token_vectors import Stack, TokenVectors
 
 TEXTS = (
     "The canteen opens at eight. Lunch is served from noon to two.",
@@ -58,18 +58,18 @@ def unit(*rows: np.ndarray) -> np.ndarray:
 
 def test_each_piece_takes_its_best_match_weighted() -> None:
     one, two, far = sign(), sign(0, 1, 2, 3), sign(*range(8))  # two is at right angles to one, far opposite
-    chunks = [part.vectors() for part in (chunk(one, two, far), chunk(two), chunk(), chunk(far))]
-    found = max_similarity(unit(one, two), np.array([3, 1], np.float32), chunks)
+    chunks = Stack([chunk(one, two, far), chunk(two), chunk(), chunk(far)])
+    found = max_similarity(unit(one, two), np.array([3, 1], np.float32), chunks, chunks=4)
     assert found.tolist() == pytest.approx([1.0, 0.25, 0.0, 0.0])
-    assert max_similarity(unit(one), np.zeros(1, np.float32), chunks).tolist() == [0, 0, 0, 0]
-    assert max_similarity(unit(one), np.ones(1, np.float32), [chunk().vectors()]).tolist() == [0]
+    assert max_similarity(unit(one), np.zeros(1, np.float32), chunks, chunks=4).tolist() == [0, 0, 0, 0]
+    assert max_similarity(unit(one), np.ones(1, np.float32), Stack([chunk()]), chunks=1).tolist() == [0]
 
 
 def test_the_best_sentence_is_found_and_titles_are_not_sentences() -> None:
     title, one, two = sign(0, 2, 4, 6), sign(), sign(0, 1, 2, 3)
     otherwise = np.array([0.1, 0.2, 0.3], np.float32)
     chunks = [chunk(title, one, one, two, two, sentences=(1, 3)), chunk(one, two), chunk()]
-    vectors = [part.vectors() for part in chunks]
+    vectors = Stack(chunks)
     assert best_sentences(two, chunks, vectors, otherwise=otherwise).tolist() == pytest.approx([1.0, 0.2, 0.3])
     assert best_sentences(title, chunks, vectors, otherwise=otherwise)[0] == pytest.approx(0.0)
     nothing = best_sentences(np.zeros(DIMENSIONS, np.float32), chunks, vectors, otherwise=otherwise)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from knowledge.embedding.base import TokenStates
-from knowledge.reranking.token_vectors import TokenVectors, Writer, compress, pack, read, unpack, word_at
+from knowledge.reranking.token_vectors import Stack, TokenVectors, Writer, compress, pack, read, unpack, word_at
 
 DIMENSIONS = 384
 
@@ -113,7 +113,8 @@ def test_only_signs_are_kept_and_they_tell_who_is_near() -> None:
     vectors = random.standard_normal((40, 8)).astype(np.float32) @ random.standard_normal((8, DIMENSIONS))
     text = " ".join(f"word{number}" for number in range(40))
     tokens = TokenStates(spans=states(text, *text.split()).spans, states=vectors.astype(np.float32))
-    found = compress(tokens, text, prefix=0).vectors()
+    stack = Stack([compress(tokens, text, prefix=0)])
+    found = stack.products(np.eye(DIMENSIONS, dtype=np.float32))
     assert np.array_equal(found > 0, vectors > 0)
     assert np.allclose(np.linalg.norm(found, axis=1), 1)
     unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
@@ -127,7 +128,7 @@ def test_a_text_of_nothing_but_stop_words_keeps_them() -> None:
 
 def test_a_text_without_tokens() -> None:
     empty = compress(states(""), "", prefix=0)
-    assert (len(empty.signs), len(empty.sentences), len(empty.vectors())) == (0, 0, 0)
+    assert (len(empty.signs), len(empty.sentences), len(Stack([empty]))) == (0, 0, 0)
 
 
 def test_a_piece_is_part_of_its_word() -> None:

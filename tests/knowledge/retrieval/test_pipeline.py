@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -37,6 +38,31 @@ def test_timings_name_every_stage(world: Any) -> None:
     timings = retrieve(Query(text="heron"), scope=world.scope, parts=world.parts).timings
     assert list(timings) == ["embed", "statistics", "search", "fuse", "live", "rerank", "assemble", "total"]
     assert timings["total"] >= sum(value for name, value in timings.items() if name != "total") > 0
+
+
+def test_what_a_search_waited_for_the_vector_is_the_time_of_embedding(world: Any) -> None:
+    world.add("One", "heron heron")
+
+    class Slow:
+        spec = world.embedder.spec
+
+        def embed_query(self, text: str) -> Any:
+            time.sleep(0.1)
+            return world.embedder.embed_query(text)
+
+        def embed_passages(self, texts: Any) -> Any:
+            return world.embedder.embed_passages(texts)
+
+    class Engine:
+        def in_memory(self, **_: Any) -> bool:
+            return False
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(world.store, name)
+
+    parts = replace(world.parts, embedder=Slow(), store=Engine())
+    timings = retrieve(Query(text="heron"), scope=world.scope, parts=parts).timings
+    assert timings["embed"] >= 90 > timings["search"] >= 0
 
 
 def test_passage_that_is_not_live_is_not_returned(world: Any) -> None:

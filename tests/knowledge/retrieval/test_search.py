@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from knowledge.errors import StoreUnavailable
 from knowledge.retrieval.search import search
 from knowledge.retrieval.spaces import SpaceVectors
 
@@ -18,8 +19,9 @@ class Engine:
 
 
 def run(world: Any, vector: Any, terms: list[str], store: Any = None, limit: int = 1) -> Any:
+    vectors = SpaceVectors(vectors={world.embedder.spec.space: vector} if vector is not None else {})
     return search(
-        question=SpaceVectors(vectors={world.embedder.spec.space: vector} if vector is not None else {}), terms=terms,
+        question=lambda: vectors, terms=terms,
         store=store or world.store, spaces=world.parts.generations(world.scope), limit=limit, scope=world.scope,
     )  # fmt: skip
 
@@ -64,3 +66,36 @@ def test_both_searches_run_at_the_same_time(world: Any) -> None:
         search_keyword = search_vector
 
     assert run(world, np.ones(4, np.float32), ["heron"], store=Meeting()).hits == {}
+
+
+def test_keyword_search_of_an_engine_does_not_wait_for_the_vector(world: Any) -> None:
+    began = threading.Event()
+
+    class Noticing(Engine):
+        def search_vector(self, *args: Any, **values: Any) -> list[Any]:
+            return []
+
+        def search_keyword(self, *args: Any, **values: Any) -> list[Any]:
+            began.set()
+            return []
+
+    def question() -> SpaceVectors:
+        assert began.wait(5)
+        return SpaceVectors(vectors={})
+
+    search(
+        question=question, terms=["heron"], store=Noticing(), spaces=[(world.embedder.spec.space, ["g"])], limit=1,
+        scope=world.scope,
+    )  # fmt: skip
+
+
+def test_what_a_thread_of_the_keyword_search_meets_is_raised(world: Any) -> None:
+    class Away(Engine):
+        def search_vector(self, *args: Any, **values: Any) -> list[Any]:
+            return []
+
+        def search_keyword(self, *args: Any, **values: Any) -> list[Any]:
+            raise StoreUnavailable
+
+    with pytest.raises(StoreUnavailable):
+        run(world, np.ones(4, np.float32), ["heron"], store=Away())

@@ -15,7 +15,16 @@ from knowledge.errors import EmbeddingFailed, ModelUnavailable
 from knowledge.retrieval.base import DEFAULT
 from knowledge.retrieval.pipeline import retrieve
 from knowledge.retrieval.query import Turns
-from knowledge.retrieval.spaces import PAIRS, REFERENCE, Scale, embed_in_spaces, measure
+from knowledge.retrieval.spaces import (
+    PAIRS,
+    REFERENCE,
+    Embedding,
+    Scale,
+    SpaceVectors,
+    embed_in_spaces,
+    measure,
+    models_of,
+)
 from knowledge.types import EmbeddingSpec, Query, Scope, Vector
 
 TURNS = Turns(last="heron fish", previous="birds")
@@ -53,7 +62,7 @@ class Away(Squeezed):
 
 
 def embed(spaces: dict[str, Any]) -> Any:
-    return embed_in_spaces(TURNS, spaces=list(spaces), embedders=spaces.__getitem__, profile=DEFAULT)
+    return embed_in_spaces(TURNS, models=models_of(list(spaces), embedders=spaces.__getitem__), profile=DEFAULT)
 
 
 # --- embedding ----------------------------------------------------------------------------------------
@@ -104,7 +113,7 @@ def test_space_without_an_embedder_is_noted(world: Any) -> None:
             raise EmbeddingFailed("It is not here any more.")
         return world.embedder
 
-    found = embed_in_spaces(TURNS, spaces=["gone", "a"], embedders=embedders, profile=DEFAULT)
+    found = embed_in_spaces(TURNS, models=models_of(["gone", "a"], embedders=embedders), profile=DEFAULT)
     assert list(found.vectors) == ["a"]
     assert found.notes == ("Part of the documents were searched by their words alone: It is not here any more.",)
 
@@ -230,3 +239,45 @@ def test_all_models_away_leaves_the_words_and_without_words_fails(two: TwoSpaces
 def test_question_without_words_is_searched_where_a_model_is_left(two: TwoSpaces) -> None:
     two.second.__class__ = Away
     assert {passage.title for passage in two.search("who is it").passages} <= {"Herons", "Kestrels"}
+
+
+# --- beside other work
+
+
+def test_vectors_are_made_beside_other_work_and_waited_for_once() -> None:
+    go = threading.Event()
+    made: list[int] = []
+
+    def make() -> SpaceVectors:
+        assert go.wait(5)
+        made.append(threading.get_ident())
+        return SpaceVectors(vectors={})
+
+    embedding = Embedding(make, beside=True)
+    threading.Timer(0.02, go.set).start()
+    assert embedding() is embedding()
+    assert len(made) == 1
+    assert made != [threading.get_ident()]
+    assert embedding.waited > 0
+
+
+def test_vectors_that_nothing_is_beside_are_made_here() -> None:
+    made: list[int] = []
+
+    def make() -> SpaceVectors:
+        made.append(threading.get_ident())
+        return SpaceVectors(vectors={})
+
+    embedding = Embedding(make, beside=False)
+    assert made == [threading.get_ident()]
+    assert embedding().vectors == {}
+    assert embedding.waited == 0
+
+
+def test_what_goes_wrong_beside_is_raised_to_whoever_asks() -> None:
+    def make() -> SpaceVectors:
+        raise ModelUnavailable
+
+    embedding = Embedding(make, beside=True)
+    with pytest.raises(ModelUnavailable):
+        embedding()

@@ -15,7 +15,7 @@ from uuid import uuid4
 import pytest
 
 from knowledge.errors import StoreBusy, StoreError, StoreUnavailable
-from knowledge.stores import lance
+from knowledge.stores import lance, lance_filters
 from knowledge.stores.lance import LanceStore
 from knowledge.stores.locking import tenant_lock
 from knowledge.types import IndexRecord, Scope
@@ -122,13 +122,43 @@ def test_approximate_index_above_the_threshold_finds_old_and_fresh_rows(
     store.upsert(records, space=SPACE, scope=scope)
     store.optimize(space=SPACE, tenant=scope.tenant)
     names = {index.name for index in store._open(scope.tenant, SPACE).handle.list_indices()}  # type: ignore[union-attr]
-    assert names == {"terms_idx", "vector_idx"}
+    assert names == {"terms_idx", "vector_idx", "knowledge_base_idx", "generation_idx", "document_idx"}
     fresh = make("kestrel")
     store.upsert([fresh], space=SPACE, scope=scope)
     for wanted in (records[17], fresh):
         hits = store.search_vector(wanted.vector, space=SPACE, generations=generations, limit=1, scope=scope)
         assert [hit.key for hit in hits] == [wanted.key]
         assert hits[0].score == pytest.approx(1.0, abs=1e-5)
+
+
+@pytest.mark.parametrize(("share", "engine_calls"), [(0.9, 1), (0.02, 2)])
+def test_a_scope_of_many_documents_is_searched_without_naming_them(
+    tmp_path: Path, make: Make, scope: Scope, generations: list[str], monkeypatch: pytest.MonkeyPatch, share: float,
+    engine_calls: int,
+) -> None:  # fmt: skip
+    """What is found is the same; a scope that is too small a part of all is named after all."""
+    documents = [str(uuid4()) for _ in range(200)]
+    store = LanceStore(tmp_path / "lance", snapshot_rows=0)
+    records = [make(f"heron w{i % 7} w{i}", document=document) for i, document in enumerate(documents)]
+    store.upsert(records, space=SPACE, scope=scope)
+    store.optimize(space=SPACE, tenant=scope.tenant)
+    part = Scope(
+        tenant=scope.tenant, knowledge_bases=scope.knowledge_bases,
+        documents=frozenset(documents[: int(share * len(documents))]),
+    )  # fmt: skip
+    search: dict[str, Any] = {"space": SPACE, "generations": generations, "limit": 4, "scope": part}
+    named = store.search_vector(records[3].vector, **search), store.search_keyword(["w3", "w10"], **search)
+    monkeypatch.setattr(lance_filters, "MOST_NAMED", 3)
+    filters: list[str] = []
+    real = lance_filters.scope_filter
+    for module in (lance, lance_filters):
+        monkeypatch.setattr(module, "scope_filter", lambda given: filters.append(str(given.documents)) or real(given))
+    by_vector = store.search_vector(records[3].vector, **search)
+    assert len(filters) == engine_calls
+    assert [hit.key for hit in by_vector] == [hit.key for hit in named[0]]
+    assert {hit.document for hit in by_vector} <= set(documents[: int(share * len(documents))])
+    by_keyword = store.search_keyword(["w3", "w10"], **search)
+    assert [round(hit.score, 4) for hit in by_keyword] == [round(hit.score, 4) for hit in named[1]]
 
 
 def test_memory_and_disk_give_the_same_answers(

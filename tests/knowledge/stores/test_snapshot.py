@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from uuid import uuid4
 
 import numpy as np
 import pyarrow as pa
@@ -74,3 +76,18 @@ def test_rows_with_no_terms_and_unknown_scopes_are_fine(make: Make, scope: Scope
     assert snapshot.search_keyword(["heron"], generations=["unknown"], limit=5, scope=scope) == []
     elsewhere = Scope(tenant=scope.tenant, knowledge_bases=frozenset({"unknown"}))
     assert snapshot.search_vector(np.ones(8, np.float32), generations=generations, limit=5, scope=elsewhere) == []
+
+
+def test_each_scope_has_a_mask_of_its_own(make: Make, scope: Scope, generations: list[str]) -> None:
+    """The mask of the latest search is kept for the next one, which may be another's."""
+    documents = [str(uuid4()) for _ in range(3)]
+    records = [make(f"heron {i}", document=document) for i, document in enumerate(documents)]
+    snapshot = snapshot_of(records)
+    for wanted in (documents[:1], documents[1:], documents, documents[:1]):
+        part = replace(scope, documents=frozenset(wanted))
+        for found in (
+            snapshot.search_vector(records[0].vector, generations=generations, limit=9, scope=part),
+            snapshot.search_keyword(["heron"], generations=generations, limit=9, scope=part),
+        ):
+            assert {hit.document for hit in found} == set(wanted)
+    assert snapshot.search_keyword(["heron"], generations=[str(uuid4())], limit=9, scope=part) == []

@@ -14,7 +14,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from chatapp.operations.bench import corpus, first_token, ingest, memory, parsing, product, quality
+from chatapp.operations.bench import corpus, first_token, ingest, memory, parsing, product, quality, retrieval
 from chatapp.operations.bench.client import Client, Unexpected, sign_in, socket_headers
 from chatapp.operations.bench.report import Report
 
@@ -26,7 +26,7 @@ QUICK_QUESTIONS = 40
 
 
 class Command(BaseCommand):
-    help = "Start a product of its own over an empty folder and measure it: start, memory, ingestion, first token."
+    help = "Measure a product of its own over an empty folder: start, memory, ingestion, first token, searches."
     requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -34,6 +34,11 @@ class Command(BaseCommand):
         parser.add_argument("--data", type=Path, help="Evaluation sets; ../shared/data where that is there.")
         parser.add_argument("--no-data", action="store_true", help="Leave retrieval quality out.")
         parser.add_argument("--parsing", action="store_true", help="Measure only the parsers; starts no product.")
+        parser.add_argument("--retrieval", action="store_true", help="Measure only searches of large knowledge bases.")
+        parser.add_argument("--chunks", type=int, nargs="+", help="Sizes of the large knowledge bases.")
+        parser.add_argument(
+            "--keep", type=Path, metavar="FOLDER", help="Keep the large bases, or use those kept there."
+        )
         parser.add_argument("--json", type=Path, metavar="FILE", help="Write the figures there too.")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -43,9 +48,12 @@ class Command(BaseCommand):
         report = Report(machine=_machine())
         there = None if options["no_data"] or not data.is_dir() else data
         try:
-            if not options["parsing"]:
+            if not (options["parsing"] or options["retrieval"]):
                 self._measure(report, quick=options["quick"], data=there)
-            report.parsing = parsing.measure(there / "office" if there else None, say=self._say)
+            if not options["retrieval"]:
+                report.parsing = parsing.measure(there / "office" if there else None, say=self._say)
+            if not options["parsing"]:
+                self._searches(report, options)
         except (product.StartFailed, Unexpected) as error:
             raise CommandError(str(error)) from error
         except KeyboardInterrupt:
@@ -123,6 +131,13 @@ class Command(BaseCommand):
                 found = library.measure(chosen, most=QUICK_QUESTIONS if quick else None)
                 report.quality.append(found)
                 self._say(f"  hit@1/5/10 {found.hit1}/{found.hit5}/{found.hit10}, MRR {found.mrr}")
+
+    def _searches(self, report: Report, options: dict[str, Any]) -> None:
+        quick = options["quick"]
+        report.searched = retrieval.measure(
+            options["chunks"] or (retrieval.QUICK_SIZES if quick else retrieval.SIZES),
+            searches=retrieval.QUICK_SEARCHES if quick else retrieval.SEARCHES, keep=options["keep"], say=self._say,
+        )  # fmt: skip
 
     def _say(self, words: str) -> None:
         self.stderr.write(words)

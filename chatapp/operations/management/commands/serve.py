@@ -19,6 +19,7 @@ from django.core.management.base import BaseCommand, CommandError
 from chatapp.operations import bootstrap, checks, parts, product
 from chatapp.operations.processes import Program
 from chatapp.operations.redis_server import EmbeddedRedis, RedisMissing
+from chatapp.operations.retrieval_times import FOLDER, empty_folder
 from chatapp.operations.supervisor import StartFailed, Supervisor
 from knowledge.stores.weaviate_binary import WeaviateMissing, find_server, install_server
 
@@ -62,7 +63,7 @@ class Command(BaseCommand):
     # --- the steps of a start
 
     def _start(self, supervisor: Supervisor, data_dir: Path) -> None:
-        environment = product.child_environment()
+        environment = {**product.child_environment(), FOLDER: empty_folder(product.metrics_folder())}
         if settings.REDIS_EMBEDDED:
             self._start_redis(supervisor, data_dir, environment)
         if settings.STORE == "weaviate" and not settings.WEAVIATE_URL:
@@ -152,7 +153,8 @@ class Command(BaseCommand):
             raise CommandError("\n".join(refusals))
         command = product.command(role)
         os.chdir(settings.BASE_DIR)
-        os.execve(command[0], command, product.child_environment())  # noqa: S606 - our own command, no shell
+        environment = {**product.child_environment(), FOLDER: empty_folder(product.metrics_folder(role))}
+        os.execve(command[0], command, environment)  # noqa: S606 - our own command, no shell
 
     def _refuse(self, reasons: list[str]) -> None:
         if reasons:
