@@ -5,7 +5,7 @@ import { test } from "node:test";
 const frontend = new URL("../../../chatapp/frontend/", import.meta.url);
 const { JSDOM } = createRequire(new URL("package.json", frontend))("jsdom");
 const { window } = new JSDOM("", { url: "http://localhost/search/" });
-for (const name of ["document", "HTMLElement", "HTMLInputElement", "HTMLTextAreaElement", "FormData", "DOMParser", "history"]) {
+for (const name of ["document", "HTMLElement", "HTMLInputElement", "HTMLSelectElement", "HTMLTextAreaElement", "FormData", "DOMParser", "history"]) {
   globalThis[name] = window[name];
 }
 const { SearchPage, addressOf, isChanged, shorten } = await import(new URL("src/search/search-page.js", frontend));
@@ -17,6 +17,7 @@ const FORM = `<form data-form action="/search/">
   <input type="checkbox" name="base" value="a" checked><input type="checkbox" name="base" value="b" checked>
   <div class="setting"><input name="floor" type="number" min="0" max="0.9" step="0.01" value="0.12" data-saved="0.12"></div>
   <div class="setting"><input name="rerank_weight" type="number" min="0" max="5" step="0.01" value="" data-saved=""></div>
+  <div class="setting"><select name="spelling" data-saved="1"><option value="1" selected>on</option><option value="0">off</option></select></div>
 </form>`;
 
 function shown({ replies = [] } = {}) {
@@ -47,6 +48,16 @@ test("an address says only what was asked and what was changed", () => {
   field("floor").value = "0.3";
   field("rerank_weight").value = "0";
   assert.equal(addressOf(form), "/search/?q=who%3F&base=a&base=b&floor=0.3&rerank_weight=0");
+});
+
+test("a switch is left out of the address while it stands as it is saved", () => {
+  const { page, field } = shown();
+  const form = page.querySelector("form");
+  assert.equal(isChanged(field("spelling")), false);
+  field("spelling").value = "0";
+  assert.equal(addressOf(form), "/search/?q=who%3F&base=a&base=b&spelling=0");
+  field("spelling").dispatchEvent(new window.Event("input", { bubbles: true }));
+  assert.ok(field("spelling").closest(".setting").classList.contains("is-changed"));
 });
 
 test("a number written otherwise is no change, an emptied one is", () => {

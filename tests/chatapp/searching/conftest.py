@@ -42,9 +42,13 @@ def words() -> Callable[[str], str]:
 
 
 @pytest.fixture
-def assistant(library: Any, use_model: Any) -> Any:
-    """The default assistant of the library's tenant."""
-    return use_model(library.tenant, "scripted-ok", bases=[library.base])
+def assistant(library: Any) -> Any:
+    """The default assistant of the library's tenant. It only quotes: no question is shown to a language model."""
+    from chatapp.conversations.services import ensure_default_assistant
+    from chatapp.language_models.services import sync_environment_model
+
+    model = sync_environment_model(tenant=library.tenant)
+    return ensure_default_assistant(tenant=library.tenant, knowledge_bases=[library.base], language_model=model)
 
 
 @pytest.fixture

@@ -304,7 +304,10 @@ async def test_a_follow_up_is_shown_as_the_model_wrote_it(
     assert "Rewrite follow-ups off instead of on" in words(response.content.decode())
 
 
-def test_a_first_question_is_not_shown_to_the_model(page: Any, scripted_model: Any) -> None:
+def test_a_first_question_is_not_shown_to_the_model(
+    page: Any, library: Any, use_model: Any, scripted_model: Any
+) -> None:
+    use_model(library.tenant, "scripted-ok", bases=[library.base])
     assert len(columns(page, q=QUESTION)) == 1
     assert scripted_model.calls["total"] == 0
 
