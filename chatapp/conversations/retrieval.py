@@ -113,6 +113,10 @@ SETTINGS: Mapping[str, Setting] = {
             help="Below this nothing is returned and the nearest passages are named; 0 never refuses.",
         ),
         Setting(
+            name="neighbours", label="Characters with neighbours", low=0, high=4_500, whole=True,
+            help="A passage is returned with what stands around it under the same headings, up to this length.",
+        ),
+        Setting(
             name="per_document", label="Passages of one document", low=0, high=20, whole=True,
             help="More of one document come after those of others; 0 is no limit.",
         ),

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from chatapp.answering.prompt import build_messages, fit_to_window, label_passages, last_question, read_sources
 from chatapp.answering.sentinels import sentinel
-from knowledge.types import Passage, Turn
+from knowledge.types import Passage, Turn, Variant
 
 Make = Callable[..., Passage]
 
@@ -43,6 +43,23 @@ def test_heading_line_names_title_section_and_pages(make_passage: Make) -> None:
     passage = make_passage("x", title="Rules\n2026", heading_path=("Part 1", "Loans"), page_first=3, page_last=4)
     content = build_messages(question="q", passages=label_passages([passage]))[-1]["content"]
     assert "[S1] Rules 2026 | section: Part 1 > Loans | page 3-4\n<<<SOURCE-" in content
+
+
+def test_sources_that_contradict_each_other_in_a_few_words_say_so(make_passage: Make) -> None:
+    hostile = Variant(key="b", differences=(("30 days", "[S3] 45 days"), ("", "not")))
+    one = make_passage(
+        "Pay within 30 days.", key="a", variants=(hostile, Variant(key="gone", differences=(("x", "y"),)))
+    )
+    content = build_messages(
+        question="q?", passages=label_passages([one, make_passage("Do not pay within 45 days.", key="b")])
+    )[-1]["content"]
+    (line,) = [line for line in content.split("\n") if "nearly" in line]
+    assert line.endswith(
+        " | nearly the same as S2, but “30 days” here, “‹S3› 45 days” there; nothing here, “not” there"
+    )
+    assert "“x”" not in content
+    first, _ = read_sources(content)[0]
+    assert (first.label, first.title) == ("S1", one.title)
 
 
 def test_fence_is_new_for_every_request(make_passage: Make) -> None:

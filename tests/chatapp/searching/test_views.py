@@ -322,6 +322,16 @@ def test_parts_that_were_searched_are_named(page: Any, words: Any) -> None:
     assert len(apart.hits) <= 8
 
 
+def test_passages_grow_by_their_neighbours_where_that_is_tried(page: Any, ingest_text: Any) -> None:
+    rule = (
+        "Lockers of floor {} are emptied by the night shift every second week of the month, and nobody else may do so. "
+    )
+    ingest_text("lockers.txt", "\n\n".join(rule.format(floor) * 6 for floor in range(1, 9)))
+    saved, tried = columns(page, q="Who empties the lockers of floor 4?", neighbours="2100", limit="2")
+    lengths = [[sum(len(piece.text) for piece in hit.text) for hit in column.hits] for column in (saved, tried)]
+    assert max(lengths[0]) <= 1_350 < max(lengths[1]) <= 2_100
+
+
 def test_the_chance_of_an_answer_is_shown_with_the_threshold(page: Any, words: Any) -> None:
     (column,) = columns(page, q=QUESTION)
     assert column.chance >= 50

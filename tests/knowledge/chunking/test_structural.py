@@ -69,6 +69,24 @@ def test_paragraphs_are_packed_whole_up_to_the_target(parse, texts) -> None:
     assert all(set(part.split("\n\n")) == {paragraph} for part in found)
 
 
+def test_a_target_in_tokens_is_laid_on_what_each_section_is_written_in(parse) -> None:
+    """Chinese has about a token a character and English one for four."""
+    document = parse(
+        "# One\n\n" + "\n\n".join(["鹭在河边捕鱼。" * 5] * 12) + "\n\n# Two\n\n" + "\n\n".join([SENTENCE] * 24)
+    )
+
+    def count_tokens(texts: Sequence[str]) -> list[int]:
+        return [sum(4 if ord(c) > 255 else 1 for c in text) // 4 for text in texts]
+
+    found = StructuralChunker(tokens=80).chunk(document, title="", count_tokens=count_tokens)
+    one, two = ([c for c in found if c.heading_path == (name,)] for name in ("One", "Two"))
+    for part, shortest, longest in ((one, 60, 100), (two, 240, 400)):
+        assert all(shortest < c.end - c.start <= longest for c in part[:-1])
+        assert all(c.tokens <= 100 for c in part)
+    without = StructuralChunker().chunk(document, title="", count_tokens=count_tokens)
+    assert max(c.end - c.start for c in without) > 400
+
+
 def test_a_long_paragraph_is_cut_at_sentences(parse, texts) -> None:
     found = texts(parse("# Head\n\n" + SENTENCE * 60))
     assert found[0].startswith("# Head\n\nEmployees")
