@@ -55,11 +55,15 @@ READ_ATTEMPTS = 3
 PARTITION_ROWS = 16_384  # what LanceDB makes of any number of partitions when it next optimises; this trains fewest
 PROBES = 32  # partitions searched: all of them up to some 500,000 rows, so the search is exact there
 QUICK_ROWS = 2_000  # loaded into memory on the first query (30 ms); more (20,000 take 500 ms) only
+_engine_pid: int | None = None  # the process in which LanceDB runs its threads
 QUIET_SECONDS = 2.0  # when nobody has written for this long, else each query of a busy hour would load anew
 
 
 class LanceStore:
-    """Satisfies ``knowledge.stores.base.Store`` on a local directory. Safe across threads, processes and forks."""
+    """Satisfies ``knowledge.stores.base.Store`` on a local directory. Safe across threads and processes.
+
+    Also across forks, if nothing was asked before: one that follows is refused in words (see ``_connect``).
+    """
 
     name: ClassVar[str] = "lance"
 
@@ -332,8 +336,17 @@ class LanceStore:
         return table.handle
 
     def _connect(self, tenant: str) -> Any:
+        """Open the folder of a tenant.
+
+        :raises StoreError: this process was forked from one in which LanceDB runs. Its threads are not here, and some
+            four of ten writes would end the process with a segmentation fault in Arrow's kernels.
+        """
+        global _engine_pid
         import lancedb
 
+        if _engine_pid not in (None, os.getpid()):
+            raise StoreError("The search index was open when this process was forked; open it after the fork.")
+        _engine_pid = os.getpid()
         # Zero: every read sees the newest commit, of other processes too.
         return lancedb.connect(str(self._folder(tenant)), read_consistency_interval=timedelta(0))
 
