@@ -176,5 +176,5 @@ def _inflated(data: bytes, limits: ParseLimits) -> int:
         check_count(data, limits.archive_parts)
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             return len(data) + sum(info.file_size for info in archive.infolist())
-    except (zipfile.BadZipFile, ValueError, OSError, RuntimeError, NotImplementedError):
+    except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError):  # a directory that is broken, cut or too new
         return len(data)  # its own reader will say what is wrong
