@@ -211,6 +211,8 @@ class Rewritten:
     wordings: tuple[str, ...] | None = None  # other wordings that are searched too; None: nobody was asked
     parts: tuple[str, ...] | None = None  # questions it consists of; None: nobody was asked
     notes: tuple[str, ...] = ()  # sentences for people: what went wrong
+    prompt_tokens: int = 0  # that the language model read and wrote for this
+    completion_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

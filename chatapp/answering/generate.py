@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from typing import Any, Literal, TypeAlias, get_args
 
@@ -76,11 +77,19 @@ async def answer(
 def no_answer_text(*, question: str, searched: Sequence[str] = (), nearest: Sequence[str] = ()) -> str:
     """Return the reply when the search found nothing: what was searched, what is nearest, and nothing made up."""
     asked = " ".join(question.split())
-    asked = asked if len(asked) <= 200 else asked[:199].rstrip() + "…"
-    where = f" Searched: {', '.join(searched)}." if searched else ""
-    titles = dict.fromkeys(" ".join(title.split())[:200] for title in nearest)
+    asked = _literal(asked if len(asked) <= 200 else asked[:199].rstrip() + "…")
+    where = f" Searched: {', '.join(map(_literal, searched))}." if searched else ""
+    titles = dict.fromkeys(_literal(" ".join(title.split())[:200]) for title in nearest)
     near = f" Nearest, though it hardly answers this: {', '.join(f'“{title}”' for title in titles)}." if titles else ""
     return f"Nothing was found in the documents you may read for “{asked}”.{where}{near}"
+
+
+_MARKUP = re.compile(r"[\\`*\[\]<>|~&@]|:(?=//)|(?<=www)\.|(?<!\w)_|_(?!\w)", re.IGNORECASE)
+
+
+def _literal(text: str) -> str:
+    """Return Markdown that shows the text as it is: the title of a document must not become a link in our own words."""
+    return _MARKUP.sub(lambda match: f"\\{match.group()}", text)
 
 
 def _without_passages(question: str, searched: Sequence[str], nearest: Sequence[str]) -> list[AnswerEvent]:

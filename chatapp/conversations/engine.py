@@ -265,6 +265,9 @@ class Engine:
 
     def _outcome(self, status: str, answer: Answer) -> Outcome:
         usage = asdict(answer.usage) if answer.usage is not None else {}
+        if usage and self._rewriting is not None:
+            usage["prompt_tokens"] += self._rewriting.prompt_tokens
+            usage["completion_tokens"] += self._rewriting.completion_tokens
         return Outcome(
             status=status,
             text=answer.text,

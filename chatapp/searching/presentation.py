@@ -20,9 +20,9 @@ TERMS = 40
 
 SCORES = {"vector": "Meaning", "keyword": "Words", "fused": "Both", "rerank": "Reranker"}
 STAGES = {
-    "embed": "Embed the question", "statistics": "Word statistics", "search": "Search the index", "fuse": "Join scores",
-    "live": "Read live rows", "rerank": "Rerank", "assemble": "Assemble", "explain": "Explain (this page only)",
-    "total": "In all",
+    "filter": "Apply filters", "embed": "Embed the question", "statistics": "Word statistics",
+    "search": "Search the index", "fuse": "Join scores", "live": "Read live rows", "rerank": "Rerank",
+    "assemble": "Assemble", "neighbours": "Add neighbours", "explain": "Explain (this page only)", "total": "In all",
 }  # fmt: skip
 FATES = {
     Fate.JOINED: "Joined with a neighbour that was found",

@@ -5,6 +5,7 @@ A filter becomes the set of documents that pass it, so that every store applies 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -50,11 +51,14 @@ class BadFilter(KnowledgeError):
     default_message = "The filters are not as the interface expects them."
 
 
+_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+
+
 def _iso_date(value: Any) -> Any:
     """Read nothing but a calendar date: pydantic would take seconds since 1970 for one, too."""
     if isinstance(value, date):
         return value
-    if not isinstance(value, str):
+    if not isinstance(value, str) or not _DAY.fullmatch(value):  # Python also reads 20260131 and 2026-W05-1
         raise ValueError("not a date")
     return date.fromisoformat(value)
 

@@ -175,8 +175,9 @@ def _ids(values: Collection[str]) -> list[Any]:
 
 
 def _time(value: Any) -> datetime:
-    """Return a time as databases with a type for it do: SQLite keeps it as text, in UTC."""
-    return value if isinstance(value, datetime) else datetime.fromisoformat(value).replace(tzinfo=UTC)
+    """Return a time with its zone: SQLite knows none and keeps UTC, as text where it is not told the type."""
+    found = value if isinstance(value, datetime) else datetime.fromisoformat(value)
+    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
 
 
 def _id(value: Any) -> str:

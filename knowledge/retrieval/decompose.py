@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 
+from knowledge.chunking.cutting import sentence_ends
 from knowledge.types import Passage
 
 __all__ = ["in_turns", "split_question"]
@@ -31,7 +32,7 @@ _JOINED = re.compile(
     rf"[,;]?\s+(?:and|und|et|y|e|en|sowie|as well as)\s+(?:also\s+)?(?=(?:{'|'.join(sorted(_ASKING))})\b)",
     re.IGNORECASE,
 )
-_SENTENCE = re.compile(r"(?<=[?？!.;])\s+(?=\S)|\n+")
+_ASKED = re.compile(r"[?？;](?=\s)")
 _DECIDES = re.compile(
     r"\b(?:difference|differ|compare|compared|versus|vs|between|unterschied|vergleich)\b", re.IGNORECASE
 )
@@ -45,17 +46,27 @@ def split_question(text: str) -> tuple[str, ...]:
     the one before it.
     """
     text = " ".join(text.split()) if "\n" not in text else text.strip()
-    pieces = [piece.strip() for sentence in _SENTENCE.split(text) for piece in _and(sentence) if piece.strip()]
-    asking: list[str] = []
-    telling: list[str] = []
-    for piece in pieces:
-        if len(piece.split()) < FEWEST_WORDS:
-            continue
-        (asking if _asks(piece) else telling).append(piece)
+    pieces: list[str] = []
+    for piece in (piece.strip() for sentence in _sentences(text) for piece in _and(sentence)):
+        if pieces and piece and len(piece.split()) < FEWEST_WORDS:
+            pieces[-1] = f"{pieces[-1]} {piece}"
+        elif piece:
+            pieces.append(piece)
+    asking = [piece for piece in pieces if _asks(piece)]
+    telling = [piece for piece in pieces if not _asks(piece)]
     if len(asking) < 2:
         return (text,)
     about = " ".join(telling)
     return tuple(f"{about} {piece}".strip() for piece in asking[:MOST])
+
+
+def _sentences(text: str) -> Iterator[str]:
+    """Yield what ends with a question mark, a sentence or a line; an abbreviation ends none."""
+    start = 0
+    for end in sorted({*sentence_ends(text, 0, len(text)), *(match.end() for match in _ASKED.finditer(text))}):
+        yield text[start:end]
+        start = end
+    yield text[start:]
 
 
 def _and(sentence: str) -> Iterator[str]:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from knowledge.embedding.base import has_tokens
+from knowledge.errors import KnowledgeError
 from knowledge.retrieval.answerable import answerable, scale_of
 from knowledge.retrieval.assemble import assemble, related, to_passages
 from knowledge.retrieval.base import DEFAULT, RetrievalParts, RetrievalProfile
@@ -20,7 +21,7 @@ from knowledge.retrieval.question import Question, embed, misspelt, respelt, wei
 from knowledge.retrieval.rerank import rerank
 from knowledge.retrieval.search import live_only, search
 from knowledge.retrieval.small_to_big import widened, with_neighbours
-from knowledge.retrieval.spaces import embed_ahead
+from knowledge.retrieval.spaces import embed_ahead, models_of
 from knowledge.retrieval.spelling import Correction
 from knowledge.types import Passage, Query, RetrievalResult, Scope
 
@@ -44,7 +45,9 @@ def retrieve(
         return RetrievalResult(query=turns.as_searched, passages=(), timings={"total": 0.0})
     asking = _Asking(query=query, scope=scope, parts=parts, profile=profile, clock=clock)
     found = _find(turns, asking=asking)
-    others = [_find(part, asking=asking) for part in _parts_of(turns, asking=asking)]
+    # The other wordings are those of the whole question.
+    alone = replace(asking, profile=replace(profile, expand=False))
+    others = [_find(part, asking=alone) for part in _parts_of(turns, asking=asking)]
     if others:
         with clock.stage("assemble"):
             found = _in_turns(found, others, asking=asking)
@@ -195,10 +198,14 @@ def _in_turns(whole: _Found, others: Sequence[_Found], *, asking: _Asking) -> _F
 
 
 def _ahead(texts: Sequence[str], *, asking: _Asking) -> None:
-    """Let a hosted embedding model work on all at once; it remembers them. A local one has no idle processor."""
-    embedder = asking.parts.embedder
-    if not has_tokens(embedder):
-        embed_ahead(texts, embedder=embedder)
+    """Let hosted embedding models of the scope work on all at once; they remember them. A local one has no idle
+    processor."""
+    parts = asking.parts
+    spaces = [space for space, _ in parts.generations(asking.scope)]
+    models = models_of(spaces, embedders=parts.embedders or (lambda space: parts.embedder))
+    for model in {id(model): model for model in models.values()}.values():
+        if not isinstance(model, KnowledgeError) and not has_tokens(model):
+            embed_ahead(texts, embedder=model)
 
 
 def _ranked(

@@ -19,7 +19,7 @@ from knowledge.retrieval.base import CorpusStatistics, RetrievalProfile
 from knowledge.retrieval.keyword import idf
 from knowledge.types import Query, Vector
 
-__all__ = ["Turns", "embed_query", "select_turns", "weigh_terms"]
+__all__ = ["Turns", "embed_query", "readable", "select_turns", "weigh_terms"]
 
 ANSWER_CHARACTERS = 1_200
 """Of a long answer only its beginning is embedded: the embedding model sees no more than that."""
@@ -42,12 +42,21 @@ class Turns:
         return f"{self.last} (following: {self.previous})" if self.previous else self.last
 
 
+def readable(text: str) -> str:
+    """Return the text as models and databases take it: without NUL and halves of surrogate pairs, which some servers
+    leave where they cut."""
+    if text.isascii() and "\0" not in text:
+        return text
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").replace("\0", "")
+
+
 def select_turns(query: Query, *, condense: bool = True) -> Turns:
     """Pick the last question, what a language model made of it, the question before and the answer given to that."""
-    users = [turn.text.strip() for turn in query.history if turn.role == "user" and turn.text.strip()]
-    answers = [turn.text.strip() for turn in query.history if turn.role == "assistant" and turn.text.strip()]
-    last = query.text.strip()
-    standalone = query.rewritten.standalone.strip() if condense and query.rewritten else ""
+    said = [(turn.role, readable(turn.text).strip()) for turn in query.history]
+    users = [text for role, text in said if role == "user" and text]
+    answers = [text for role, text in said if role == "assistant" and text]
+    last = readable(query.text).strip()
+    standalone = readable(query.rewritten.standalone).strip() if condense and query.rewritten else ""
     return Turns(
         last=last, previous=users[-1] if users else "", answer=answers[-1] if users and answers else "",
         standalone=standalone if standalone != last else "",

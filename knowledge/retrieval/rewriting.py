@@ -22,6 +22,7 @@ from knowledge.llm import Completion, Deadlines, Message, ModelSettings
 from knowledge.reranking.circuit import Circuit
 from knowledge.retrieval.base import RetrievalProfile
 from knowledge.retrieval.prompts import condense_messages, parts_messages, wordings_messages
+from knowledge.retrieval.query import readable
 from knowledge.types import Query, Rewritten, Turn
 
 __all__ = ["can_rewrite", "checked_lines", "checked_question", "rewrite"]
@@ -66,12 +67,11 @@ async def rewrite(
     text = query.text.strip()
     if model is None or not can_rewrite(model) or not text or not (condense or profile.expand or profile.decompose):
         return query
-    ends = time.monotonic() + seconds
+    caller = _Caller(model, complete, time.monotonic() + seconds)
     found = Rewritten()
     if condense:
-        found = await _condensed(text, query.history, _Caller(model, complete, ends))
+        found = await _condensed(text, query.history, caller)
     question = found.standalone or text
-    caller = _Caller(model, complete, ends)
     wordings, parts = await asyncio.gather(
         _lines(question, wordings_messages, caller, most=MOST, what="other wordings") if profile.expand else _nobody(),
         _lines(question, parts_messages, caller, most=MOST_PARTS, what="the questions it consists of",
@@ -80,7 +80,8 @@ async def rewrite(
     )  # fmt: skip
     return replace(
         query, rewritten=replace(
-            found, wordings=wordings[0], parts=parts[0], notes=(*found.notes, *wordings[1], *parts[1])
+            found, wordings=wordings[0], parts=parts[0], notes=(*found.notes, *wordings[1], *parts[1]),
+            prompt_tokens=caller.prompt_tokens, completion_tokens=caller.completion_tokens,
         ),
     )  # fmt: skip
 
@@ -90,6 +91,8 @@ class _Caller:
 
     def __init__(self, model: ModelSettings, complete: Complete, ends: float) -> None:
         self._model, self._complete, self._ends = model, complete, ends
+        self.prompt_tokens = self.completion_tokens = 0
+        """Of all calls that were answered."""
 
     async def __call__(self, messages: Sequence[Message]) -> str:
         """Return the reply.
@@ -110,10 +113,13 @@ class _Caller:
         except (KnowledgeError, TimeoutError) as err:
             circuit.failed()
             raise err if isinstance(err, KnowledgeError) else ModelTimeout() from err
+        self.prompt_tokens += reply.usage.prompt_tokens
+        self.completion_tokens += reply.usage.completion_tokens
+        if reply.finish == "length":  # a model that thinks first may always be cut off before it says anything
+            circuit.failed()
+            raise ModelUnavailable(f"The language model did not come to an end within {TOKENS} tokens.")
         circuit.succeeded()
-        if reply.finish == "length":
-            return ""  # a question that has no end is none
-        return _THOUGHT.sub("", reply.text)
+        return _THOUGHT.sub("", readable(reply.text))
 
 
 @lru_cache(maxsize=64)

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from knowledge.ingestion.stages import chunk_key
 from knowledge.retrieval.base import LiveRows, PassageRow, RetrievalProfile, Texts
+from knowledge.retrieval.repeats import repoint
 from knowledge.types import Passage, Query, Scope
 
 __all__ = ["widened", "with_neighbours"]
@@ -52,7 +53,11 @@ def with_neighbours(
         spent += grown.tokens
         if len(chosen) >= query.limit:
             break
-    return tuple(chosen)
+    keys = {passage.key for passage in chosen}
+    return tuple(
+        replace(passage, variants=tuple(v for v in passage.variants if v.key in keys))
+        for passage in repoint(chosen, chosen=passages)
+    )
 
 
 class _Around:

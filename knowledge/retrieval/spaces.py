@@ -198,19 +198,30 @@ def _threads(pid: int) -> ThreadPoolExecutor:
 
 
 _measured: WeakKeyDictionary[Embedder, Scale] = WeakKeyDictionary()
+_refused: WeakKeyDictionary[Embedder, tuple[float, KnowledgeError]] = WeakKeyDictionary()
+REST = 30.0
+"""Seconds for which a model that could not be measured is not asked again: each question would wait for it."""
 _lock = threading.Lock()
 
 
 def measure(model: Embedder) -> Scale:
     """Return the scale of a model, measured once a process by one call.
 
-    :raises KnowledgeError: the model did not answer.
+    :raises KnowledgeError: the model did not answer, now or a moment ago.
     """
     with _lock:
         known = _measured.get(model)
+        until, error = _refused.get(model, (0.0, None))
     if known is not None:
         return known
-    vectors = model.embed_passages([text for pair in PAIRS for text in pair])
+    if error is not None and time.monotonic() < until:
+        raise error
+    try:
+        vectors = model.embed_passages([text for pair in PAIRS for text in pair])
+    except KnowledgeError as error:
+        with _lock:
+            _refused[model] = time.monotonic() + REST, error
+        raise
     cosines = vectors[0::2] @ vectors[1::2].T
     count = len(PAIRS)
     related = float(np.trace(cosines)) / count

@@ -395,6 +395,7 @@ async def test_a_follow_up_is_written_anew_and_kept_so_that_it_can_be_made_again
     run = await rows(AnswerRun.objects.get, pk=events[0]["run"])
     assert run.query == told["query"]
     assert run.timings["rewritten"] <= run.timings["retrieval"]
+    assert run.usage["completion_tokens"] == 2, "a token of each call"
     again = query_of_trace(run.retrieval, question="Until when?")
     assert again.rewritten is not None
     assert again.rewritten.standalone == standalone

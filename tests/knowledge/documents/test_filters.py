@@ -238,10 +238,19 @@ def test_operator_filters(world: Any) -> None:
     assert found('metadata.year="2024"') == "b"
     assert found('{"metadata": {"department": {"exists": false}}}') == ""
     assert found("created.to=2000-01-01") == ""
+    assert found('{"metadata": {"department": "HR"}}', "metadata.department=IT") == "ab"
+    assert found('{"media_type": "text/plain"}', "media_type=text/markdown") == "ab"
     assert found(f"documents={first.pk}", "media_type=text/markdown") == "a"
     for wrong, sentence in (
         ("colour=red", "no filter named “colour”"), ("colour", "neither NAME=VALUE nor"), ("{", "no JSON"),
-        ("created=2000", "The filter created must be"), (f"documents={uuid.uuid4()}", "No such document."),
+        ("created=2000", "The filter created must be"), ("created.from=20240101", "The filter created must be"),
+        ("created.from=2024-W05-1", "The filter created must be"), (f"documents={uuid.uuid4()}", "No such document."),
     ):  # fmt: skip
         with pytest.raises(CommandError, match=sentence):
             found(wrong)
+    for one, other in (
+        ("created.from=2026-01-01", "created=x"), ("language=de", "language.x=y"), ("metadata=1", "metadata.a=2"),
+        ('{"metadata": {"a": {"exists": true}}}', "metadata.a=2"),
+    ):  # fmt: skip
+        with pytest.raises(CommandError, match="contradicts another one"):
+            found(one, other)

@@ -26,6 +26,10 @@ APART = replace(DEFAULT, decompose=True, floor=0.0)
         ("Salt and pepper prices", ("Salt and pepper prices",)),
         ("What is salt? Thanks!", ("What is salt? Thanks!",)),
         ("", ("",)),
+        ("Is it a problem that the U.S. law differs? Which law applies to us?",
+         ("Is it a problem that the U.S. law differs?", "Which law applies to us?")),
+        ("Who may park here? Only staff? Where is the key kept?",
+         ("Who may park here? Only staff?", "Where is the key kept?")),
     ],
 )  # fmt: skip
 def test_questions_in_a_text(text: str, parts: tuple[str, ...]) -> None:
@@ -62,6 +66,16 @@ def test_parts_that_a_model_wrote_are_taken_and_one_is_none(world: Any) -> None:
     single = replace(written, rewritten=Rewritten(parts=()))
     assert retrieve(single, scope=world.scope, parts=world.parts, profile=APART).also == ()
     assert retrieve(written, scope=world.scope, parts=world.parts, profile=DEFAULT).also == ()
+
+
+def test_other_wordings_of_the_whole_are_not_searched_for_its_parts(world: Any) -> None:
+    world.add("Herons", "The heron hunts fish.")
+    rewritten = Rewritten(parts=("Where is the heron?", "Where is the kestrel?"), wordings=("Birds of the river?",))
+    both = replace(APART, expand=True)
+    query = Query(text="Where are heron and kestrel?", rewritten=rewritten)
+    result = retrieve(query, scope=world.scope, parts=world.parts, profile=both)
+    assert world.embedder.queries.count("Birds of the river?") == 1
+    assert set(result.also) == {*rewritten.parts, *rewritten.wordings}  # type: ignore[misc]
 
 
 def test_token_budget_is_that_of_the_query(world: Any) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from knowledge import llm
-from knowledge.llm import ModelSettings, register_local_provider
+from knowledge.llm import Completion, ModelSettings, Usage, register_local_provider
 from knowledge.retrieval import DEFAULT
 from knowledge.retrieval.prompts import condense_messages
 from knowledge.retrieval.rewriting import UNUSABLE, _circuit, checked_lines, checked_question, rewrite
@@ -118,7 +118,28 @@ def test_nonsense_is_not_searched(run: Any, model: Any, says: str) -> None:
 
 def test_reply_that_was_cut_off_is_not_searched(run: Any, model: Any) -> None:
     found = run(rewrite(FOLLOW_UP, model=model(says=STANDALONE[:-20], finish="length"), profile=DEFAULT))
-    assert found.rewritten.notes == (UNUSABLE,)
+    assert found.rewritten.notes == (
+        "The question was searched as it was asked: The language model did not come to an end within 160 tokens.",
+    )
+
+
+def test_a_model_that_never_comes_to_an_end_is_not_asked_each_time(run: Any, model: Any, scripted_model: Any) -> None:
+    settings = model(says=STANDALONE, finish="length")
+    for _ in range(5):
+        found = run(rewrite(FOLLOW_UP, model=settings, profile=DEFAULT))
+    assert scripted_model.calls["total"] == 3
+    assert "a moment ago" in found.rewritten.notes[0]
+
+
+def test_what_no_model_and_no_database_takes_is_left_out_of_a_reply(run: Any) -> None:
+    async def cut(*_: Any) -> Completion:
+        usage = Usage(prompt_tokens=70, completion_tokens=9, estimated=False)
+        return Completion(text="How can I apply\0 for form 27 \ud83d?", usage=usage, finish="stop")
+
+    found = run(rewrite(FOLLOW_UP, model=ModelSettings(model="openai/cut"), profile=ALL, complete=cut))
+    assert found.rewritten.standalone == "How can I apply for form 27 \ufffd?"
+    found.rewritten.standalone.encode()
+    assert (found.rewritten.prompt_tokens, found.rewritten.completion_tokens) == (210, 27)
 
 
 def test_what_the_history_says_stays_inside_a_string() -> None:

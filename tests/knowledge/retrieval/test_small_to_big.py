@@ -115,6 +115,18 @@ def test_retrieval_returns_the_section_around_a_small_hit(world) -> None:
     assert "neighbours" not in retrieve(query, scope=world.scope, parts=world.parts).timings
 
 
+def test_a_variant_that_is_not_returned_is_not_named(world) -> None:
+    text = "The fee for a berth in harbour {} is due on the first of the month, and boats are moved without further notice."
+    for number in ("24", "36"):
+        world.add(f"Fees {number}", text.format(number))
+    query = Query(text="What is the fee for a berth in the harbour?", limit=2)
+    profile = replace(DEFAULT, floor=0.0, neighbours=900)
+    both = retrieve(query, scope=world.scope, parts=world.parts, profile=profile).passages
+    assert [p.variants[0].key for p in both] == [both[1].key, both[0].key]
+    [alone] = retrieve(replace(query, limit=1), scope=world.scope, parts=world.parts, profile=profile).passages
+    assert alone.variants == ()
+
+
 @given(order=st.permutations(range(5)), most=st.integers(1, 120), budget=st.none() | st.integers(1, 20))
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_text_is_returned_twice_and_every_range_is_exact(

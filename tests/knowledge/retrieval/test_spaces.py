@@ -146,6 +146,21 @@ def test_a_model_is_measured_once(world: Any) -> None:
     assert 0.7 < first.unrelated < first.related <= 1
 
 
+def test_a_model_that_could_not_be_measured_is_not_asked_again_at_once(world: Any) -> None:
+    calls = []
+
+    class Mute(Squeezed):
+        def embed_passages(self, texts: Sequence[str]) -> Vector:
+            calls.append(len(texts))
+            raise ModelUnavailable
+
+    model = Mute(world.embedder)
+    for _ in range(3):
+        with pytest.raises(ModelUnavailable):
+            measure(model)
+    assert calls == [24]
+
+
 def test_another_scale_keeps_the_order_and_meets_the_reference_at_both_points() -> None:
     scale = Scale(unrelated=0.75, related=0.85)
     moved = scale.onto(REFERENCE, {"unrelated": 0.75, "between": 0.8, "related": 0.85})

@@ -79,11 +79,23 @@ def _add(data: dict[str, Any], text: str) -> None:
         raise BadFilter(f"The filter {text!r} is neither NAME=VALUE nor a JSON object.")
     filter_name, dot, inner = name.partition(".")
     if not dot:
-        data.setdefault(filter_name, []).append(value)
-    elif filter_name == "metadata":
-        data.setdefault(filter_name, {}).setdefault(inner, []).append(_scalar(value))
+        _one_more(data, filter_name, value, text=text)
+        return
+    within = data.setdefault(filter_name, {})
+    if not isinstance(within, dict):
+        raise BadFilter(f"The filter {text!r} contradicts another one for {filter_name}.")
+    if filter_name == "metadata":
+        _one_more(within, inner, _scalar(value), text=text)
     else:
-        data.setdefault(filter_name, {})[inner] = value
+        within[inner] = value
+
+
+def _one_more(values: dict[str, Any], name: str, value: Any, *, text: str) -> None:
+    """Put a value beside those that are there, also beside one that stood alone in JSON."""
+    there = values.get(name, [])
+    if isinstance(there, dict):
+        raise BadFilter(f"The filter {text!r} contradicts another one for {name}.")
+    values[name] = [*(there if isinstance(there, list) else [there]), value]
 
 
 def _json(text: str) -> dict[str, Any]:
