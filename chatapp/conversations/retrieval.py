@@ -11,7 +11,7 @@ from django.core.exceptions import ValidationError
 
 from knowledge.errors import KnowledgeError
 from knowledge.retrieval.base import DEFAULT, RetrievalProfile
-from knowledge.retrieval.query import select_turns
+from knowledge.retrieval.query import readable, select_turns
 from knowledge.types import Query, Rewritten, Turn
 
 logger = logging.getLogger(__name__)
@@ -170,9 +170,9 @@ def chat_query(
 
 def rewritten_trace(rewritten: Rewritten) -> dict[str, Any]:
     """Return what a run keeps of what the language model made of its question."""
-    wordings, parts = ([_storable(t) for t in texts or ()] for texts in (rewritten.wordings, rewritten.parts))
+    wordings, parts = ([readable(t) for t in texts or ()] for texts in (rewritten.wordings, rewritten.parts))
     return {
-        "standalone": _storable(rewritten.standalone),
+        "standalone": readable(rewritten.standalone),
         "wordings": wordings if rewritten.wordings is not None else None,
         "parts": parts if rewritten.parts is not None else None,
         "notes": list(rewritten.notes),
@@ -196,13 +196,8 @@ def trace_of(query: Query, settings: Mapping[str, Any]) -> dict[str, Any]:
         "settings": dict(settings),
         "limit": query.limit,
         "token_budget": query.token_budget,
-        "turns": [{"role": turn.role, "text": _storable(turn.text)} for turn in kept if turn.text],
+        "turns": [{"role": turn.role, "text": readable(turn.text)} for turn in kept if turn.text],
     }
-
-
-def _storable(text: str) -> str:
-    """Return the text without what no database keeps in JSON: callers of the API send the turns they like."""
-    return text.replace("\0", "").encode("utf-8", "replace").decode()
 
 
 def query_of_trace(trace: Mapping[str, Any], *, question: str) -> Query:

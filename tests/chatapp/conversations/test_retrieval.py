@@ -89,7 +89,7 @@ def test_a_trace_makes_the_same_search_again() -> None:
     assert again.explain
     assert (again.limit, again.token_budget, again.merge_neighbours) == (PASSAGES, 2_000, True)
     found = select_turns(again)
-    assert (found.last, found.previous, found.answer) == ("When?", "Visitors?", "At the desk.?")
+    assert (found.last, found.previous, found.answer) == ("When?", "Visitors?", "At the desk.\ufffd")
     assert trace["settings"] == {"floor": 0.2}
 
 
