@@ -6,12 +6,9 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import ClassVar
 
-from knowledge.chunking.base import TokenCounter
 from knowledge.chunking.cutting import sentence_ends, strip
 from knowledge.chunking.fixed import windows
-from knowledge.chunking.pieces import MAX_CHUNKS, MAX_TOKENS, Limits, finish
-from knowledge.chunking.runs import Runs
-from knowledge.types import ChunkRange, ParsedDocument
+from knowledge.chunking.plain import PlainChunker
 
 Cuts = Callable[[str, int, int], Sequence[int]]
 """Offsets within a range at which it may be cut, ascending."""
@@ -26,35 +23,15 @@ SEPARATORS: tuple[Cuts, ...] = (_after(r"\n[^\S\n]*\n\s*"), _after(r"\n"), sente
 """From the strongest to the weakest."""
 
 
-class RecursiveChunker:
+class RecursiveChunker(PlainChunker):
     """Splits as most text splitters do: by paragraphs, and what is too long by the next weaker separator, joining
     neighbours up to ``target`` characters at each level."""
 
     name: ClassVar[str] = "recursive"
     version: ClassVar[str] = "1"
 
-    def __init__(
-        self, *, target: int = 900, overlap: int = 0, header: bool = True, max_tokens: int = MAX_TOKENS,
-        max_chunks: int = MAX_CHUNKS,
-    ) -> None:  # fmt: skip
-        """``overlap`` characters of each chunk lie in the one before; ``header``: title and headings are searched."""
-        self._target, self._overlap = max(1, target - overlap), overlap
-        self._context = None if header else ""
-        self._limits = Limits(max_tokens=max_tokens, max_chunks=max_chunks)
-
-    def chunk(self, document: ParsedDocument, *, title: str, count_tokens: TokenCounter) -> list[ChunkRange]:
-        """Cut the document into ranges.
-
-        :raises DocumentTooLarge: there are more chunks than a document may have.
-        """
-        runs = Runs(document)
-        pieces = []
-        for run, (start, end) in enumerate(runs.ranges()):
-            pieces += [runs.piece(a, b, run=run) for a, b in split(document.text, start, end, target=self._target)]
-        return finish(
-            document, pieces, title=title, count_tokens=count_tokens, limits=self._limits,
-            context_of=lambda start, path: self._context, overlap=self._overlap,
-        )  # fmt: skip
+    def _ranges(self, text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+        return split(text, start, end, target=self._size)
 
 
 def split(text: str, start: int, end: int, *, target: int, level: int = 0) -> Iterator[tuple[int, int]]:
