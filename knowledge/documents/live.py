@@ -20,7 +20,7 @@ from knowledge.documents.models import Chunk, Document, DocumentVersion, IndexGe
 from knowledge.retrieval.base import CorpusStatistics, PassageRow
 from knowledge.types import Scope
 
-__all__ = ["LiveIndex", "LiveRows", "Statistics", "live_generations", "live_languages", "near_terms"]
+__all__ = ["LiveIndex", "LiveRows"]
 
 Row: TypeAlias = tuple[Any, ...]
 
@@ -92,6 +92,20 @@ class LiveIndex:
             chunks=chunks, average_length=length / chunks if chunks else 0.0, document_frequency=frequency
         )
 
+    def near_terms(self, letter: str, least: int, most: int, scope: Scope) -> dict[str, int]:
+        """Return index terms that begin with a letter and are so long, with in how many live chunks each is."""
+        generations = [UUID(pk) for _, found in self.generations(scope) for pk in found]
+        rows = TermStatistic.objects.alias(length=Length("term")).filter(
+            generation__in=generations, term__gte=letter, term__startswith=letter, length__gte=least,
+            length__lte=most, frequency__gt=0,
+        )  # fmt: skip
+        if connection.vendor == "sqlite":  # its LIKE uses no index; other databases may order letters in another way
+            rows = rows.filter(term__lt=chr(ord(letter[0]) + 1))
+        found: dict[str, int] = {}
+        for term, count in rows.order_by("-frequency", "term").values_list("term", "frequency")[:NEAR_TERMS]:
+            found[term] = found.get(term, 0) + count
+        return found
+
     def _rows(self, scope: Scope) -> list[Row]:
         """Return ``(id, space, chunks, terms, languages)`` of each generation."""
         if scope.is_empty:
@@ -111,23 +125,6 @@ class LiveIndex:
         return self._known[key]
 
 
-def live_generations(scope: Scope) -> list[tuple[str, list[str]]]:
-    """Return the live generations of the scope as they are now, by space."""
-    return LiveIndex().generations(scope)
-
-
-def live_languages(scope: Scope) -> set[str]:
-    """Return the languages of the scope as they are now."""
-    return LiveIndex().languages(scope)
-
-
-class Statistics:
-    """The corpus statistics of a scope as they are now."""
-
-    def for_terms(self, terms: Collection[str], *, scope: Scope) -> CorpusStatistics:
-        return LiveIndex().for_terms(terms, scope=scope)
-
-
 def _passage_row(row: Row) -> PassageRow:
     key, document, version, number, generation, ordinal, base, title, path, first, last, start, end, tokens, made = row
     return PassageRow(
@@ -135,21 +132,6 @@ def _passage_row(row: Row) -> PassageRow:
         ordinal=ordinal, knowledge_base=_id(base), title=title, heading_path=tuple(json.loads(path)),
         page_first=first, page_last=last, start=start, end=end, tokens=tokens, written=_time(made),
     )  # fmt: skip
-
-
-def near_terms(letter: str, least: int, most: int, scope: Scope) -> dict[str, int]:
-    """Return index terms that begin with a letter and are so long, with in how many live chunks each is."""
-    generations = [UUID(pk) for _, found in live_generations(scope) for pk in found]
-    rows = TermStatistic.objects.alias(length=Length("term")).filter(
-        generation__in=generations, term__gte=letter, term__startswith=letter, length__gte=least, length__lte=most,
-        frequency__gt=0,
-    )  # fmt: skip
-    if connection.vendor == "sqlite":  # its LIKE uses no index; other databases may order letters in another way
-        rows = rows.filter(term__lt=chr(ord(letter[0]) + 1))
-    found: dict[str, int] = {}
-    for term, count in rows.order_by("-frequency", "term").values_list("term", "frequency")[:NEAR_TERMS]:
-        found[term] = found.get(term, 0) + count
-    return found
 
 
 def _select(statement: str, parameters: Sequence[Any]) -> list[Row]:

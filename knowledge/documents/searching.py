@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from typing import Any
 
 from knowledge import wiring
 from knowledge.documents import live, selectors, token_files
@@ -22,24 +23,26 @@ AHEAD_CHARACTERS = 2_000
 
 
 def retrieval_parts() -> RetrievalParts:
-    """Return everything the pipeline takes as arguments, built once a process."""
-    parts: RetrievalParts = wiring.once("retrieval", _build)
-    return parts
+    """Return everything the pipeline takes as arguments for one search.
 
-
-def _build() -> RetrievalParts:
+    What costs time is built once a process; what is live is asked for anew.
+    """
+    index = live.LiveIndex()
     return RetrievalParts(
-        embedder=wiring.embedder(),
-        embedders=_Embedders(),
-        store=wiring.store(),
-        live=live.LiveRows(),
-        statistics=live.Statistics(),
-        generations=live.live_generations,
-        languages=live.live_languages,
-        near_terms=live.near_terms,
-        texts=selectors.text_of_version,
-        reranker=wiring.reranker(stored=token_files.stored),
-    )
+        **wiring.once("retrieval", _build), statistics=index, generations=index.generations,
+        languages=index.languages, near_terms=index.near_terms,
+    )  # fmt: skip
+
+
+def _build() -> dict[str, Any]:
+    return {
+        "embedder": wiring.embedder(),
+        "embedders": _Embedders(),
+        "store": wiring.store(),
+        "live": live.LiveRows(),
+        "texts": selectors.text_of_version,
+        "reranker": wiring.reranker(stored=token_files.stored),
+    }
 
 
 class _Embedders:
@@ -67,8 +70,7 @@ def search(
 
 
 def _search(query: Query, *, scope: Scope, filters: SearchFilters | None, profile: RetrievalProfile) -> RetrievalResult:
-    index = live.LiveIndex()
-    parts = replace(retrieval_parts(), generations=index.generations, languages=index.languages, statistics=index)
+    parts = retrieval_parts()
     if filters is None:
         return retrieve(query, scope=scope, parts=parts, profile=profile)
     started = time.perf_counter()

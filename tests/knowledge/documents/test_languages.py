@@ -68,7 +68,7 @@ def test_all_languages_in_one_base(world: Any) -> None:
     for language, (text, _) in CORPUS.items():
         world.upload(text, f"{language}.md")
     world.work()
-    assert live.live_languages(world.scope) == {"en", "de", "fr", "es"}
+    assert live.LiveIndex().languages(world.scope) == {"en", "de", "fr", "es"}
     for language, (_, questions) in CORPUS.items():
         for question in questions:
             assert found(world, question, f"{language}.md").scores["keyword"] > 0.1
@@ -88,7 +88,7 @@ def test_document_without_a_language_counts_as_english_until_it_is_indexed_again
     document = world.add(CORPUS["de"][0], "de.md")
     DocumentVersion.objects.update(language="")
     IndexGeneration.objects.update(languages=["en"])  # as a database is after the migration
-    assert live.live_languages(world.scope) == {"en"}
+    assert live.LiveIndex().languages(world.scope) == {"en"}
     world.base.refresh_from_db()
     reconcile.rebuild(base=world.base)
     document.current_version.refresh_from_db()
@@ -101,12 +101,12 @@ def test_document_without_a_language_counts_as_english_until_it_is_indexed_again
 def test_languages_are_those_of_the_scope(world: Any, other_world: Any) -> None:
     world.add(ENGLISH, "en.md")
     other_world.add(CORPUS["fr"][0], "fr.md")
-    assert live.live_languages(world.scope) == {"en"}
-    assert live.live_languages(other_world.scope) == {"fr"}
+    assert live.LiveIndex().languages(world.scope) == {"en"}
+    assert live.LiveIndex().languages(other_world.scope) == {"fr"}
     from dataclasses import replace
 
-    assert live.live_languages(replace(world.scope, tenant="")) == set()
-    assert live.live_languages(replace(world.scope, tenant=other_world.scope.tenant)) == set()
+    assert live.LiveIndex().languages(replace(world.scope, tenant="")) == set()
+    assert live.LiveIndex().languages(replace(world.scope, tenant=other_world.scope.tenant)) == set()
 
 
 def test_new_version_may_be_in_another_language(world: Any) -> None:

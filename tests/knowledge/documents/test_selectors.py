@@ -95,14 +95,14 @@ def test_rows_of_another_generation_are_dropped(world: Any) -> None:
 
 
 def test_generations_are_the_live_ones_of_the_scope(world: Any, other_world: Any) -> None:
-    assert live.live_generations(world.scope) == []
+    assert live.LiveIndex().generations(world.scope) == []
     world.add("Words.")
     other_world.add("Words.")
     world.base.refresh_from_db()
-    assert live.live_generations(world.scope) == [(world.space, [str(world.base.live_generation_id)])]
+    assert live.LiveIndex().generations(world.scope) == [(world.space, [str(world.base.live_generation_id)])]
     stolen = replace(world.scope, knowledge_bases=other_world.scope.knowledge_bases)
-    assert live.live_generations(stolen) == []
-    assert live.live_generations(replace(world.scope, knowledge_bases=frozenset())) == []
+    assert live.LiveIndex().generations(stolen) == []
+    assert live.LiveIndex().generations(replace(world.scope, knowledge_bases=frozenset())) == []
 
 
 def test_search_never_crosses_the_tenants(world: Any, other_world: Any) -> None:
@@ -189,11 +189,11 @@ def test_near_terms_are_those_of_the_scope_by_letter_and_length(world: Any) -> N
     for term, frequency in (("manag", 4), ("manage", 2), ("manatee", 1), ("zebra", 3), ("mango", 0), ("änderung", 1)):
         TermStatistic.objects.create(generation=generation, term=term, frequency=frequency)
     scope = world.scope
-    assert live.near_terms("m", 5, 6, scope) == {"manag": 4, "manage": 2}
-    assert live.near_terms("z", 1, 9, scope) == {"zebra": 3}
-    assert live.near_terms("ä", 1, 9, scope) == {"änderung": 1}
-    assert live.near_terms("m", 1, 9, replace(scope, knowledge_bases=frozenset())) == {}
-    assert live.near_terms("m", 1, 9, replace(scope, tenant=str(uuid4()))) == {}
+    assert live.LiveIndex().near_terms("m", 5, 6, scope) == {"manag": 4, "manage": 2}
+    assert live.LiveIndex().near_terms("z", 1, 9, scope) == {"zebra": 3}
+    assert live.LiveIndex().near_terms("ä", 1, 9, scope) == {"änderung": 1}
+    assert live.LiveIndex().near_terms("m", 1, 9, replace(scope, knowledge_bases=frozenset())) == {}
+    assert live.LiveIndex().near_terms("m", 1, 9, replace(scope, tenant=str(uuid4()))) == {}
 
 
 def test_a_search_asks_for_its_generations_once(world: Any, django_assert_num_queries: Any) -> None:

@@ -92,12 +92,12 @@ def test_statistics_of_a_scope_add_up_its_bases_and_no_others(world: Any, other_
     world.add("The otter wakes.", "b.md", base=second)
     other_world.add("The otter swims.", "c.md")
     both = Scope(tenant=str(world.actor.tenant_id), knowledge_bases=frozenset({str(world.base.pk), str(second.pk)}))
-    found = live.Statistics().for_terms(["otter", "unicorn"], scope=both)
+    found = live.LiveIndex().for_terms(["otter", "unicorn"], scope=both)
     generations = IndexGeneration.objects.filter(knowledge_base__in=[world.base, second])
     assert (found.chunks, found.document_frequency) == (2, {"otter": 2})
     assert found.average_length == sum(g.terms for g in generations) / 2
-    assert live.Statistics().for_terms(["otter"], scope=world.scope).document_frequency == {"otter": 1}
+    assert live.LiveIndex().for_terms(["otter"], scope=world.scope).document_frequency == {"otter": 1}
     stolen = Scope(tenant=str(world.actor.tenant_id), knowledge_bases=frozenset({str(other_world.base.pk)}))
-    assert live.Statistics().for_terms(["otter"], scope=stolen).chunks == 0
+    assert live.LiveIndex().for_terms(["otter"], scope=stolen).chunks == 0
     nothing = Scope(tenant=str(world.actor.tenant_id), knowledge_bases=frozenset())
-    assert live.Statistics().for_terms(["otter"], scope=nothing).document_frequency == {}
+    assert live.LiveIndex().for_terms(["otter"], scope=nothing).document_frequency == {}
