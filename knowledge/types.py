@@ -301,6 +301,7 @@ class RetrievalResult:
     candidates: int = 0  # distinct records both searches returned, before the join and the cut
     notes: tuple[str, ...] = ()  # sentences for people: what was left out, and why
     answerable: float = 0.0  # chance, 0..1, that the answer is in what was found; one signal, not a verdict
+    uncalibrated: float | None = None  # the same on the scale for all, where the best passage's base has its own curve
     threshold: float = 0.0  # below which nothing is returned
     related: tuple[Passage, ...] = ()  # the nearest passages, where nothing is returned
     explanation: Explanation | None = None  # where the query asked for it

@@ -129,6 +129,7 @@ class Column:
     notes: Sequence[str] = ()
     also: Sequence[str] = ()  # what else was searched
     chance: int | None = None  # of an answer, per cent
+    uncalibrated: int | None = None  # the same on the scale for all, where the knowledge base has its own
     threshold: int = 0  # per cent
     unlikely: bool = False  # passages would have been returned if the chance were better
     related: Sequence[Hit] = ()  # the nearest passages, where there is no hit
@@ -161,6 +162,7 @@ def column_of(title: str, result: RetrievalResult, *, media: MediaTypes, differs
         notes=result.notes,
         also=result.also,
         chance=round(100 * result.answerable),
+        uncalibrated=None if result.uncalibrated is None else round(100 * result.uncalibrated),
         threshold=round(100 * result.threshold),
         unlikely=any(one.fate is Fate.UNLIKELY for one in why.considered),
         related=related,

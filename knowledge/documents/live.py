@@ -18,6 +18,7 @@ from django.db.models.functions import Length
 
 from knowledge.documents.models import Chunk, Document, DocumentVersion, IndexGeneration, KnowledgeBase, TermStatistic
 from knowledge.retrieval.base import CorpusStatistics, PassageRow
+from knowledge.retrieval.calibration import Curve
 from knowledge.types import Scope
 
 __all__ = ["LiveIndex", "LiveRows"]
@@ -92,6 +93,15 @@ class LiveIndex:
             chunks=chunks, average_length=length / chunks if chunks else 0.0, document_frequency=frequency
         )
 
+    def curves(self, scope: Scope) -> dict[str, Curve]:
+        """Return the curves of the scope's calibrated bases, by id; that of another embedding model does not count."""
+        found = {}
+        for _, space, _, _, _, base, data in self._rows(scope):
+            curve = json.loads(data) if isinstance(data, str) else data
+            if curve and curve["space"] == space:
+                found[_id(base)] = Curve(slope=curve["slope"], intercept=curve["intercept"])
+        return found
+
     def near_terms(self, letter: str, least: int, most: int, scope: Scope) -> dict[str, int]:
         """Return index terms that begin with a letter and are so long, with in how many live chunks each is."""
         generations = [UUID(pk) for _, found in self.generations(scope) for pk in found]
@@ -107,14 +117,15 @@ class LiveIndex:
         return found
 
     def _rows(self, scope: Scope) -> list[Row]:
-        """Return ``(id, space, chunks, terms, languages)`` of each generation."""
+        """Return ``(id, space, chunks, terms, languages, base, curve)`` of each generation."""
         if scope.is_empty:
             return []
         key = (scope.tenant, scope.knowledge_bases)
         if key not in self._known:
             bases = _ids(scope.knowledge_bases)
             self._known[key] = _select(
-                f"""SELECT generation.id, generation.space, generation.chunks, generation.terms, generation.languages
+                f"""SELECT generation.id, generation.space, generation.chunks, generation.terms, generation.languages,
+                    base.id, base.answer_curve
                 FROM {_table(IndexGeneration)} generation
                 JOIN {_table(KnowledgeBase)} base ON base.id = generation.knowledge_base_id
                     AND base.live_generation_id = generation.id

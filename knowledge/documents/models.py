@@ -25,6 +25,12 @@ class KnowledgeBase(models.Model):
     live_generation = models.ForeignKey(
         "IndexGeneration", null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
+    answer_curve = models.JSONField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="How the chance of an answer reads here (`manage.py calibrate`).",
+    )
     deleting = models.BooleanField(default=False)
     created = models.DateTimeField(auto_now_add=True)
 

@@ -30,7 +30,7 @@ def retrieval_parts() -> RetrievalParts:
     index = live.LiveIndex()
     return RetrievalParts(
         **wiring.once("retrieval", _build), statistics=index, generations=index.generations,
-        languages=index.languages, near_terms=index.near_terms,
+        languages=index.languages, near_terms=index.near_terms, curves=index.curves,
     )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,6 +17,7 @@ from django.utils.text import slugify
 from knowledge.documents import files, notices
 from knowledge.documents.models import Document, DocumentVersion, IngestionJob, KnowledgeBase
 from knowledge.errors import DocumentEmpty, DocumentNotFound, DocumentTooLarge, RetryUseless
+from knowledge.retrieval.calibration import Curve
 from knowledge.tenants.access import Actor
 
 GONE = "The document was deleted while the file arrived. Upload it again."
@@ -45,6 +47,27 @@ def update_knowledge_base(*, base: KnowledgeBase, changes: dict[str, Any]) -> Kn
             setattr(base, name, changes[name])
     base.save(update_fields=["name", "description"])
     return base
+
+
+def keep_answer_curve(
+    *, base: KnowledgeBase, curve: Curve | None, measured: Mapping[str, float] | None = None
+) -> None:  # fmt: skip
+    """Read the chance of an answer by a curve of the base's own, or by the scale for all again.
+
+    It counts for the embedding model it was fitted with; ``measured`` is kept beside it.
+
+    :raises DocumentEmpty: the base has no index a curve could belong to.
+    """
+    if curve is None:
+        base.answer_curve = None
+    else:
+        if base.live_generation is None:
+            raise DocumentEmpty("The knowledge base has no document yet.")
+        base.answer_curve = {
+            **(measured or {}), "slope": curve.slope, "intercept": curve.intercept,
+            "space": base.live_generation.space, "fitted": timezone.now().isoformat(),
+        }  # fmt: skip
+    base.save(update_fields=["answer_curve"])
 
 
 def delete_knowledge_base(*, base: KnowledgeBase) -> int:

@@ -13,12 +13,14 @@ from typing import Protocol, TypeAlias
 
 from knowledge.embedding.base import Embedder
 from knowledge.reranking.base import Reranker
+from knowledge.retrieval.calibration import Curve
 from knowledge.stores.base import Store
 from knowledge.types import Scope
 
 __all__ = [
     "DEFAULT",
     "CorpusStatistics",
+    "Curves",
     "Embedders",
     "Generations",
     "Languages",
@@ -90,6 +92,9 @@ Embedders: TypeAlias = Callable[[str], Embedder]
 Languages: TypeAlias = Callable[[Scope], Collection[str]]
 """The languages (ISO 639) in which documents of a scope were analysed."""
 
+Curves: TypeAlias = Callable[[Scope], Mapping[str, Curve]]
+"""How the chance of an answer reads on knowledge bases of a scope that were calibrated, by their ids."""
+
 NearTerms: TypeAlias = Callable[[str, int, int, Scope], Mapping[str, int]]
 """First letter, least and greatest length, scope -> index terms of the scope like that, with their frequencies."""
 
@@ -109,6 +114,7 @@ class RetrievalParts:
     embedders: Embedders | None = None
     languages: Languages | None = None  # None: English
     near_terms: NearTerms | None = None  # None: of two slips in one word nothing is made
+    curves: Curves | None = None  # None: one scale for all
     texts: Texts | None = None  # None: neighbours are merged only where they touch or overlap
 
 

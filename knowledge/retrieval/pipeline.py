@@ -70,7 +70,7 @@ def retrieve(
         query=found.question.turns.as_searched, passages=found.passages, timings=clock.milliseconds(),
         candidates=len(found.scored.candidates.hits), explanation=explanation, also=found.also,
         notes=tuple(dict.fromkeys((*(query.rewritten.notes if query.rewritten else ()), *found.notes))),
-        answerable=found.chance, threshold=profile.least_chance,
+        answerable=found.chance, uncalibrated=found.uncalibrated, threshold=profile.least_chance,
         related=() if found.passages else related(found.ranked, query=query),
     )  # fmt: skip
 
@@ -100,6 +100,7 @@ class _Found:
     ranked: Sequence[Passage]
     passages: tuple[Passage, ...]
     chance: float  # of an answer among them
+    uncalibrated: float | None  # the same on the scale for all, where the best one's base has another
     notes: tuple[str, ...]
     also: tuple[str, ...] = ()
 
@@ -114,10 +115,19 @@ def _find(turns: Turns, *, asking: _Asking) -> _Found:
         clock=asking.clock,
     )  # fmt: skip
     notes = (*question.vectors.notes, *([note] if note else []), *(one.note for one in spelling))
-    chance = answerable(ranked, scale=scale_of(question.vectors.alone))
+    chance, uncalibrated = _chance(ranked, question=question, asking=asking)
     return _Found(
-        question=question, scored=scored, ranked=ranked, passages=passages, chance=chance, notes=notes, also=also
+        question=question, scored=scored, ranked=ranked, passages=passages, chance=chance, uncalibrated=uncalibrated,
+        notes=notes, also=also,
     )  # fmt: skip
+
+
+def _chance(ranked: Sequence[Passage], *, question: Question, asking: _Asking) -> tuple[float, float | None]:
+    """Return the chance of an answer and, where the base of the best passage was calibrated, what it was before."""
+    chance = answerable(ranked, scale=scale_of(question.vectors.alone))
+    curves = asking.parts.curves(asking.scope) if asking.parts.curves and ranked else {}
+    curve = curves.get(ranked[0].knowledge_base) if ranked else None
+    return (chance, None) if curve is None else (curve.of(chance), chance)
 
 
 def _search(turns: Turns, *, asking: _Asking) -> tuple[Question, Scored, tuple[Correction, ...]]:
@@ -187,11 +197,12 @@ def _parts_of(turns: Turns, *, asking: _Asking) -> tuple[Turns, ...]:
 
 def _in_turns(whole: _Found, others: Sequence[_Found], *, asking: _Asking) -> _Found:
     """Return what the whole question and its parts found, in turns, within the limit and budget of the query."""
+    likeliest = max((whole, *others), key=lambda one: one.chance)
     ranked = in_turns([one.ranked for one in (*others, whole)])
     passages = assemble(ranked, query=asking.wide, profile=asking.profile, texts=asking.parts.texts)
     return replace(
         whole, scored=together([one.scored for one in (whole, *others)]), ranked=ranked, passages=passages,
-        chance=max(one.chance for one in (whole, *others)),
+        chance=likeliest.chance, uncalibrated=likeliest.uncalibrated,
         notes=tuple(note for one in (whole, *others) for note in one.notes),
         also=(*whole.also, *(one.question.turns.last for one in others)),
     )  # fmt: skip

@@ -13,8 +13,9 @@ from django.test import AsyncClient, Client
 from chatapp.conversations.models import Assistant
 from knowledge import llm
 from knowledge.documents import searching
-from knowledge.documents.services import create_knowledge_base
+from knowledge.documents.services import create_knowledge_base, keep_answer_curve
 from knowledge.errors import StoreUnavailable
+from knowledge.retrieval.calibration import Curve
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -336,6 +337,17 @@ def test_the_chance_of_an_answer_is_shown_with_the_threshold(page: Any, words: A
     (column,) = columns(page, q=QUESTION)
     assert column.chance >= 50
     assert f"Chance that the answer is here {column.chance} % (nothing is returned below 5 %)" in words(
+        page.get(q=QUESTION)
+    )
+
+
+def test_the_chance_of_a_calibrated_base_is_shown_with_what_it_was_before(page: Any, words: Any, library: Any) -> None:
+    (before,) = columns(page, q=QUESTION)
+    library.base.refresh_from_db()
+    keep_answer_curve(base=library.base, curve=Curve(slope=1.0, intercept=-1.0))
+    (column,) = columns(page, q=QUESTION)
+    assert column.chance < column.uncalibrated == before.chance
+    assert f"({before.chance} % before the calibration of this knowledge base; nothing is returned below 5 %)" in words(
         page.get(q=QUESTION)
     )
 

@@ -8,6 +8,7 @@ import pytest
 
 from knowledge.errors import StoreUnavailable
 from knowledge.retrieval import DEFAULT, retrieve
+from knowledge.retrieval.calibration import Curve
 from knowledge.types import Query, Scope, Turn
 
 NO_FLOOR = replace(DEFAULT, floor=0.0)
@@ -214,3 +215,18 @@ def test_the_chance_of_an_answer_comes_with_the_passages_and_decides_by_the_thre
 def test_an_empty_scope_has_no_chance_of_an_answer(world: Any) -> None:
     result = retrieve(Query(text="heron"), scope=world.scope, parts=world.parts)
     assert (result.answerable, result.related) == (0.0, ())
+
+
+def test_a_calibrated_base_reads_the_chance_by_its_own_curve(world: Any) -> None:
+    world.add("Herons", "The heron hunts fish.")
+    query = Query(text="Which fish does the heron hunt?")
+    before = retrieve(query, scope=world.scope, parts=world.parts)
+    assert before.uncalibrated is None
+    (base,) = world.scope.knowledge_bases
+    curve = Curve(slope=1.0, intercept=-8.0)
+    lower = replace(world.parts, curves=lambda scope: {base: curve})
+    refused = retrieve(query, scope=world.scope, parts=lower)
+    assert (refused.passages, refused.related) == ((), before.passages)
+    assert (refused.answerable, refused.uncalibrated) == (curve.of(before.answerable), before.answerable)
+    elsewhere = replace(world.parts, curves=lambda scope: {"another base": curve})
+    assert retrieve(query, scope=world.scope, parts=elsewhere).answerable == before.answerable
