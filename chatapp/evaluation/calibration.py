@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 from chatapp.evaluation.labelled import UnusableSet, read
 from chatapp.evaluation.metrics import auroc
@@ -13,6 +14,9 @@ from knowledge.retrieval.calibration import Curve, brier, fit
 __all__ = ["Calibration", "LabelledQuestion", "calibrated", "read_questions"]
 
 FOLDS = 5
+Shares: TypeAlias = tuple[float, float]
+"""Of the answered those that keep their answer, of the unanswered those that are refused."""
+
 THRESHOLDS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 
 
@@ -32,8 +36,8 @@ class Calibration:
     auroc: float
     brier_before: float
     brier_after: float  # of curves fitted on the other folds
-    kept: tuple[tuple[float, float, float], ...]
-    """``(threshold, share of the answered that keep their answer, share of the unanswered that are refused)``."""
+    kept: tuple[tuple[float, Shares, Shares], ...]
+    """``(threshold, shares without the curve, shares with it)``."""
 
     def lines(self) -> Iterator[str]:
         yield f"{self.answered} questions with an answer, {self.unanswered} without."
@@ -42,9 +46,11 @@ class Calibration:
             f"Brier score {self.brier_before:.3f}, with a curve {self.brier_after:.3f} (on questions the curve was not "
             "fitted on; 0 is best)."
         )
-        yield "least_chance  keep their answer  refused"
-        for threshold, kept, refused in self.kept:
-            yield f"{threshold:>12.2f}  {kept:>17.3f}  {refused:>7.3f}"
+        yield "              without the curve   with it"
+        yield "least_chance   kept  refused    kept  refused"
+        for threshold, before, after in self.kept:
+            yield f"{threshold:>12.2f}  {before[0]:.3f}  {before[1]:>7.3f}   {after[0]:.3f}  {after[1]:>7.3f}"
+        yield "kept: of the questions with an answer; refused: of those without."
 
 
 def read_questions(path: Path) -> list[LabelledQuestion]:
@@ -71,7 +77,7 @@ def calibrated(answered: Sequence[float], unanswered: Sequence[float]) -> Calibr
     return Calibration(
         curve=curve, answered=len(answered), unanswered=len(unanswered), auroc=auroc(answered, unanswered)[0],
         brier_before=brier(answered, unanswered), brier_after=brier(with_answer, without),
-        kept=tuple((t, _share(with_answer, t), 1 - _share(without, t)) for t in THRESHOLDS),
+        kept=tuple((t, _shares(answered, unanswered, t), _shares(with_answer, without, t)) for t in THRESHOLDS),
     )  # fmt: skip
 
 
@@ -89,5 +95,6 @@ def _without(values: Sequence[float], fold: int) -> list[float]:
     return [value for at, value in enumerate(values) if at % FOLDS != fold]
 
 
-def _share(chances: Sequence[float], threshold: float) -> float:
-    return sum(chance >= threshold for chance in chances) / len(chances)
+def _shares(answered: Sequence[float], unanswered: Sequence[float], threshold: float) -> Shares:
+    kept = sum(chance >= threshold for chance in answered) / len(answered)
+    return kept, sum(chance < threshold for chance in unanswered) / len(unanswered)

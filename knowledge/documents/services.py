@@ -56,13 +56,13 @@ def keep_answer_curve(
 
     It counts for the embedding model it was fitted with; ``measured`` is kept beside it.
 
-    :raises DocumentEmpty: the base has no index a curve could belong to.
+    :raises ValueError: the base has no index a curve could belong to.
     """
     if curve is None:
         base.answer_curve = None
     else:
         if base.live_generation is None:
-            raise DocumentEmpty("The knowledge base has no document yet.")
+            raise ValueError("a curve belongs to the embedding model of an index")
         base.answer_curve = {
             **(measured or {}), "slope": curve.slope, "intercept": curve.intercept,
             "space": base.live_generation.space, "fitted": timezone.now().isoformat(),

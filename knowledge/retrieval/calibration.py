@@ -45,13 +45,15 @@ def fit(answered: Sequence[float], unanswered: Sequence[float], *, fewest: int =
     """Return the curve of a base from the chances of questions that it answers and of questions that it does not.
 
     The chances it gives are those of questions mixed as these are. The slope is never negative: a base on which the
-    chance says nothing gets a flat curve, not an upside down one.
+    chance says nothing gets a flat curve, not an upside down one. Questions for which nothing was found are left out:
+    their chance is 0 with every curve.
 
     :raises TooFewQuestions: fewer than ``fewest`` of a kind.
     """
+    answered, unanswered = ([chance for chance in chances if chance > 0] for chances in (answered, unanswered))
     if min(len(answered), len(unanswered)) < fewest:
         raise TooFewQuestions(
-            f"There are {len(answered)} questions with an answer and {len(unanswered)} without: "
+            f"Something was found for {len(answered)} questions with an answer and {len(unanswered)} without: "
             f"at least {fewest} of each are needed."
         )
     x = np.array([[_log_odds(chance), 1.0] for chance in (*answered, *unanswered)])

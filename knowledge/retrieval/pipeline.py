@@ -126,7 +126,8 @@ def _chance(ranked: Sequence[Passage], *, question: Question, asking: _Asking) -
     """Return the chance of an answer and, where the base of the best passage was calibrated, what it was before."""
     chance = answerable(ranked, scale=scale_of(question.vectors.alone))
     curves = asking.parts.curves(asking.scope) if asking.parts.curves and ranked else {}
-    curve = curves.get(ranked[0].knowledge_base) if ranked else None
+    # A curve is of the scale of meaning and words; where no model could be asked, the chance is of the words alone.
+    curve = curves.get(ranked[0].knowledge_base) if ranked and "vector" in ranked[0].scores else None
     return (chance, None) if curve is None else (curve.of(chance), chance)
 
 

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from io import StringIO
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
+from uuid import uuid4
 
 import pytest
 from django.core.management import CommandError, call_command
 
 from chatapp.evaluation.calibration import calibrated, read_questions
 from chatapp.evaluation.labelled import UnusableSet
+from chatapp.evaluation.metrics import auroc
+from knowledge.documents.live import LiveIndex
 from knowledge.documents.models import IndexGeneration
-from knowledge.documents.searching import search
-from knowledge.retrieval.calibration import FEWEST, TooFewQuestions
+from knowledge.documents.searching import _Embedders, search
+from knowledge.documents.services import keep_answer_curve
+from knowledge.errors import EmbeddingFailed
+from knowledge.retrieval.calibration import FEWEST, Curve, TooFewQuestions, brier, fit
 from knowledge.types import Query, RetrievalResult, Scope
 
 ANSWERED = [
@@ -101,14 +108,15 @@ def test_what_cannot_be_done_is_said_and_keeps_nothing(library: Any, questions: 
     for arguments, words in (
         ((library.base.slug,), "or --forget"),
         ((library.base.slug, questions, "--forget"), "or --forget"),
-        ((library.base.slug, few), "10 questions with an answer and 9 without"),
+        ((library.base.slug, "--forget", "--dry-run"), "--forget alone"),
+        ((library.base.slug, few), "for 10 questions with an answer and 9 without"),
         ((library.base.slug, tmp_path / "none.jsonl"), "cannot be read"),
         (("nowhere", questions), "Known: house-rules"),
     ):
         with pytest.raises(CommandError, match=words):
             run(*arguments)
     IndexGeneration.objects.all().delete()
-    with pytest.raises(CommandError, match="no document yet"):
+    with pytest.raises(CommandError, match="no document that could answer"):
         run(library.base.slug, questions)
     library.base.refresh_from_db()
     assert library.base.answer_curve is None
@@ -125,13 +133,52 @@ def test_a_row_that_is_no_question_is_named(tmp_path: Path, line: str) -> None:
 
 
 def test_the_figures_are_of_questions_the_curve_was_not_fitted_on() -> None:
-    """Chances that say nothing: a curve judged by its own questions would look better than the share of each kind."""
-    found = calibrated([0.2, 0.4, 0.6, 0.8] * 5, [0.2, 0.4, 0.6, 0.8] * 5)
-    assert found.auroc == 0.5
-    assert found.brier_after >= 0.25
-    assert found.brier_before == pytest.approx(0.3)
-    kept = {threshold: (share, refused) for threshold, share, refused in found.kept}
-    assert kept[0.05] == (1.0, 0.0)
-    assert kept[0.9] == (0.0, 1.0)
+    """Of few questions a curve looks better on those it was fitted on."""
+    answered = [0.3, 0.9, 0.6, 0.7, 0.2, 0.8, 0.5, 0.9, 0.4, 0.7, 0.6, 0.8]
+    unanswered = [0.5, 0.1, 0.7, 0.3, 0.6, 0.2, 0.4, 0.8, 0.3, 0.1]
+    found = calibrated(answered, unanswered)
+    curve = fit(answered, unanswered)
+    assert found.curve == curve
+    assert found.brier_after > brier([curve.of(c) for c in answered], [curve.of(c) for c in unanswered])
+    assert found.brier_before == brier(answered, unanswered)
+    assert found.auroc == auroc(answered, unanswered)[0]
+    shares = {threshold: (before, after) for threshold, before, after in found.kept}
+    assert shares[0.5][0] == (10 / 12 - 1 / 12, 6 / 10)
+    assert all(one[1][0] >= two[1][0] for one, two in pairwise(shares.values()))
     with pytest.raises(TooFewQuestions):
         calibrated([0.5] * FEWEST, [0.5] * (FEWEST - 1))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nothing_is_kept_where_the_chance_says_nothing(library: Any, tmp_path: Path) -> None:
+    turned = write(tmp_path / "turned.jsonl", UNANSWERED, ANSWERED)
+    with pytest.raises(CommandError, match="says nothing about these questions"):
+        run(library.base.slug, turned)
+    library.base.refresh_from_db()
+    assert library.base.answer_curve is None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nothing_is_fitted_where_the_embedding_model_is_away(
+    library: Any, questions: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(self: object, space: str) -> NoReturn:
+        raise EmbeddingFailed("away")
+
+    monkeypatch.setattr(_Embedders, "__call__", away)
+    with pytest.raises(CommandError, match="could not be asked"):
+        run(library.base.slug, questions)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_curves_of_a_scope_are_those_of_its_calibrated_bases(library: Any, make_library: Any, tenant: Any) -> None:
+    second = make_library(tenant, name="Second house")
+    for base, intercept in ((library.base, 1.0), (second.base, -1.0)):
+        base.refresh_from_db()
+        keep_answer_curve(base=base, curve=Curve(slope=2.0, intercept=intercept))
+    third = make_library(tenant, name="Third house")
+    scope = Scope(tenant=str(tenant.pk), knowledge_bases=frozenset(str(x.base.pk) for x in (library, second, third)))
+    assert LiveIndex().curves(scope) == {
+        str(library.base.pk): Curve(slope=2.0, intercept=1.0), str(second.base.pk): Curve(slope=2.0, intercept=-1.0)
+    }  # fmt: skip
+    assert LiveIndex().curves(replace(scope, tenant=str(uuid4()))) == {}

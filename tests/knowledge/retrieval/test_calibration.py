@@ -70,9 +70,16 @@ def test_the_one_scale_is_the_curve_that_changes_nothing() -> None:
 
 @pytest.mark.parametrize("sizes", [(FEWEST - 1, 50), (50, FEWEST - 1), (0, 0)])
 def test_too_few_questions_are_refused_in_words(sizes: tuple[int, int]) -> None:
-    with pytest.raises(TooFewQuestions, match=f"{sizes[0]} questions with an answer and {sizes[1]} without"):
+    with pytest.raises(TooFewQuestions, match=f"for {sizes[0]} questions with an answer and {sizes[1]} without"):
         fit([0.5] * sizes[0], [0.5] * sizes[1])
 
 
 def test_the_brier_score_by_hand() -> None:
     assert brier([1.0, 0.5], [0.5, 0.0]) == pytest.approx(0.125)
+
+
+def test_questions_for_which_nothing_was_found_do_not_bend_the_curve() -> None:
+    answered, unanswered = chances(1.0, 30), chances(-1.0, 30, seed=1)
+    assert fit([*answered, 0.0, 0.0], [0.0, *unanswered]) == fit(answered, unanswered)
+    with pytest.raises(TooFewQuestions):
+        fit([0.0] * 20, unanswered)

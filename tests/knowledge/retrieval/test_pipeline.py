@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from knowledge.errors import StoreUnavailable
+from knowledge.errors import EmbeddingFailed, StoreUnavailable
 from knowledge.retrieval import DEFAULT, retrieve
 from knowledge.retrieval.calibration import Curve
 from knowledge.types import Query, Scope, Turn
@@ -230,3 +230,16 @@ def test_a_calibrated_base_reads_the_chance_by_its_own_curve(world: Any) -> None
     assert (refused.answerable, refused.uncalibrated) == (curve.of(before.answerable), before.answerable)
     elsewhere = replace(world.parts, curves=lambda scope: {"another base": curve})
     assert retrieve(query, scope=world.scope, parts=elsewhere).answerable == before.answerable
+
+
+def test_a_curve_does_not_count_where_no_embedding_model_could_be_asked(world: Any) -> None:
+    world.add("Herons", "The heron hunts fish.")
+    (base,) = world.scope.knowledge_bases
+
+    def away(space: str) -> Any:
+        raise EmbeddingFailed("away")
+
+    parts = replace(world.parts, embedders=away, curves=lambda scope: {base: Curve(slope=1.0, intercept=-8.0)})
+    found = retrieve(Query(text="Which fish does the heron hunt?"), scope=world.scope, parts=parts)
+    assert len(found.passages) == 1
+    assert found.uncalibrated is None

@@ -15,7 +15,7 @@ from knowledge.documents.management.arguments import actor_named, add_tenant, ba
 from knowledge.documents.models import KnowledgeBase
 from knowledge.documents.searching import search
 from knowledge.documents.services import keep_answer_curve
-from knowledge.errors import KnowledgeError
+from knowledge.errors import EmbeddingFailed, KnowledgeError
 from knowledge.retrieval.calibration import TooFewQuestions
 from knowledge.tenants.access import Actor
 from knowledge.types import Query
@@ -36,14 +36,16 @@ class Command(BaseCommand):
         add_tenant(parser)  # type: ignore[arg-type]
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if bool(options["forget"]) == bool(options["questions"]):
-            raise CommandError("Name a file of questions, or --forget.")
+        if bool(options["forget"]) == bool(options["questions"]) or (options["forget"] and options["dry_run"]):
+            raise CommandError("Name a file of questions, or --forget alone.")
         actor = actor_named(options["tenant"])
         (base,) = bases_named(actor, [options["base"]])
         if options["forget"]:
             keep_answer_curve(base=base, curve=None)
             self.stdout.write(f"{base.name}: the scale for all knowledge bases.")
             return
+        if base.live_generation is None or not base.live_generation.chunks:
+            raise CommandError(f"{base.name} has no document that could answer.")
         try:
             answered, unanswered = self._ask(read_questions(options["questions"]), actor=actor, base=base)
             self._keep(calibrated(answered, unanswered), base=base, dry_run=options["dry_run"])
@@ -55,11 +57,13 @@ class Command(BaseCommand):
     def _keep(self, found: Calibration, *, base: KnowledgeBase, dry_run: bool) -> None:
         for line in found.lines():
             self.stdout.write(line)
+        if not found.curve.slope:
+            raise CommandError("The chance says nothing about these questions: nothing was kept.")
         if dry_run:
             return
         measured = {"answered": found.answered, "unanswered": found.unanswered, "auroc": round(found.auroc, 4)}
         keep_answer_curve(base=base, curve=found.curve, measured=measured)
-        self.stdout.write(f"{base.name}: calibrated. Assistants refuse below their own least_chance, as before.")
+        self.stdout.write(f"{base.name}: calibrated. What an assistant refuses changes, as its least_chance stays.")
 
     def _ask(
         self, questions: list[LabelledQuestion], *, actor: Actor, base: KnowledgeBase
@@ -69,6 +73,9 @@ class Command(BaseCommand):
         chances: dict[bool, list[float]] = {True: [], False: []}
         for question in questions:
             result = search(Query(text=question.text), scope=scope)
+            best = (*result.passages, *result.related)[:1]
+            if best and "vector" not in best[0].scores:
+                raise EmbeddingFailed("The embedding model could not be asked: a curve would be of the words alone.")
             chance = result.answerable if result.uncalibrated is None else result.uncalibrated
             chances[question.answerable].append(chance)
         return chances[True], chances[False]
