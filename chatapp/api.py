@@ -20,6 +20,7 @@ from chatapp.accounts.auth import KeyAuth, PageAuth
 from chatapp.accounts.ratelimit import TooManyRequests
 from chatapp.conversations import api as conversations
 from chatapp.conversations.completions import router as completions
+from chatapp.conversations.verifying import router as verify
 from knowledge.documents import api as knowledge_api
 from knowledge.documents.schemas import storable
 from knowledge.errors import KnowledgeError
@@ -49,6 +50,7 @@ api.add_router("/knowledge-bases", knowledge_api.bases)
 api.add_router("/documents", knowledge_api.documents)
 api.add_router("/search", knowledge_api.search)
 api.add_router("/chat/completions", completions)
+api.add_router("/verify", verify)
 api.add_router("/conversations", conversations.conversations)
 api.add_router("/runs", conversations.runs)
 api.add_router("/assistants", conversations.assistants)

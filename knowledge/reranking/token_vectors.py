@@ -25,7 +25,7 @@ from knowledge.chunking.cutting import sentence_ends
 from knowledge.embedding.base import TokenStates
 from knowledge.types import Vector
 
-__all__ = ["NAME", "Stack", "TokenVectors", "Writer", "compress", "pack", "read", "unpack", "word_at"]
+__all__ = ["NAME", "Stack", "TokenVectors", "Writer", "compress", "counted", "pack", "read", "unpack", "word_at"]
 
 NAME = "signs-1"
 """Names the format among the files of a version; files of another one are not looked at."""
@@ -92,14 +92,17 @@ _NOTHING = np.zeros((0, 0), dtype=np.float32)
 
 def compress(tokens: TokenStates, search_text: str, *, prefix: int) -> TokenVectors:
     """Reduce the states of a search text, of which the first ``prefix`` code points are title and headings."""
-    spans = tokens.spans.tolist()
-    kept = np.array([_counts(word_at(search_text, start, end)) for start, end in spans], dtype=np.bool_)
-    if not kept.any():
-        kept[:] = True
+    kept = counted(tokens, search_text)
     edges = [prefix, *sentence_ends(search_text, prefix, len(search_text))]
     first = np.searchsorted(tokens.spans[kept, 0], edges)
     signs = np.packbits(tokens.states[kept] > 0, axis=1)
     return TokenVectors(signs=signs, sentences=np.unique(first[first < len(signs)]).astype(np.uint16))
+
+
+def counted(tokens: TokenStates, text: str) -> npt.NDArray[np.bool_]:
+    """Tell which pieces are parts of words that count; all where none does."""
+    kept = np.array([_counts(word_at(text, start, end)) for start, end in tokens.spans.tolist()], dtype=np.bool_)
+    return kept if kept.any() else np.ones(len(kept), dtype=np.bool_)
 
 
 def word_at(text: str, start: int, end: int) -> str:

@@ -1,4 +1,7 @@
-"""``manage.py evaluate retrieval SET...``: how well retrieval finds what labelled sets say is to be found."""
+"""``manage.py evaluate retrieval SET...``: how well retrieval finds what labelled sets say is to be found.
+
+``manage.py evaluate verification``: how well the verifier tells held statements from others.
+"""
 
 from __future__ import annotations
 
@@ -10,16 +13,20 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
 
-from chatapp.evaluation import gate, labelled, report, runner
+from chatapp.answering.verification import default_record
+from chatapp.evaluation import gate, groundedness, labelled, report, runner
 from chatapp.evaluation.corpus import build
 from chatapp.evaluation.labelled import LabelledSet, QuestionSet, UnusableSet
 from chatapp.evaluation.runner import Settings
 from chatapp.evaluation.stores import NAMES, open_store
 from knowledge import wiring
 from knowledge.chunking.plugins import UnknownChunker, chunker_of
+from knowledge.embedding.base import has_tokens
 from knowledge.errors import KnowledgeError
 
+DATA = Path(settings.BASE_DIR).parent / "shared" / "data"
 Chosen = dict[Path, list[QuestionSet]]
 
 
@@ -28,12 +35,16 @@ class Command(BaseCommand):
     requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
-        kinds = parser.add_subparsers(dest="kind", required=True, metavar="retrieval")
+        kinds = parser.add_subparsers(dest="kind", required=True, metavar="retrieval|verification")
         add_retrieval(kinds.add_parser("retrieval", help="Passages found for questions whose gold spans are known."))
+        add_verification(kinds.add_parser("verification", help="Statements whose sources hold them, or do not."))
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            self._retrieval(**options)
+            if options["kind"] == "verification":
+                self._verification(options["folder"], fit=options["fit"])
+            else:
+                self._retrieval(**options)
         except (UnusableSet, gate.UnusableBaseline, runner.UnknownSetting, UnknownChunker) as error:
             raise CommandError(str(error)) from error
         except KnowledgeError as error:
@@ -46,7 +57,7 @@ class Command(BaseCommand):
         baseline = gate.read_baseline(options["baseline"]) if options["baseline"] else None
         if options["json"] and not options["json"].absolute().parent.is_dir():
             raise CommandError(f"There is no folder {options['json'].absolute().parent} to write the figures to.")
-        chosen = choose(options["sets"], data=options["data"] or Path(settings.BASE_DIR).parent / "shared" / "data")
+        chosen = choose(options["sets"], data=options["data"] or DATA)
         rewritten = labelled.read_rewritten(options["rewritten"]) if options["rewritten"] else {}
         sources = [
             (labelled.with_rewritten(labelled.load(folder), rewritten), questions)
@@ -73,6 +84,30 @@ class Command(BaseCommand):
             options["json"].write_text(json.dumps(found.as_json()) + "\n", encoding="utf-8")
         if baseline is not None:
             self._compare(baseline, found)
+
+    def _verification(self, folder: Path | None, *, fit: Path | None) -> None:
+        folder = folder or DATA / "groundedness"
+        rows = groundedness.read_statements(folder)
+        found = wiring.embedder()
+        embedder = found if has_tokens(found) else None
+        if fit is None:
+            record = default_record()
+        else:
+            if embedder is None:
+                raise CommandError("The verifier is fitted with an embedding model that has token vectors.")
+            date = timezone.localdate().isoformat()
+            record = groundedness.fit_record(rows, embedder=embedder, data=folder.name, date=date)
+            fit.write_text(json.dumps(record.as_json(), indent=1) + "\n", encoding="utf-8")
+        self.stdout.write(f"{'':<36} statements  AUROC  balanced  held  others  F1 others  ms each")
+        for name, q, spent in groundedness.compare(rows, embedder=embedder, record=record):
+            self.stdout.write(
+                f"{name:<36} {q.statements:>10}  {q.auroc:.3f}  {q.balanced_accuracy:>8.3f}  {q.held_found:.2f}"
+                f"  {q.others_found:>6.2f}  {q.f1_others:>9.3f}  {spent:>7.1f}"
+            )
+        self.stdout.write(
+            f"Record {record.verifier}: fitted on {record.fitted} statements of {record.data}, {record.date}; the table"
+            " is of the half that it was not fitted on."
+        )
 
     def _measure(
         self, sources: Sequence[tuple[LabelledSet, Sequence[QuestionSet]]], wanted: Settings, **options: Any
@@ -132,6 +167,11 @@ def add_retrieval(parser: ArgumentParser) -> None:
         metavar="FILE",
         help="an earlier --json; exit with 1 where a measure fell significantly",
     )
+
+
+def add_verification(parser: ArgumentParser) -> None:
+    parser.add_argument("folder", nargs="?", type=Path, metavar="DIR", help="one with a statements.jsonl")
+    parser.add_argument("--fit", type=Path, metavar="FILE", help="fit the verifier anew and write its record there")
 
 
 def choose(names: Sequence[str], *, data: Path) -> Chosen:

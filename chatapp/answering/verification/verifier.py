@@ -1,0 +1,181 @@
+"""Judge statements against the texts they are said to rest on.
+
+First what is certain: exact words, quotations, numbers (``check``). What that leaves open is read from signals by a
+fitted model (``support``), in two tiers: with the token vectors of the loaded embedding model, or by words alone where
+there are none. Names and negations that only one side has keep a statement from counting as held.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import sha256
+from pathlib import Path
+from threading import Lock
+
+from chatapp.answering.check import Verdict, VerdictName, check_sentence
+from chatapp.answering.evidence import Evidence, locate
+from chatapp.answering.folding import plain
+from chatapp.answering.names import missing_names
+from chatapp.answering.polarity import negations
+from chatapp.answering.verification.signals import Place, by_vectors, by_words
+from chatapp.answering.verification.support import Record, read_record
+from chatapp.answering.verification.vectors import SourceVectors, source_vectors, statement_vectors
+from knowledge.embedding.base import Embedder, TokenEmbedder, has_tokens
+from knowledge.errors import KnowledgeError
+
+__all__ = ["Claim", "Judgement", "SourceEvidence", "Verifier", "default_record"]
+
+logger = logging.getLogger(__name__)
+
+SHARED_WORDS = 0.35
+"""Share of a statement's words in the best sentences; with fewer, those nearest in meaning are the evidence."""
+
+NEARLY_SAID, SAID = 0.6, 0.9
+"""Share of a statement's words that one to three sentences of a source hold: then another name is a change; with nearly
+all of them, so is a negation on one side. With fewer, both are as often a matter of wording (measured)."""
+
+KEPT_SOURCES = 512
+
+HELD = "the source says this in other words"
+PARTLY = "only in part found in the source"
+NOT_FOUND = "not found in the source"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    statement: str  # may be of canonical answer text, with sentinels and Markdown
+    sources: tuple[str, ...]
+    question: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceEvidence:
+    """The range of one of the claim's sources that it is nearest to, in code points, end exclusive."""
+
+    source: int
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    verdict: VerdictName
+    score: float  # chance, 0..1, that the sources hold the statement
+    reasons: tuple[str, ...]
+    evidence: SourceEvidence | None
+
+
+class Verifier:
+    """Safe to use from several threads. Vectors of sources are remembered: an answer cites the same ones again."""
+
+    def __init__(self, embedder: Embedder | None = None, *, record: Record | None = None) -> None:
+        self.record = record or default_record()
+        self._embedder: TokenEmbedder | None = embedder if embedder is not None and has_tokens(embedder) else None
+        self._sources: dict[bytes, SourceVectors] = {}
+        self._lock = Lock()
+
+    def judge(self, claims: Sequence[Claim]) -> list[Judgement]:
+        """Return what can be said of each claim. A model that fails leaves the words to tell."""
+        certain = [
+            check_sentence(sentence=claim.statement, sources=claim.sources, question=claim.question) for claim in claims
+        ]
+        undecided = [at for at, verdict in enumerate(certain) if verdict.verdict == "unchecked" and claims[at].sources]
+        read = dict(zip(undecided, self.signals([claims[at] for at in undecided]), strict=True))
+        return [
+            self._read(claim, *read[at]) if at in read else self._certain(claim, verdict)
+            for at, (claim, verdict) in enumerate(zip(claims, certain, strict=True))
+        ]
+
+    def _certain(self, claim: Claim, verdict: Verdict) -> Judgement:
+        places = [locate(claim.statement, source, question=claim.question) for source in claim.sources]
+        score = 1.0 if verdict.verdict == "supported" else 0.0
+        return Judgement(
+            verdict=verdict.verdict, score=score, reasons=verdict.reasons, evidence=_evidence(places, nearest=None)
+        )
+
+    def _read(self, claim: Claim, signals: Mapping[str, float], nearest: Place | None) -> Judgement:
+        chance = self.record.tiers["words" if nearest is None else "vectors"].chance(signals)
+        words = plain(claim.statement)
+        places = [locate(claim.statement, source, question=claim.question) for source in claim.sources]
+        evidence = _evidence(places, nearest=nearest)
+        against = _against(words, claim, evidence, window=signals["window"])
+        if against:
+            chance = min(chance, (self.record.supported + self.record.unsupported) / 2)
+        verdict: VerdictName = "weak"
+        if chance >= self.record.supported:
+            verdict = "supported"
+        elif chance < self.record.unsupported:
+            verdict = "unsupported"
+        said = {"supported": HELD, "weak": PARTLY, "unsupported": NOT_FOUND}[verdict]
+        return Judgement(verdict=verdict, score=chance, reasons=against or (said,), evidence=evidence)
+
+    def signals(self, claims: Sequence[Claim]) -> list[tuple[Mapping[str, float], Place | None]]:
+        """Return the signals of each claim, and the place nearest in meaning; None where only words could be read."""
+        texts = [plain(claim.statement) for claim in claims]
+        found = [
+            by_words(text, claim.sources, question=claim.question) for text, claim in zip(texts, claims, strict=True)
+        ]
+        if self._embedder is None or not claims:
+            return [(signals, None) for signals in found]
+        try:
+            sources = self._source_vectors([source for claim in claims for source in claim.sources])
+            statements = statement_vectors(texts, embedder=self._embedder)
+        except KnowledgeError:
+            logger.warning("statements are checked by their words alone", exc_info=True)
+            return [(signals, None) for signals in found]
+        rows: list[tuple[Mapping[str, float], Place | None]] = []
+        for claim, signals, vectors in zip(claims, found, statements, strict=True):
+            more, place = by_vectors(vectors, [sources[_key(source)] for source in claim.sources])
+            rows.append(({**signals, **more}, place))
+        return rows
+
+    def _source_vectors(self, texts: Sequence[str]) -> dict[bytes, SourceVectors]:
+        assert self._embedder is not None
+        wanted = {_key(text): text for text in texts}
+        with self._lock:
+            known = {key: self._sources[key] for key in wanted if key in self._sources}
+        missing = {key: text for key, text in wanted.items() if key not in known}
+        made = dict(zip(missing, source_vectors(list(missing.values()), embedder=self._embedder), strict=True))
+        with self._lock:
+            for key, vectors in {**known, **made}.items():  # those used last go last
+                self._sources.pop(key, None)
+                self._sources[key] = vectors
+            while len(self._sources) > KEPT_SOURCES:
+                del self._sources[next(iter(self._sources))]
+        return {**known, **made}
+
+
+def _against(words: str, claim: Claim, evidence: SourceEvidence | None, *, window: float) -> tuple[str, ...]:
+    """Return what keeps a statement from counting as held though its other words may be there."""
+    found = []
+    if window >= NEARLY_SAID:
+        names = missing_names(words, claim.sources, question=claim.question)
+        found = [f"name {name} not in the source" for name in names]
+    if evidence is not None and window >= SAID:
+        held = claim.sources[evidence.source][evidence.start : evidence.end]
+        if negations(words) % 2 != negations(held) % 2:
+            found.append("a negation stands on one side only")
+    return tuple(found)
+
+
+def _evidence(places: Sequence[Evidence], *, nearest: Place | None) -> SourceEvidence | None:
+    if not places:
+        return None
+    number = max(range(len(places)), key=lambda at: (places[at].verbatim, places[at].score))
+    best = places[number]
+    if nearest is not None and not best.verbatim and best.score < SHARED_WORDS:
+        return SourceEvidence(nearest.source, nearest.start, nearest.end)
+    return SourceEvidence(number, best.start, best.end)
+
+
+def _key(text: str) -> bytes:
+    return sha256(text.encode("utf-8", "surrogatepass")).digest()
+
+
+@lru_cache(maxsize=1)
+def default_record() -> Record:
+    """Return the record the product comes with."""
+    return read_record(Path(__file__).with_name("record.json"))
