@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 
 from chatapp.answering.check import SentenceChecker, Verdict
 from chatapp.answering.events import (
@@ -21,10 +22,11 @@ from chatapp.answering.markers import Anomaly, Cite, Event, MarkerParser, NoAnsw
 from chatapp.answering.prompt import PROMPT_VERSION, LabelledPassage
 from chatapp.answering.sentences import Sentence
 from chatapp.answering.sentinels import sentinel
+from chatapp.answering.verification import Claim, Judgement, SourceEvidence
 from knowledge.llm import Usage
 from knowledge.types import Passage
 
-__all__ = ["ANSWER_LIMIT", "AnswerAssembly"]
+__all__ = ["ANSWER_LIMIT", "AnswerAssembly", "Undecided"]
 
 ANSWER_LIMIT = 64 * 1024
 """Bytes of canonical text in UTF-8, the notice included."""
@@ -34,16 +36,31 @@ _BARE_REFUSAL = "The sources that were found do not contain the answer."
 _WIDEST = 8  # bytes of canonical text that one character of output can become, at most: see [S1-5]
 
 
+@dataclass(frozen=True, slots=True)
+class Undecided:
+    """A sentence of which exact words and numbers tell nothing; ``numbers`` are those of the claim's sources."""
+
+    index: int
+    numbers: tuple[int, ...]
+    claim: Claim
+
+
 class AnswerAssembly:
     """Feeds output to the marker parser, locates evidence and checks each sentence as it ends.
 
-    ``checker`` None leaves every sentence unchecked.
+    ``checker`` None leaves every sentence unchecked. With ``defer`` a sentence that it leaves unchecked though it cites
+    sources is not told about, but handed out by ``take_undecided``, until ``settle`` says what became of it.
     """
 
-    def __init__(self, *, question: str, passages: Sequence[LabelledPassage], checker: SentenceChecker | None) -> None:
+    def __init__(
+        self, *, question: str, passages: Sequence[LabelledPassage], checker: SentenceChecker | None,
+        defer: bool = False,
+    ) -> None:  # fmt: skip
         self._question = question
         self._passages = {each.label: each.passage for each in passages}
         self._checker = checker
+        self._defer = defer
+        self._undecided: list[Undecided] = []
         self._parser = MarkerParser(self._passages, titles={each.passage.title for each in passages})
         self._text = ""
         self._bytes = 0
@@ -116,7 +133,7 @@ class AnswerAssembly:
                 self._cited.setdefault(event.sentence, []).append(event.number)
                 self._append(sentinel(event.number))
             elif isinstance(event, SentenceEnd):
-                later.append(self._check(event.sentence))
+                later += self._check(event.sentence)
             elif isinstance(event, NoAnswer):
                 self.no_answer = True
             else:
@@ -145,7 +162,32 @@ class AnswerAssembly:
         evidence = locate(self._text[self._sentence_start :], passage.text, question=self._question)
         return CitationUsed(number=cite.number, label=cite.label, passage=passage, evidence=evidence)
 
-    def _check(self, sentence: Sentence) -> SentenceChecked:
+    def take_undecided(self) -> list[Undecided]:
+        """Return the sentences that ended since and wait for a closer look."""
+        taken, self._undecided = self._undecided, []
+        return taken
+
+    def settle(self, undecided: Undecided, judgement: Judgement) -> SentenceChecked:
+        """Keep what a closer look said of a sentence, and the words that it was found to rest on."""
+        checked = replace(
+            self._sentences[undecided.index], verdict=judgement.verdict, score=judgement.score,
+            reasons=judgement.reasons,
+        )  # fmt: skip
+        self._sentences[undecided.index] = checked
+        if judgement.evidence is not None:
+            self._move_evidence(undecided, judgement.evidence)
+        return SentenceChecked(**{each.name: getattr(checked, each.name) for each in fields(CheckedSentence)})
+
+    def _move_evidence(self, undecided: Undecided, found: SourceEvidence) -> None:
+        number = undecided.numbers[found.source]
+        for at, citation in enumerate(self._citations):
+            if (citation.sentence, citation.number) == (undecided.index, number):
+                text, offset = citation.passage.text, citation.passage.start
+                self._citations[at] = replace(
+                    citation, start=offset + found.start, end=offset + found.end, quote=text[found.start : found.end]
+                )
+
+    def _check(self, sentence: Sentence) -> list[SentenceChecked]:
         numbers = tuple(dict.fromkeys(self._cited.pop(sentence.index, ())))
         text = self._text[sentence.start : sentence.end]
         sources = [self._passages[self._numbers[number]] for number in numbers]
@@ -154,7 +196,7 @@ class AnswerAssembly:
             self._citations.append(self._citation(number, passage, sentence, evidence))
         self._sentence_start = sentence.end
         if self._checker is None:
-            return self._checked(sentence, Verdict("unchecked", 0.0, ("checking is off",)), numbers)
+            return [self._checked(sentence, Verdict("unchecked", 0.0, ("checking is off",)), numbers)]
         verdict = self._checker(
             sentence=text,
             kind=sentence.kind,
@@ -162,7 +204,12 @@ class AnswerAssembly:
             question=self._question,
             no_answer=self.no_answer,
         )
-        return self._checked(sentence, verdict, numbers)
+        checked = self._checked(sentence, verdict, numbers)
+        if self._defer and verdict.verdict == "unchecked" and sources:
+            claim = Claim(statement=text, sources=tuple(p.text for p in sources), question=self._question)
+            self._undecided.append(Undecided(sentence.index, numbers, claim))
+            return []
+        return [checked]
 
     def _citation(self, number: int, passage: Passage, sentence: Sentence, evidence: Evidence) -> Citation:
         return Citation(

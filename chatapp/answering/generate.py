@@ -8,6 +8,7 @@ from typing import Any, Literal, TypeAlias, get_args
 
 from chatapp.answering.assembly import AnswerAssembly
 from chatapp.answering.check import check_sentence
+from chatapp.answering.checking import IN_A_HURRY, PATIENCE, Checks, Judge
 from chatapp.answering.events import Answer, AnswerEvent, Partial
 from chatapp.answering.prompt import build_messages, fit_to_window, label_passages
 from knowledge.errors import KnowledgeError
@@ -34,12 +35,14 @@ async def answer(
     nearest: Sequence[str] = (),
     should_stop: Callable[[], bool] | None = None,
     stream_fn: StreamFunction | None = None,
+    judge: Judge | None = None,
 ) -> AsyncGenerator[AnswerEvent, None]:
     """Yield the events of one answer; the last one is the ``Answer``.
 
     Without passages the model is not called. ``searched`` names the places for the reply of that
     case, ``nearest`` the documents that come nearest. ``should_stop`` is asked before each piece; the
-    answer then ends with finish ``stopped``.
+    answer then ends with finish ``stopped``. ``judge`` looks closer at sentences that are neither word for word in
+    their sources nor wrong for certain; their events may come later than those of sentences after them.
 
     :raises ValueError: the citation mode is not known.
     :raises LanguageModelError: the model failed; a ``Partial`` with what had come was yielded before.
@@ -63,15 +66,18 @@ async def answer(
         question=question, passages=labelled, history=turns, system_prompt=system_prompt, today=today
     )
     assembly = AnswerAssembly(
-        question=question, passages=labelled, checker=check_sentence if citation_mode == "mark" else None
-    )
-    run = _Run(stream_fn or _default_stream(), model, messages, assembly, should_stop)
+        question=question, passages=labelled, checker=check_sentence if citation_mode == "mark" else None,
+        defer=judge is not None,
+    )  # fmt: skip
+    checks = Checks(assembly, judge)
+    run = _Run(stream_fn or _default_stream(), model, messages, assembly, should_stop, checks)
     events = run.events()
     try:
         async for event in events:
             yield event
     finally:
         await events.aclose()
+        checks.cancel()
 
 
 def no_answer_text(*, question: str, searched: Sequence[str] = (), nearest: Sequence[str] = ()) -> str:
@@ -117,7 +123,9 @@ class _Run:
         messages: list[dict[str, str]],
         assembly: AnswerAssembly,
         should_stop: Callable[[], bool] | None,
+        checks: Checks,
     ) -> None:
+        self._checks = checks
         self._stream = stream_fn(model, messages)
         self._messages = messages
         self._assembly = assembly
@@ -133,20 +141,29 @@ class _Run:
                     break
                 for event in self._take(item):
                     yield event
+                for checked in self._checks.proceed():
+                    yield checked
                 if self._assembly.is_full:
                     self._finish = "answer_limit"
                     break
         except KnowledgeError:
             self._finish = "interrupted"
-            for event in self._assembly.finish():
+            async for event in self._ended():
                 yield event
             yield Partial(self._answer())
             raise
         finally:
             await _close(self._stream)
-        for event in self._assembly.finish():
+        async for event in self._ended():
             yield event
         yield self._answer()
+
+    async def _ended(self) -> AsyncIterator[AnswerEvent]:
+        for event in self._assembly.finish():
+            yield event
+        hurried = self._finish in ("stopped", "interrupted")
+        async for checked in self._checks.rest(patience=IN_A_HURRY if hurried else PATIENCE):
+            yield checked
 
     def _take(self, item: StreamEvent) -> list[AnswerEvent]:
         if isinstance(item, ModelDelta):

@@ -9,10 +9,11 @@ from functools import lru_cache
 from chatapp.answering.folding import fold
 from knowledge.languages import detect, stop_words
 
-__all__ = ["missing_names"]
+__all__ = ["missing_names", "names_in"]
 
 _WORD = re.compile(r"[^\W_](?:[\w&'’-]*[^\W_])?")
-_SENTENCE_START = re.compile(r"(?:^|[.!?:;…]\s+|[\n|•]\s*|[\"“„»(\[]\s*)$")
+_SENTENCE_START = re.compile(r"(?:^|(?<![A-Z])[.!?:;…]\s+|[\n|•]\s*|[\"“„»\[])$")
+_BEFORE = 4  # characters before a word that tell whether a sentence begins
 _POSSESSIVE = re.compile(r"['’]s?$")
 _STEM = 5
 """Letters that two forms of a name share at least: “German”, “Germany”."""
@@ -24,8 +25,22 @@ _NO_NAMES = frozenset(
 )
 
 
-def missing_names(sentence: str, sources: Sequence[str], *, question: str = "") -> list[str]:
+_OPENERS = frozenset(
+    "according additionally although besides consequently finally first firstly furthermore hence however instead "
+    "lastly likewise meanwhile moreover namely nevertheless next note once overall please second secondly similarly "
+    "since specifically subsequently therefore third though thus today typically unlike unless upon usually whereas "
+    "whether while yes within because based currently due generally given including notably often sometimes "
+    "together".split()
+)
+"""Begin a sentence and are no names."""
+
+
+def missing_names(
+    sentence: str, sources: Sequence[str], *, question: str = "", openings: bool = False
+) -> list[str]:  # fmt: skip
     """Return the names and codes of a sentence that stand in no source and not in the question.
+
+    ``openings`` counts capitalised words that begin a sentence too, for sentences that say almost the same as a source.
 
     In German, where every noun is capitalised, only codes, acronyms and words of two capitals count.
     """
@@ -34,10 +49,7 @@ def missing_names(sentence: str, sources: Sequence[str], *, question: str = "") 
     initials = "\n".join(_initials(source) for source in sources)
     nouns = detect(sentence) == "de" or any(detect(source) == "de" for source in sources)
     found = []
-    for match in _WORD.finditer(sentence):
-        written = _POSSESSIVE.sub("", match.group())
-        if not _is_name(written, starts=bool(_SENTENCE_START.search(sentence[: match.start()])), nouns=nouns):
-            continue
+    for written in names_in(sentence, nouns=nouns, openings=openings):
         parts = [part for part in re.split(r"[-&'’]", written.casefold()) if part]
         if written.casefold() in known or all(part in known for part in parts):
             continue
@@ -47,6 +59,17 @@ def missing_names(sentence: str, sources: Sequence[str], *, question: str = "") 
             continue
         found.append(written)
     return list(dict.fromkeys(found))
+
+
+def names_in(sentence: str, *, nouns: bool = False, openings: bool = False) -> list[str]:
+    """Return the names and codes of a sentence as they are written; ``nouns``: where every noun is capitalised."""
+    found = []
+    for match in _WORD.finditer(sentence):
+        written = _POSSESSIVE.sub("", match.group())
+        starts = bool(_SENTENCE_START.search(sentence[max(0, match.start() - _BEFORE) : match.start()]))
+        if _is_name(written, starts=starts and not openings, nouns=nouns):
+            found.append(written)
+    return found
 
 
 def _is_name(word: str, *, starts: bool, nouns: bool) -> bool:
@@ -60,7 +83,7 @@ def _is_name(word: str, *, starts: bool, nouns: bool) -> bool:
         return True
     if nouns or starts or not word[0].isupper():
         return False
-    return plain not in stop_words("en")
+    return plain not in stop_words("en") and plain not in _OPENERS
 
 
 @lru_cache(maxsize=256)

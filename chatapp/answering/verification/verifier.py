@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 SHARED_WORDS = 0.35
 """Share of a statement's words in the best sentences; with fewer, those nearest in meaning are the evidence."""
 
-NEARLY_SAID, SAID = 0.6, 0.9
+NEARLY_SAID, OPENINGS_COUNT, SAID = 0.6, 0.75, 0.9
 """Share of a statement's words that one to three sentences of a source hold: then another name is a change; with nearly
 all of them, so is a negation on one side. With fewer, both are as often a matter of wording (measured)."""
 
@@ -152,7 +152,9 @@ def _against(words: str, claim: Claim, evidence: SourceEvidence | None, *, windo
     """Return what keeps a statement from counting as held though its other words may be there."""
     found = []
     if window >= NEARLY_SAID:
-        names = missing_names(words, claim.sources, question=claim.question)
+        names = missing_names(
+            words, claim.sources, question=claim.question, openings=window >= OPENINGS_COUNT
+        )  # fmt: skip
         found = [f"name {name} not in the source" for name in names]
     if evidence is not None and window >= SAID:
         held = claim.sources[evidence.source][evidence.start : evidence.end]

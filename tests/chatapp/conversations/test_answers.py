@@ -399,3 +399,29 @@ async def test_a_follow_up_is_written_anew_and_kept_so_that_it_can_be_made_again
     again = query_of_trace(run.retrieval, question="Until when?")
     assert again.rewritten is not None
     assert again.rewritten.standalone == standalone
+
+
+async def test_a_sentence_in_other_words_is_checked_and_quotes_what_it_rests_on(
+    cite: Any, owner: Any, open_chat: Any, rows: Any
+) -> None:
+    said = [
+        "Everybody who visits must sign in at the reception desk by 18:00",
+        " [S",
+        "1].",
+        " Staff",
+        " wear hats [S1]. ",
+    ]
+    await rows(lambda: cite(chunks=said))
+    chat = await open_chat(owner)
+    events = await chat.ask(QUESTION, client_id="one")
+    told = {event["index"]: event for event in events if event["type"] == "sentence.checked"}
+    assert told[0]["verdict"] in ("supported", "weak")
+    assert told[0]["reasons"] != ["not word for word in the source"]
+    assert told[1]["verdict"] in ("weak", "unsupported")
+    run = await rows(run_row)
+    assert [each["verdict"] for each in run.sentences] == [told[0]["verdict"], told[1]["verdict"]]
+    assert 0 < run.sentences[0]["score"] <= 1
+    citation = (await rows(lambda: list(Citation.objects.select_related("passage").order_by("sentence"))))[0]
+    inside = slice(citation.start - citation.passage.start, citation.end - citation.passage.start)
+    assert citation.passage.text[inside] == citation.quote
+    assert "18:00" in citation.quote

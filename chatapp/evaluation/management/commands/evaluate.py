@@ -15,9 +15,10 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from chatapp.answering.verification import default_record
+from chatapp.answering.verification import Verifier, default_record
 from chatapp.evaluation import gate, groundedness, labelled, report, runner
 from chatapp.evaluation.corpus import build
+from chatapp.evaluation.faults import injected
 from chatapp.evaluation.labelled import LabelledSet, QuestionSet, UnusableSet
 from chatapp.evaluation.runner import Settings
 from chatapp.evaluation.stores import NAMES, open_store
@@ -27,6 +28,7 @@ from knowledge.embedding.base import has_tokens
 from knowledge.errors import KnowledgeError
 
 DATA = Path(settings.BASE_DIR).parent / "shared" / "data"
+FAULTS_OF_A_KIND = 200
 Chosen = dict[Path, list[QuestionSet]]
 
 
@@ -42,7 +44,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             if options["kind"] == "verification":
-                self._verification(options["folder"], fit=options["fit"])
+                self._verification(options["folder"], fit=options["fit"], faults=options["faults"])
             else:
                 self._retrieval(**options)
         except (UnusableSet, gate.UnusableBaseline, runner.UnknownSetting, UnknownChunker) as error:
@@ -85,7 +87,8 @@ class Command(BaseCommand):
         if baseline is not None:
             self._compare(baseline, found)
 
-    def _verification(self, folder: Path | None, *, fit: Path | None) -> None:
+    def _verification(self, folder: Path | None, *, fit: Path | None, faults: Sequence[str]) -> None:
+        sets = {name: labelled.load(_one(name, DATA)[0]) for name in faults}
         folder = folder or DATA / "groundedness"
         rows = groundedness.read_statements(folder)
         found = wiring.embedder()
@@ -108,6 +111,12 @@ class Command(BaseCommand):
             f"Record {record.verifier}: fitted on {record.fitted} statements of {record.data}, {record.date}; the table"
             " is of the half that it was not fitted on."
         )
+        verifier = Verifier(embedder, record=record)
+        for name, source in sets.items():
+            self.stdout.write(f"Errors put into sentences of {name}, and how many are seen:")
+            for kind in injected(source, verifier=verifier, most=FAULTS_OF_A_KIND):
+                share = kind.flagged / max(1, kind.sentences)
+                self.stdout.write(f"  {kind.kind:<14} {kind.sentences:>4}  {share:.3f}")
 
     def _measure(
         self, sources: Sequence[tuple[LabelledSet, Sequence[QuestionSet]]], wanted: Settings, **options: Any
@@ -171,6 +180,9 @@ def add_retrieval(parser: ArgumentParser) -> None:
 
 def add_verification(parser: ArgumentParser) -> None:
     parser.add_argument("folder", nargs="?", type=Path, metavar="DIR", help="one with a statements.jsonl")
+    parser.add_argument(
+        "--faults", nargs="+", default=[], metavar="SET", help="also put errors into sentences of these sets"
+    )
     parser.add_argument("--fit", type=Path, metavar="FILE", help="fit the verifier anew and write its record there")
 
 

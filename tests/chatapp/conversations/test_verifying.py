@@ -1,0 +1,69 @@
+"""``POST /api/v1/verify``, and verdicts of a chat's sentences, over the real embedding model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from chatapp.conversations import verifying
+
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.asyncio(loop_scope="session"),
+    pytest.mark.usefixtures("_parts"),
+]
+
+PARKING = "Guests may leave their cars in the yard behind the north gate for 90 minutes. Staff use the cellar."
+
+
+async def test_statements_are_judged_against_their_own_sources(api: Any) -> None:
+    items = [
+        {
+            "statement": "Visitors can park for 90 minutes in the yard by the north gate.",
+            "sources": ["Other.", PARKING],
+        },
+        {"statement": "Visitors can park for 60 minutes in the yard.", "sources": [PARKING]},
+        {"statement": "It is free.", "sources": []},
+    ]
+    response = await api.post("/verify", {"items": items})
+    assert response.status_code == 200
+    held, wrong, without = response.json()["items"]
+    assert held["verdict"] == "supported"
+    assert held["score"] >= 0.5
+    place = held["evidence"]
+    assert place["source"] == 1
+    assert "90 minutes" in PARKING[place["start"] : place["end"]]
+    assert (wrong["verdict"], wrong["reasons"]) == ("unsupported", ["number 60 not in the source"])
+    assert (without["verdict"], without["evidence"]) == ("uncited", None)
+    assert response.json()["verifier"] == "signals-1"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"items": []},
+        {"items": [{"statement": "", "sources": []}]},
+        {"items": [{"statement": "It is.", "sources": "a text"}]},
+        {"items": [{"statement": "It is.", "sources": ["x"] * (verifying.MOST_SOURCES + 1)}]},
+        {"items": [{"statement": "It is.", "sources": ["x"]}] * (verifying.MOST_ITEMS + 1)},
+        {"items": [{"statement": "It is.", "sources": ["x" * (verifying.MOST_CHARACTERS + 1)]}]},
+    ],
+)
+async def test_what_is_no_list_of_statements_is_refused_in_words(api: Any, body: dict[str, Any]) -> None:
+    response = await api.post("/verify", body)
+    assert response.status_code == 422
+    assert response["Content-Type"] == "application/problem+json"
+
+
+async def test_without_a_key_nothing_is_judged(api: Any) -> None:
+    response = await api.client.post("/api/v1/verify", "{}", content_type="application/json")
+    assert response.status_code in (401, 403)
+
+
+async def test_texts_that_no_model_takes_are_judged_all_the_same(api: Any) -> None:
+    body = '{"items": [{"statement": "It \\u0000 is \\ud800 here.", "sources": ["\\udfff", "It is \\u0000 here."]}]}'
+    response = await api.post("/verify", body)
+    assert response.status_code == 200
+    assert response.json()["items"][0]["verdict"] in ("supported", "weak", "unsupported")
