@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import datetime
-from typing import Self
+from typing import Any, Self
 
 from django.conf import settings
 from django.db import models
@@ -197,3 +197,46 @@ class Citation(models.Model):
         constraints = [
             models.CheckConstraint(condition=models.Q(start__lt=models.F("end")), name="citation_range_not_empty")
         ]
+
+
+class AppendOnly(models.QuerySet["AuditEntry"]):
+    """Rows are added and read, and that is all."""
+
+    def update(self, **_: object) -> int:
+        raise TypeError("an audit entry is never changed")
+
+    def delete(self) -> tuple[int, dict[str, int]]:
+        raise TypeError("an audit entry is never deleted")
+
+
+class AuditEntry(models.Model):
+    """What an answer was when it ended, as digests of its parts; it stays when the answer is deleted.
+
+    Entries of a tenant are a chain: each digest is over the one before. Whoever changes an answer in the database, or
+    leaves one out, would have to make all digests after it anew (``chatapp.conversations.audit``).
+    """
+
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+")
+    sequence = models.PositiveBigIntegerField(help_text="From 1, without gaps.")
+    run_ref = models.UUIDField(unique=True, help_text="The run's id, kept when its row is gone.")
+    # Text and not JSON: the digest is over these characters, and databases write numbers in their own way.
+    record = models.TextField()
+    previous = models.CharField(max_length=64, blank=True, default="")
+    digest = models.CharField(max_length=64)
+    created = models.DateTimeField(auto_now_add=True)
+
+    objects = AppendOnly.as_manager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["tenant", "sequence"], name="audit_sequence_per_tenant")]
+
+    def __str__(self) -> str:
+        return f"{self.sequence} {self.digest[:12]}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if not self._state.adding:
+            raise TypeError("an audit entry is never changed")
+        super().save(*args, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        raise TypeError("an audit entry is never deleted")

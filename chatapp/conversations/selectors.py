@@ -8,7 +8,7 @@ from typing import Any
 from django.db.models import Prefetch
 
 from chatapp.answering.sentinels import strip_sentinels
-from chatapp.conversations.models import AnswerRun, Citation, ContextPassage, Conversation
+from chatapp.conversations.models import AnswerRun, AuditEntry, Citation, ContextPassage, Conversation
 from knowledge.documents.selectors import slide_versions
 
 EXCERPT = 220
@@ -83,6 +83,7 @@ def run_detail(
             "raw_output": run.raw_output,
             "anomalies": run.anomalies,
             "answer": strip_sentinels(run.answer.text),
+            "audit": AuditEntry.objects.filter(run_ref=run.pk).values("sequence", "previous", "digest").first(),
         }
     return detail
 

@@ -12,7 +12,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from chatapp.accounts.models import User
-from chatapp.conversations import access
+from chatapp.conversations import access, audit
 from chatapp.conversations.citations import locate
 from chatapp.conversations.models import AnswerRun, Assistant, Citation, ContextPassage, Conversation, Message
 from chatapp.conversations.retrieval import (
@@ -331,6 +331,7 @@ def _store_outcome(
     ]
     Citation.objects.bulk_create(rows)
     ContextPassage.objects.filter(run=run, pk__in={row.passage_id for row in rows}).update(used=True)
+    audit.append(run.pk)
 
 
 def rename_conversation(*, conversation: Conversation, title: str) -> Conversation:

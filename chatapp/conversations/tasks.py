@@ -8,10 +8,11 @@ from datetime import timedelta
 from typing import Any
 
 from celery import shared_task
+from django.db import transaction
 from django.utils import timezone
 from redis.exceptions import RedisError
 
-from chatapp.conversations import events
+from chatapp.conversations import audit, events
 from chatapp.conversations.models import AnswerRun, Message
 
 logger = logging.getLogger(__name__)
@@ -35,15 +36,18 @@ def sweep_runs(**_: object) -> None:
         if last is None:  # else only the storing failed: readers were already told why
             last = {"v": 1, "type": "run.error", "run": str(run.pk), "seq": len(sent) + 1, **INTERRUPTED}
             sent.append(last)
-        ended = AnswerRun.objects.filter(pk=run.pk, status=AnswerRun.Status.RUNNING).update(
-            status=AnswerRun.Status.FAILED,
-            error_code=last["code"],
-            error_message=last["message"],
-            events=sent,
-            finished=timezone.now(),
-        )
+        with transaction.atomic():
+            ended = AnswerRun.objects.filter(pk=run.pk, status=AnswerRun.Status.RUNNING).update(
+                status=AnswerRun.Status.FAILED,
+                error_code=last["code"],
+                error_message=last["message"],
+                events=sent,
+                finished=timezone.now(),
+            )
+            if ended:
+                Message.objects.filter(pk=run.answer_id, text="").update(text=text)
+                audit.append(run.pk)
         if ended:
-            Message.objects.filter(pk=run.answer_id, text="").update(text=text)
             asyncio.run(_announce(str(run.pk)))
 
 
