@@ -55,7 +55,8 @@ async def test_every_answer_is_recorded_in_one_chain(answered: Any, rows: Any, a
     assert record["citations"][0]["label"] == "S1"
     assert "Visitors" not in entries[0].record  # texts as digests only
     assert await rows(lambda: broken(tenant)) == []
-    assert await rows(run_command) == f"{tenant.slug}: 3 answers recorded, the chain is whole.\n"
+    last = entries[2].digest
+    assert await rows(run_command) == f"{tenant.slug}: 3 answers recorded, the chain is whole. Last digest: {last}\n"
     trace = (await api.get(f"/runs/{entries[0].run_ref}")).json()
     assert trace["audit"] == {"sequence": 1, "previous": "", "digest": entries[0].digest}
 
@@ -182,7 +183,7 @@ async def test_chains_of_tenants_are_their_own(answered: Any, rows: Any, other_t
     with pytest.raises(CommandError, match="no recorded answer"):
         run = await rows(lambda: AnswerRun.objects.get().pk)
         await rows(lambda: run_command("--tenant", other_tenant.slug, "--export", run, "nowhere.json"))
-    assert "1 answers recorded" in await rows(lambda: run_command("--tenant", tenant.slug))
+    assert "1 answer recorded" in await rows(lambda: run_command("--tenant", tenant.slug))
 
 
 async def test_an_exported_answer_proves_itself(answered: Any, rows: Any, tmp_path: Path) -> None:
@@ -213,7 +214,7 @@ async def test_files_that_cannot_be_read_are_named(rows: Any, tenant: Any, tmp_p
             await rows(lambda name=name: run_command("--check", tmp_path / name))
 
 
-def test_records_are_the_same_however_they_were_stored() -> None:
+async def test_records_are_the_same_however_they_were_stored() -> None:
     assert (
         audit.canonical({"b": 1, "a": ["ü", 0.5]})
         == '{"a":["ü",0.5],"b":1}'

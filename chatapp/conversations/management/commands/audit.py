@@ -32,8 +32,10 @@ class Command(BaseCommand):
         if options["export"]:
             self._export(tenant, *options["export"])
             return
-        count = AuditEntry.objects.filter(tenant=tenant).count()
-        self._tell(list(audit.check(tenant)), good=f"{tenant.slug}: {count} answers recorded, the chain is whole.")
+        entries = AuditEntry.objects.filter(tenant=tenant).order_by("sequence")
+        count, last = entries.count(), entries.last()
+        good = f"{tenant.slug}: {count} answer{'' if count == 1 else 's'} recorded, the chain is whole."
+        self._tell(list(audit.check(tenant)), good=f"{good} Last digest: {last.digest}" if last else good)
 
     def _tell(self, findings: list[audit.Finding], *, good: str) -> None:
         for finding in findings:
