@@ -64,7 +64,8 @@ def record_of(run: AnswerRun) -> dict[str, Any]:
         "prompt": _sha(canonical(run.prompt)),
         "raw_output": _sha(run.raw_output),
         "no_answer": run.no_answer,
-        "sentences": run.sentences,
+        # Reasons quote the answer.
+        "sentences": [{**each, "reasons": _sha(canonical(each.get("reasons", [])))} for each in run.sentences],
         "anomalies": run.anomalies,
         "usage": run.usage,
         "timings": run.timings,

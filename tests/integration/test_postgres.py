@@ -190,6 +190,13 @@ def test_a_database_that_was_away_is_used_again(
     assert row["status"] == "ready"
 
 
+def test_the_chain_of_answers_is_whole_after_all_of_this(running: Running) -> None:
+    """Many answers ended at once above: each entry is over the one before it all the same."""
+    checked = running.manage("audit")
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    assert "the chain is whole" in checked.stdout
+
+
 def test_the_password_is_in_no_log(running: Running, postgres: Postgres) -> None:
     said = running.logs()
     assert "INFO" in said, "the logs must be there, or this test proves nothing"
