@@ -10,6 +10,7 @@ from chatapp.answering.assembly import AnswerAssembly
 from chatapp.answering.check import check_sentence
 from chatapp.answering.checking import IN_A_HURRY, PATIENCE, Checks, Judge
 from chatapp.answering.events import Answer, AnswerEvent, Partial
+from chatapp.answering.gate import Enforcement, Gate
 from chatapp.answering.prompt import build_messages, fit_to_window, label_passages
 from knowledge.errors import KnowledgeError
 from knowledge.llm import Delta as ModelDelta
@@ -18,7 +19,9 @@ from knowledge.types import Passage, Turn
 
 __all__ = ["CitationMode", "answer", "no_answer_text"]
 
-CitationMode: TypeAlias = Literal["off", "mark"]
+CitationMode: TypeAlias = Literal["off", "mark", "require"]
+"""From the least to the strictest."""
+
 StreamFunction: TypeAlias = Callable[[ModelSettings, Sequence[Message]], AsyncIterator[StreamEvent]]
 
 
@@ -36,13 +39,16 @@ async def answer(
     should_stop: Callable[[], bool] | None = None,
     stream_fn: StreamFunction | None = None,
     judge: Judge | None = None,
+    enforcement: Enforcement = "withhold",
 ) -> AsyncGenerator[AnswerEvent, None]:
     """Yield the events of one answer; the last one is the ``Answer``.
 
     Without passages the model is not called. ``searched`` names the places for the reply of that
     case, ``nearest`` the documents that come nearest. ``should_stop`` is asked before each piece; the
     answer then ends with finish ``stopped``. ``judge`` looks closer at sentences that are neither word for word in
-    their sources nor wrong for certain; their events may come later than those of sentences after them.
+    their sources nor wrong for certain; their events may come later than those of sentences after them. With the mode
+    ``require`` a sentence comes only once it has its verdict, and ``enforcement`` says what becomes of one that its
+    sources do not hold.
 
     :raises ValueError: the citation mode is not known.
     :raises LanguageModelError: the model failed; a ``Partial`` with what had come was yielded before.
@@ -66,15 +72,17 @@ async def answer(
         question=question, passages=labelled, history=turns, system_prompt=system_prompt, today=today
     )
     assembly = AnswerAssembly(
-        question=question, passages=labelled, checker=check_sentence if citation_mode == "mark" else None,
+        question=question, passages=labelled, checker=None if citation_mode == "off" else check_sentence,
         defer=judge is not None,
     )  # fmt: skip
     checks = Checks(assembly, judge)
     run = _Run(stream_fn or _default_stream(), model, messages, assembly, should_stop, checks)
     events = run.events()
+    gate = Gate(enforcement) if citation_mode == "require" else None
     try:
         async for event in events:
-            yield event
+            for passed in gate.take(event) if gate else (event,):
+                yield passed
     finally:
         await events.aclose()
         checks.cancel()

@@ -3,7 +3,7 @@ from __future__ import annotations
 from django.contrib import admin
 from django.http import HttpRequest
 
-from chatapp.conversations.models import AnswerRun, Assistant
+from chatapp.conversations.models import AnswerRun, Assistant, CitationPolicy
 
 
 @admin.register(Assistant)
@@ -11,6 +11,11 @@ class AssistantAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     list_display = ["name", "slug", "tenant", "language_model", "citation_mode"]
     list_filter = ["tenant"]
     filter_horizontal = ["knowledge_bases"]
+
+
+@admin.register(CitationPolicy)
+class CitationPolicyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    list_display = ["tenant", "least_mode", "withhold"]
 
 
 @admin.register(AnswerRun)

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from chatapp.conversations import access, selectors, services
 from chatapp.conversations.models import Assistant, Conversation
+from chatapp.conversations.policies import citation_rules
 from chatapp.language_models.models import LanguageModel
 from knowledge.documents import paging
 from knowledge.documents.paging import PageSize
@@ -79,7 +80,7 @@ def list_assistants(request: HttpRequest) -> dict[str, Any]:
             "slug": row.slug,
             "name": row.name,
             "answer_mode": row.answer_mode,
-            "citation_mode": row.citation_mode,
+            "citation_mode": citation_rules(row)[0],
             "model": row.language_model.slug if row.language_model else None,
         }
         for row in rows.order_by("name")

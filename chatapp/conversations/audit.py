@@ -60,6 +60,7 @@ def record_of(run: AnswerRun) -> dict[str, Any]:
         "model": run.model,
         "knowledge_bases": run.knowledge_bases,
         "retrieval": _sha(canonical(run.retrieval)),
+        "citation_mode": run.citation_mode,
         "prompt_version": run.prompt_version,
         "prompt": _sha(canonical(run.prompt)),
         "raw_output": _sha(run.raw_output),

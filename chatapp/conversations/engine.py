@@ -119,6 +119,7 @@ class Engine:
             model=self.started.model,
             system_prompt=self.started.system_prompt or None,
             citation_mode=self.started.citation_mode,
+            enforcement=self.started.enforcement,
             today=timezone.localdate().isoformat(),
             searched=self.started.bases,
             nearest=[passage.title for passage in result.related],

@@ -24,6 +24,11 @@ class Assistant(models.Model):
     class CitationMode(models.TextChoices):
         OFF = "off", "Off"
         MARK = "mark", "Mark"
+        REQUIRE = "require", "Require"
+
+    class Enforcement(models.TextChoices):
+        FLAG = "flag", "Show it with its verdict"
+        WITHHOLD = "withhold", "Replace it by a notice"
 
     tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="assistants")
     slug = models.SlugField(max_length=80)
@@ -32,7 +37,15 @@ class Assistant(models.Model):
     language_model = models.ForeignKey(LanguageModel, null=True, on_delete=models.SET_NULL, related_name="+")
     system_prompt = models.TextField(blank=True, default="")
     answer_mode = models.CharField(max_length=20, choices=AnswerMode.choices, default=AnswerMode.RETRIEVAL)
-    citation_mode = models.CharField(max_length=10, choices=CitationMode.choices, default=CitationMode.MARK)
+    citation_mode = models.CharField(
+        max_length=10, choices=CitationMode.choices, default=CitationMode.MARK,
+        help_text="Off: sentences are not checked. Mark: verdicts follow the text. Require: a sentence is shown once "
+        "it was checked. The organisation's policy may ask for more.",
+    )  # fmt: skip
+    enforcement = models.CharField(
+        max_length=10, choices=Enforcement.choices, default=Enforcement.WITHHOLD,
+        help_text="With Require: what becomes of a sentence that its sources do not hold.",
+    )  # fmt: skip
     retrieval = models.JSONField(
         default=dict, blank=True, validators=[validate_settings],
         help_text="Settings of the search that differ from the product's own; the search page tries and saves them.",
@@ -44,6 +57,24 @@ class Assistant(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class CitationPolicy(models.Model):
+    """What a tenant asks of all its assistants at least; an assistant may be stricter and never laxer."""
+
+    tenant = models.OneToOneField(Tenant, on_delete=models.CASCADE, related_name="+")
+    least_mode = models.CharField(
+        max_length=10, choices=Assistant.CitationMode.choices, default=Assistant.CitationMode.OFF
+    )
+    withhold = models.BooleanField(
+        default=False, help_text="With Require, no assistant shows a sentence that its sources do not hold."
+    )
+
+    class Meta:
+        verbose_name_plural = "citation policies"
+
+    def __str__(self) -> str:
+        return f"{self.tenant}: at least {self.get_least_mode_display()}"
 
 
 class Conversation(models.Model):
@@ -129,6 +160,7 @@ class AnswerRun(models.Model):
     model = models.CharField(max_length=300, blank=True, default="")
     query = models.TextField(blank=True, default="", help_text="The question as it was searched.")
     retrieval = models.JSONField(default=dict, help_text="How it was searched: settings, sizes, earlier turns.")
+    citation_mode = models.CharField(max_length=10, blank=True, default="", help_text="How strictly it was checked.")
     prompt_version = models.CharField(max_length=20, blank=True, default="")
     prompt = models.JSONField(default=list)
     raw_output = models.TextField(blank=True, default="")

@@ -78,6 +78,7 @@ def run_detail(
     }
     if trace:
         detail |= {
+            "citation_mode": run.citation_mode,
             "prompt_version": run.prompt_version,
             "prompt": run.prompt,
             "raw_output": run.raw_output,

@@ -12,9 +12,12 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from chatapp.accounts.models import User
+from chatapp.answering import CitationMode
+from chatapp.answering.gate import Enforcement
 from chatapp.conversations import access, audit
 from chatapp.conversations.citations import locate
 from chatapp.conversations.models import AnswerRun, Assistant, Citation, ContextPassage, Conversation, Message
+from chatapp.conversations.policies import citation_rules
 from chatapp.conversations.retrieval import (
     chat_query,
     checked_settings,
@@ -100,7 +103,8 @@ class StartedRun:
     profile: RetrievalProfile  # and how
     model: ModelSettings
     system_prompt: str
-    citation_mode: str
+    citation_mode: CitationMode
+    enforcement: Enforcement
     client_id: str | None
     resumed: bool = False  # the same client message was sent before: nothing new was stored
 
@@ -137,7 +141,8 @@ def start_run(*, actor: Actor, ask: Ask) -> StartedRun:
     history = ask.history if ask.history is not None else _history(earlier)
     model = model_settings(assistant.language_model)
     query = chat_query(question=question, history=history, context_window=model.context_window)
-    run, resumed = _store_question(actor, ask, conversation, query, earlier, assistant, bases)
+    mode, enforcement = citation_rules(assistant)
+    run, resumed = _store_question(actor, ask, conversation, query, earlier, assistant, bases, mode)
     return StartedRun(
         run=run,
         scope=scope_of(actor=actor, bases=bases),
@@ -148,7 +153,8 @@ def start_run(*, actor: Actor, ask: Ask) -> StartedRun:
         profile=profile_of(assistant.retrieval),
         model=model,
         system_prompt=assistant.system_prompt,
-        citation_mode=assistant.citation_mode,
+        citation_mode=mode,
+        enforcement=enforcement,
         client_id=ask.client_id,
         resumed=resumed,
     )
@@ -199,6 +205,7 @@ def _store_question(
     earlier: Sequence[Message],
     assistant: Assistant,
     bases: Sequence[KnowledgeBase],
+    citation_mode: CitationMode,
 ) -> tuple[AnswerRun, bool]:
     new = Conversation(tenant_id=actor.tenant_id, user_id=actor.user_id, title=_title(query.text), origin=ask.origin)
     target, now = conversation or new, timezone.now()
@@ -218,6 +225,7 @@ def _store_question(
         assistant=assistant,
         knowledge_bases=[str(base.pk) for base in bases],
         retrieval=trace_of(query, assistant.retrieval),
+        citation_mode=citation_mode,
         model=assistant.language_model.model if assistant.language_model else "",
         heartbeat=now,
     )

@@ -1,0 +1,134 @@
+"""Let an answer out sentence by sentence, each once it has its verdict (citation mode ``require``)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import fields, replace
+from typing import Literal, TypeAlias
+
+from chatapp.answering.events import Answer, AnswerEvent, CheckedSentence, CitationUsed, Delta, Partial, SentenceChecked
+
+__all__ = ["REMOVED", "Enforcement", "Gate"]
+
+Enforcement: TypeAlias = Literal["flag", "withhold"]
+"""What becomes of a sentence that its sources do not hold: shown with its verdict, or replaced by a notice."""
+
+REMOVED = "*[removed: the sources do not support it]*"
+MOSTLY_REMOVED = "\n\n*Most of this answer was removed because the sources do not support it. Take it as no answer.*"
+REFUSED = frozenset({"unsupported", "uncited", "unchecked"})
+"""Verdicts of sentences that are withheld; what could not be checked is not let through either."""
+
+TABLE = "|"
+_LIST_ITEM = re.compile(r"\s*(?:(?:[-*+•>]|\d{1,3}[.)])[ \t]+)+")
+
+
+class Gate:
+    """Takes the events of an answer and yields those that may go out.
+
+    The text that goes out may differ from the model's: ranges of sentences are those of what goes out, and the
+    model's own words stay in ``raw_output``.
+    """
+
+    def __init__(self, enforcement: Enforcement) -> None:
+        self._withhold = enforcement == "withhold"
+        self._text = ""  # of the model, canonical
+        self._taken = 0  # characters of it that are decided
+        self._out: list[str] = []
+        self._length = 0  # of what went out
+        self._judged: dict[int, SentenceChecked] = {}
+        self._sentences: list[CheckedSentence] = []
+        self._removed: set[int] = set()
+        self._notice: tuple[int, int] | None = None  # range of the last thing that went out, if it is a notice
+        self._used: dict[int, CitationUsed] = {}
+
+    def take(self, event: AnswerEvent) -> Iterator[AnswerEvent]:
+        """Yield what may go out now that this has happened."""
+        if isinstance(event, Delta):
+            self._text += event.text
+        elif isinstance(event, CitationUsed):
+            self._used[event.number] = event
+        elif isinstance(event, SentenceChecked):
+            self._judged[event.index] = event
+            while (judged := self._judged.pop(len(self._sentences), None)) is not None:
+                yield from self._release(judged)
+        elif isinstance(event, Partial):
+            yield from self._rest(event.answer)
+            yield Partial(self._final(event.answer))
+        elif isinstance(event, Answer):
+            yield from self._rest(event)
+            yield self._final(event)
+        else:
+            yield event
+
+    def _release(self, judged: SentenceChecked) -> Iterator[AnswerEvent]:
+        gap, words = self._text[self._taken : judged.start], self._text[judged.start : judged.end]
+        self._taken = judged.end
+        if self._withhold and judged.verdict in REFUSED:
+            yield from self._remove(judged, gap, words)
+            return
+        for number in judged.citations:
+            if (used := self._used.pop(number, None)) is not None:
+                yield used
+        yield from self._say(gap)
+        start = self._length
+        yield from self._say(words)
+        yield self._keep(judged, start, self._length)
+        self._notice = None
+
+    def _remove(self, judged: SentenceChecked, gap: str, words: str) -> Iterator[AnswerEvent]:
+        """Put a notice in the place of a sentence; one for all that follow each other in a line."""
+        self._removed.add(judged.index)
+        if self._notice is None or "\n" in gap:
+            yield from self._say(gap)
+            start = self._length
+            yield from self._say(_removed(words))
+            self._notice = start, self._length
+        yield self._keep(judged, *self._notice)
+
+    def _keep(self, judged: SentenceChecked, start: int, end: int) -> SentenceChecked:
+        values = {each.name: getattr(judged, each.name) for each in fields(CheckedSentence)}
+        shown = SentenceChecked(**{**values, "start": start, "end": end})
+        self._sentences.append(CheckedSentence(**{**values, "start": start, "end": end}))
+        return shown
+
+    def _say(self, text: str) -> Iterator[Delta]:
+        if text:
+            self._out.append(text)
+            self._length += len(text)
+            yield Delta(text)
+
+    def _rest(self, answer: Answer) -> Iterator[AnswerEvent]:
+        """What follows the last sentence, and the word on an answer of which little is left."""
+        yield from self._say(answer.text[self._taken :])
+        self._taken = len(answer.text)
+        if self._mostly_removed():
+            start = self._length + len(MOSTLY_REMOVED) - len(MOSTLY_REMOVED.lstrip())
+            yield from self._say(MOSTLY_REMOVED)
+            yield self._keep(
+                SentenceChecked(
+                    index=len(self._sentences), start=0, end=0, kind="statement", verdict="exempt", score=0.0,
+                    reasons=(), citations=(),
+                ),
+                start, self._length,
+            )  # fmt: skip
+
+    def _mostly_removed(self) -> bool:
+        claims = sum(each.verdict != "exempt" for each in self._sentences)
+        return bool(self._removed) and 2 * (claims - len(self._removed)) < claims
+
+    def _final(self, answer: Answer) -> Answer:
+        kept = tuple(each for each in answer.citations if each.sentence not in self._removed)
+        return replace(
+            answer, text="".join(self._out), sentences=tuple(self._sentences), citations=kept,
+            no_answer=answer.no_answer or self._mostly_removed(),
+        )  # fmt: skip
+
+
+def _removed(words: str) -> str:
+    """Return the notice behind the marks of a list item; in a row of a table with as many cells as there were."""
+    if not words.lstrip().startswith(TABLE):
+        marks = _LIST_ITEM.match(words)
+        return f"{marks.group() if marks else ''}{REMOVED}"
+    cells = max(1, words.strip().strip(TABLE).count(TABLE) + 1)
+    return f"{TABLE} {REMOVED} {TABLE}" + f" {TABLE}" * (cells - 1)
