@@ -60,13 +60,9 @@ async def answer(
             yield event
         return
     fitting, turns = fit_to_window(
-        question=question,
-        passages=passages,
-        history=history,
-        system_prompt=system_prompt,
-        context_window=model.context_window,
-        max_output_tokens=model.max_output_tokens,
-    )
+        question=question, passages=passages, history=history, system_prompt=system_prompt,
+        context_window=model.context_window, max_output_tokens=model.max_output_tokens,
+    )  # fmt: skip
     labelled = label_passages(fitting)
     messages = build_messages(
         question=question, passages=labelled, history=turns, system_prompt=system_prompt, today=today
