@@ -8,8 +8,9 @@ there are none. Names and negations that only one side has keep a statement from
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
@@ -38,6 +39,8 @@ NEARLY_SAID, OPENINGS_COUNT, SAID = 0.6, 0.75, 0.9
 all of them, so is a negation on one side. With fewer, both are as often a matter of wording (measured)."""
 
 KEPT_SOURCES = 512
+_NOTE_MARK = re.compile(r"[ \t]*\[\d{1,3}\]")
+"""A reference mark of who wrote the statement elsewhere: its number is none that a source must have."""
 
 HELD = "the source says this in other words"
 PARTLY = "only in part found in the source"
@@ -79,6 +82,7 @@ class Verifier:
 
     def judge(self, claims: Sequence[Claim]) -> list[Judgement]:
         """Return what can be said of each claim. A model that fails leaves the words to tell."""
+        claims = [replace(claim, statement=_NOTE_MARK.sub("", claim.statement)) for claim in claims]
         certain = [
             check_sentence(sentence=claim.statement, sources=claim.sources, question=claim.question) for claim in claims
         ]

@@ -181,7 +181,9 @@ def test_a_refusal_and_small_talk_go_through(passages: list[Passage]) -> None:
 @settings(max_examples=40, deadline=None)
 @given(
     st.lists(
-        st.sampled_from([HELD, ALSO, WRONG, OPEN, "No source.", "\n\n", "- ", "## Rules\n\n", "\n\n```\nx = 1\n```\n\n"]),
+        st.sampled_from(
+            [HELD, ALSO, WRONG, OPEN, "No source.", "\n\n", "- ", "## Rules\n\n", "\n\n```\nx = 1\n```\n\n"]
+        ),
         max_size=8,
     ),
     st.lists(st.integers(1, 30), min_size=1, max_size=6),

@@ -37,6 +37,14 @@ def test_a_paraphrase_is_supported(verifier: Verifier, statement: str) -> None:
     assert "90 minutes" in PARKING[found.evidence.start : found.evidence.end]
 
 
+def test_reference_marks_are_no_numbers(verifier: Verifier) -> None:
+    assert (
+        judge(verifier, "Visitors can park for 90 minutes in the yard by the north gate [7].", PARKING).verdict
+        == "supported"
+    )
+    assert judge(verifier, "Guests may leave their cars in the yard[12] behind the north gate[3].", PARKING).score > 0.8
+
+
 def test_exact_words_are_certain(verifier: Verifier) -> None:
     found = judge(verifier, "About 14.5 % of it is protected by law.", PARKING, BASIN)
     assert (found.verdict, found.score) == ("supported", 1.0)
