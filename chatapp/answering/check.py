@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias
 
-from chatapp.answering.evidence import locate, quotations
+from chatapp.answering.evidence import Evidence, locate, quotations, whole_sentences
 from chatapp.answering.figures import missing_numbers
 from chatapp.answering.folding import fold, plain
+from chatapp.answering.polarity import negations
 from chatapp.answering.sentences import SentenceKind
 
 __all__ = ["SentenceChecker", "Verdict", "VerdictName", "check_sentence"]
@@ -27,6 +28,7 @@ _SMALL_TALK = re.compile(
     re.IGNORECASE,
 )
 _SMALL_TALK_WORDS = 14
+MOST_QUOTATIONS = 12  # of a sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +61,14 @@ def check_sentence(
     if not sources:
         return _without_source(words, kind, no_answer)
     places = [locate(sentence, source, question=question) for source in sources]
-    if any(place.verbatim for place in places):
+    verbatim = [(place, source) for place, source in zip(places, sources, strict=True) if place.verbatim]
+    if any(_means_the_same(words, place, source) for place, source in verbatim):
         return Verdict("supported", 1.0, ("the sentence stands in the source word for word",))
     score = max(place.score for place in places)
     folded = [fold(source) for source in sources]
     wrong = [
         f"quotation not in the source: “{quote[:80]}”"
-        for quote in quotations(words)
+        for quote in quotations(words)[:MOST_QUOTATIONS]
         if not any(source.find(fold(quote).text.strip(" .,!?;:")) for source in folded)
     ]
     missing = missing_numbers(words, tuple(sources), question=question)
@@ -73,6 +76,12 @@ def check_sentence(
     if wrong:
         return Verdict("unsupported", score, tuple(wrong))
     return Verdict("unchecked", score, ("not word for word in the source",))
+
+
+def _means_the_same(words: str, place: Evidence, source: str) -> bool:
+    """Tell whether the sentences that the words stand in deny what they do: "It is not true that the hall is open"."""
+    start, end = whole_sentences(source, place.start, place.end)
+    return negations(words) % 2 == negations(source[start:end]) % 2
 
 
 def _without_source(words: str, kind: SentenceKind, no_answer: bool) -> Verdict:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from typing import TypeAlias
 
@@ -47,16 +48,16 @@ class Checks:
 
     async def rest(self, *, patience: float = PATIENCE) -> AsyncIterator[SentenceChecked]:
         """Yield what is judged in time, then the others as they are."""
-        try:
-            async with asyncio.timeout(patience):
-                while True:
-                    for event in self.proceed():
-                        yield event
-                    if self._waiting is None:
-                        break
-                    await asyncio.wait({self._waiting[1]})
-        except TimeoutError:
-            logger.warning("sentences are left unchecked: the judge took longer than %s s", patience)
+        due = time.monotonic() + patience
+        while True:
+            for event in self.proceed():
+                yield event
+            if self._waiting is None:
+                break
+            done, _ = await asyncio.wait({self._waiting[1]}, timeout=max(0.0, due - time.monotonic()))
+            if not done:
+                logger.warning("sentences are left unchecked: the judge took longer than %s s", patience)
+                break
         left = [*(self._waiting[0] if self._waiting else ()), *self._gathered]
         self.cancel()
         for undecided in left:

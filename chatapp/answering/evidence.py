@@ -13,7 +13,7 @@ from chatapp.answering.folding import fold, plain
 from chatapp.answering.sentences import split_document
 from knowledge.analysis import terms
 
-__all__ = ["Evidence", "locate", "quotations"]
+__all__ = ["Evidence", "locate", "quotations", "whole_sentences"]
 
 WIDEST = 3  # sentences
 _WORTH = 0.08  # share of the sentence's weight that one more sentence of evidence must add
@@ -51,6 +51,12 @@ def locate(sentence: str, passage_text: str, *, question: str = "") -> Evidence:
     return best
 
 
+def whole_sentences(text: str, start: int, end: int) -> tuple[int, int]:
+    """Return the range of the sentences of a text that a range of it touches."""
+    touched = [each for each in _analyse(text).ranges if each[0] < end and start < each[1]]
+    return (min(start, touched[0][0]), max(end, touched[-1][1])) if touched else (start, end)
+
+
 def _sentence_end(text: str, end: int) -> int:
     """Take in the signs that close the sentence in its source; the point of a decimal is none."""
     closing = _CLOSING.match(text, end)
@@ -82,7 +88,8 @@ def _best_window(words: str, text: str, question: str) -> Evidence:
     weights = _weights(words, question, source)
     total = sum(weights.values())
     best, best_value = (0, len(source.ranges)), 0.0
-    gains = [_gain(each, weights) for each in source.terms]
+    wanted = weights.keys()
+    gains = [sum(weights[term] for term in each & wanted) for each in source.terms]
     for first in range(len(source.ranges)):
         if not gains[first]:
             continue

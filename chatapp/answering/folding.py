@@ -23,6 +23,10 @@ _MARKUP = re.compile(r"\\([!-/:-@\[-`{-~])|\*\*|__|(?<!\w)[*_](?=\S)|(?<=\S)[*_]
 _PREFIX = re.compile(r"\s*(?:(?:[-*+•>]|#{1,6}|\d{1,3}[.)])\s+)*\|?")
 
 
+MOST_PLACES = 500
+"""Places inside other words that are passed over; there are as many in no text that people wrote."""
+
+
 @dataclass(frozen=True, slots=True)
 class Folded:
     """Folded text; character ``i`` of it stands at ``offsets[i]`` of the original."""
@@ -32,8 +36,8 @@ class Folded:
 
     def find(self, folded: str) -> tuple[int, int] | None:
         """Return the range of the original that holds ``folded`` as whole words."""
-        at = self.text.find(folded) if folded else -1
-        while at >= 0:
+        at, tries = self.text.find(folded) if folded else -1, 0
+        while at >= 0 and (tries := tries + 1) <= MOST_PLACES:
             end = at + len(folded)
             if not (_joins(self.text, at) or _joins(self.text, end)):
                 return self.offsets[at], self.offsets[end - 1] + 1

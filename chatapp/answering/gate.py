@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import fields, replace
 from typing import Literal, TypeAlias
 
 from chatapp.answering.events import Answer, AnswerEvent, CheckedSentence, CitationUsed, Delta, Partial, SentenceChecked
+from chatapp.answering.figures import missing_numbers
+from chatapp.answering.folding import plain
+from chatapp.answering.names import missing_names
+from knowledge.analysis import terms
 
 __all__ = ["REMOVED", "Enforcement", "Gate"]
 
@@ -18,6 +22,12 @@ REMOVED = "*[removed: the sources do not support it]*"
 MOSTLY_REMOVED = "\n\n*Most of this answer was removed because the sources do not support it. Take it as no answer.*"
 REFUSED = frozenset({"unsupported", "uncited", "unchecked"})
 """Verdicts of sentences that are withheld; what could not be checked is not let through either."""
+
+WITHHELD = "withheld: the sources do not support it"
+"""In place of the reasons, which quote what was withheld."""
+
+OWN_WORDS = 2
+"""Words of a heading or a lead-in that neither sources nor question have."""
 
 TABLE = "|"
 _LIST_ITEM = re.compile(r"\s*(?:(?:[-*+•>]|\d{1,3}[.)])[ \t]+)+")
@@ -30,7 +40,10 @@ class Gate:
     model's own words stay in ``raw_output``.
     """
 
-    def __init__(self, enforcement: Enforcement) -> None:
+    def __init__(self, enforcement: Enforcement, *, question: str, sources: Sequence[str]) -> None:
+        """``sources`` are the texts and titles that the answer was written from."""
+        self._question, self._sources = question, tuple(sources)
+        self._common = frozenset(terms(question)).union(*(terms(source) for source in sources))
         self._withhold = enforcement == "withhold"
         self._text = ""  # of the model, canonical
         self._taken = 0  # characters of it that are decided
@@ -64,8 +77,11 @@ class Gate:
     def _release(self, judged: SentenceChecked) -> Iterator[AnswerEvent]:
         gap, words = self._text[self._taken : judged.start], self._text[judged.start : judged.end]
         self._taken = judged.end
-        if self._withhold and judged.verdict in REFUSED:
-            yield from self._remove(judged, gap, words)
+        if self._withhold and not self._harmless(gap):
+            gap = " "
+        if self._withhold and (judged.verdict in REFUSED or self._claims(judged, words)):
+            verdict = "uncited" if judged.verdict == "exempt" else judged.verdict
+            yield from self._remove(replace(judged, verdict=verdict, reasons=(WITHHELD,)), gap, words)
             return
         for number in judged.citations:
             if (used := self._used.pop(number, None)) is not None:
@@ -75,6 +91,22 @@ class Gate:
         yield from self._say(words)
         yield self._keep(judged, start, self._length)
         self._notice = None
+
+    def _claims(self, judged: SentenceChecked, words: str) -> bool:
+        """Tell whether something that needs no source as it is a heading, a question, code or a greeting says more."""
+        return judged.verdict == "exempt" and judged.kind != "markup" and not self._harmless(words)
+
+    def _harmless(self, text: str) -> bool:
+        """Tell whether words bring nothing of their own: no number, no name, and few words that are not around."""
+        words = plain(text)
+        if not any(c.isalnum() for c in words):
+            return True
+        own = frozenset(terms(words)) - self._common
+        return (
+            len(own) <= OWN_WORDS
+            and not missing_numbers(words, self._sources, question=self._question)
+            and not missing_names(words, self._sources, question=self._question)
+        )
 
     def _remove(self, judged: SentenceChecked, gap: str, words: str) -> Iterator[AnswerEvent]:
         """Put a notice in the place of a sentence; one for all that follow each other in a line."""
@@ -100,7 +132,8 @@ class Gate:
 
     def _rest(self, answer: Answer) -> Iterator[AnswerEvent]:
         """What follows the last sentence, and the word on an answer of which little is left."""
-        yield from self._say(answer.text[self._taken :])
+        rest = answer.text[self._taken :]
+        yield from self._say("" if self._withhold and not self._harmless(rest) else rest)
         self._taken = len(answer.text)
         if self._mostly_removed():
             start = self._length + len(MOSTLY_REMOVED) - len(MOSTLY_REMOVED.lstrip())

@@ -74,7 +74,8 @@ async def answer(
     checks = Checks(assembly, judge)
     run = _Run(stream_fn or _default_stream(), model, messages, assembly, should_stop, checks)
     events = run.events()
-    gate = Gate(enforcement) if citation_mode == "require" else None
+    known = [text for passage in fitting for text in (passage.text, passage.title, *passage.heading_path)]
+    gate = Gate(enforcement, question=question, sources=known) if citation_mode == "require" else None
     try:
         async for event in events:
             for passed in gate.take(event) if gate else (event,):

@@ -3,30 +3,36 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from chatapp.answering.folding import fold
+from knowledge.languages import ENGLISH, likely
 
 __all__ = ["negations"]
 
-_NEGATIONS = frozenset(
-    """
-    not no nor none never neither nothing nobody nowhere without cannot
-    nicht nichts nie niemals niemand nirgends kein keine keinem keinen keiner keines ohne weder
-    ne pas jamais aucun aucune rien sans
-    nunca jamás ningún ninguno ninguna nada nadie sin tampoco
-    mai nessun nessuno nessuna niente nulla senza
-    não nem nenhum nenhuma ninguém sem
-    niet geen nooit niemand niets zonder
-    не нет ни никогда никто ничего без
-    δεν μην όχι ποτέ κανένας χωρίς
-    """.split()
-)
+_NEGATIONS: Mapping[str, frozenset[str]] = {
+    language: frozenset(words.split())
+    for language, words in {
+        "en": "not no nor none never neither nothing nobody nowhere without cannot",
+        "de": "nicht nichts nie niemals niemand nirgends kein keine keinem keinen keiner keines ohne weder",
+        "fr": "pas jamais aucun aucune rien sans",  # "ne" stands beside one of them
+        "es": "no nunca jamás sin tampoco",
+        "it": "non senza",
+        "pt": "não sem",
+        "nl": "niet geen nooit zonder",
+        "ru": "не нет без",
+        "el": "δεν μην όχι χωρίς",
+    }.items()
+}
+"""Of languages that deny twice ("no ... nadie") the word that always stands there."""
+
 _WORD = re.compile(r"[^\W\d_]+(?:'t)?")
-_PAIRS = re.compile(r"\b(?:not only|nicht nur|no doubt|no longer than|not until|no less than|no more than|non)\b")
+_PAIRS = re.compile(r"\b(?:not only|nicht nur|no doubt|no longer than|not until|no less than|no more than)\b")
 """What holds a negation and denies nothing, or not the statement."""
 
 
 def negations(text: str) -> int:
-    """Return how many words of a text deny something."""
-    words = _WORD.findall(_PAIRS.sub("", fold(text).text.casefold()))
-    return sum(word in _NEGATIONS or word.endswith("n't") for word in words)
+    """Return how many words of a text deny something; of a language that cannot be told, the English ones."""
+    plain = _PAIRS.sub("", fold(text).text.casefold())
+    known = _NEGATIONS.get(likely(text, among=list(_NEGATIONS)) or ENGLISH, _NEGATIONS[ENGLISH])
+    return sum(word in known or word.endswith("n't") for word in _WORD.findall(plain))

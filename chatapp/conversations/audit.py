@@ -22,6 +22,8 @@ __all__ = ["Finding", "append", "check", "checked_export", "digest_of", "export"
 
 FORMAT = "footnote-answer-1"
 BATCH = 200
+TEXTS = ("question", "answer", "query", "prompt", "raw_output", "retrieval")
+"""What an export holds whole and a record as a digest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,17 +41,20 @@ def append(run_pk: UUID) -> AuditEntry:
     Tenant.objects.select_for_update(no_key=True).only("pk").get(pk=run.tenant_id)
     last = AuditEntry.objects.filter(tenant_id=run.tenant_id).order_by("-sequence").first()
     previous = last.digest if last else ""
-    record = canonical(record_of(run))
+    sequence = last.sequence + 1 if last else 1
+    record = canonical(record_of(run, sequence=sequence))
     return AuditEntry.objects.create(
-        tenant_id=run.tenant_id, sequence=last.sequence + 1 if last else 1, run_ref=run.pk, record=record,
+        tenant_id=run.tenant_id, sequence=sequence, run_ref=run.pk, record=record,
         previous=previous, digest=digest_of(previous, record),
     )  # fmt: skip
 
 
-def record_of(run: AnswerRun) -> dict[str, Any]:
+def record_of(run: AnswerRun, *, sequence: int) -> dict[str, Any]:
     """Return the facts of a run, its texts as SHA-256 of their UTF-8."""
     return {
         "format": FORMAT,
+        "tenant": str(run.tenant_id),
+        "sequence": sequence,
         "run": str(run.pk),
         "status": run.status,
         "started": _time(run.started),
@@ -74,8 +79,8 @@ def record_of(run: AnswerRun) -> dict[str, Any]:
         "passages": [
             {
                 "label": p.label, "key": str(p.key), "document": str(p.document_ref), "version": p.version,
-                "title": _sha(p.title), "start": p.start, "end": p.end, "text": _sha(p.text), "score": p.score,
-                "scores": p.scores, "used": p.used,
+                "title": _sha(p.title), "page": p.page, "start": p.start, "end": p.end, "text": _sha(p.text),
+                "score": p.score, "scores": p.scores, "used": p.used,
             }
             for p in sorted(run.passages.all(), key=lambda p: p.label)
         ],
@@ -104,23 +109,26 @@ def check(tenant: Tenant) -> Iterator[Finding]:
                 yield Finding(True, f"Entry {entry.sequence} was changed.")
             previous, expected = entry.digest, entry.sequence + 1
             yield from _compared(entry, runs.get(entry.run_ref))
-    ended = AnswerRun.objects.filter(tenant=tenant).exclude(status=AnswerRun.Status.RUNNING)
-    begun = AuditEntry.objects.filter(tenant=tenant).order_by("sequence").values_list("created", flat=True).first()
-    if begun is not None:
-        recorded = AuditEntry.objects.filter(tenant=tenant).values("run_ref")
-        for pk in ended.filter(finished__gt=begun).exclude(pk__in=recorded).values_list("pk", flat=True):
-            yield Finding(True, f"The answer {pk} has no entry.")
+    # Every run says by which mode it was checked, since there is a chain.
+    ended = AnswerRun.objects.filter(tenant=tenant).exclude(status=AnswerRun.Status.RUNNING).exclude(citation_mode="")
+    recorded = AuditEntry.objects.filter(tenant=tenant).values("run_ref")
+    for pk in ended.exclude(pk__in=recorded).values_list("pk", flat=True):
+        yield Finding(True, f"The answer {pk} has no entry.")
 
 
 def _compared(entry: AuditEntry, run: AnswerRun | None) -> Iterator[Finding]:
+    try:
+        kept = json.loads(entry.record)
+        named = kept["run"], kept["tenant"], kept["sequence"]
+    except (KeyError, TypeError, ValueError):
+        return  # told about already: the digest does not fit
+    if named != (str(entry.run_ref), str(entry.tenant_id), entry.sequence):
+        yield Finding(True, f"Entry {entry.sequence} names another answer than its record does.")
+        return
     if run is None:
         yield Finding(False, f"The answer {entry.run_ref} of entry {entry.sequence} was deleted.")
         return
-    try:
-        kept = json.loads(entry.record)
-    except ValueError:
-        return  # told about already: the digest does not fit
-    for name in differing(kept, json.loads(canonical(record_of(run)))):
+    for name in differing(kept, json.loads(canonical(record_of(run, sequence=entry.sequence)))):
         yield Finding(True, f"The answer {entry.run_ref} of entry {entry.sequence}: {name} is not as it was recorded.")
 
 
@@ -182,19 +190,26 @@ def checked_export(data: Any) -> list[Finding]:
         entry, texts = data["entry"], data["texts"]
         record = json.loads(entry["record"])
         broken = [] if digest_of(entry["previous"], entry["record"]) == entry["digest"] else ["the digest"]
-        whole = {"prompt", "retrieval"}
-        broken += [
-            name for name, text in texts.items()
-            if record[name] != _sha(canonical(text) if name in whole else text)
-        ]  # fmt: skip
-        for kind, held, name in (("passages", "text", "label"), ("citations", "quote", "number")):
-            rows = list(zip(record[kind], data[kind], strict=True))
-            broken += [f"{kind[:-1]} {shown[name]}" for kept, shown in rows if kept[held] != _sha(shown[held])]
-    except (KeyError, TypeError, ValueError):
+        broken += ["the sequence"] if entry["sequence"] != record["sequence"] else []
+        broken += [name for name in TEXTS if record[name] != _sha(_as_text(texts[name]))]
+        broken += ["the readable text"] if data["readable"] != strip_sentinels(texts["answer"]) else []
+        for kind, hashed, same in (
+            ("passages", ("text", "title"), ("label", "document", "version", "page", "start", "end")),
+            ("citations", ("quote",), ("number", "label", "sentence")),
+        ):
+            for kept, shown in zip(record[kind], data[kind], strict=True):
+                fits = all(kept[name] == _sha(shown[name]) for name in hashed)
+                if not fits or any(kept[name] != shown[name] for name in same):
+                    broken.append(f"{kind[:-1]} {kept['label']}")
+    except (AttributeError, KeyError, TypeError, ValueError):
         return [Finding(True, "This is no exported answer.")]
     return [
         Finding(True, f"{name[:1].upper()}{name[1:]} is not as it was recorded.".replace("_", " ")) for name in broken
     ]
+
+
+def _as_text(value: Any) -> str:
+    return value if isinstance(value, str) else canonical(value)
 
 
 def digest_of(previous: str, record: str) -> str:

@@ -256,7 +256,9 @@ def store_passages(
         found["notes"] = list(notes)
     with transaction.atomic():
         trace = {"retrieval": {**run.retrieval, **found}} if found else {}
-        AnswerRun.objects.filter(pk=run.pk).update(query=query, **trace)
+        running = AnswerRun.objects.filter(pk=run.pk, status=AnswerRun.Status.RUNNING)
+        if not running.update(query=query, heartbeat=timezone.now(), **trace):
+            return  # swept meanwhile: what was recorded of it stays
         # A document may be deleted between search and here; the passage is then kept without its row.
         rows = Document.objects.filter(pk__in={item.passage.document for item in labelled})
         there = {str(pk) for pk in rows.values_list("pk", flat=True)}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from threading import BoundedSemaphore
+from typing import Annotated, Any
 
 from django.http import HttpRequest
 from ninja import Router, Schema
@@ -10,17 +11,25 @@ from pydantic import Field, model_validator
 
 from chatapp.answering.verification import Claim, Judgement, Verifier
 from knowledge import wiring
+from knowledge.errors import ModelBusy
 
 router = Router(tags=["verification"])
 
 MOST_ITEMS, MOST_SOURCES = 100, 20
-MOST_CHARACTERS = 400_000
+LONGEST_STATEMENT, LONGEST_SOURCE = 2_000, 20_000
+"""Characters. What is made of a source is kept for a while, and looking for words takes both lengths."""
+
+MOST_CHARACTERS = 200_000
 """Of all sources of a request together: some seconds of embedding."""
+
+PATIENCE = 20  # seconds
+AT_ONCE = BoundedSemaphore(1)
+"""Requests that are judged at a time in a process: answers are checked there too, and must not wait long."""
 
 
 class Item(Schema):
-    statement: str = Field(min_length=1, max_length=8_000)
-    sources: list[str] = Field(max_length=MOST_SOURCES)
+    statement: str = Field(min_length=1, max_length=LONGEST_STATEMENT)
+    sources: list[Annotated[str, Field(max_length=LONGEST_SOURCE)]] = Field(max_length=MOST_SOURCES)
     question: str = Field("", max_length=8_000, description="What was asked: its numbers and names need no source.")
 
 
@@ -46,7 +55,13 @@ def verify(request: HttpRequest, data: Statements) -> dict[str, Any]:
         Claim(statement=item.statement, sources=tuple(item.sources), question=item.question) for item in data.items
     ]
     found = verifier()
-    return {"items": [_row(judged) for judged in found.judge(claims)], "verifier": found.record.verifier}
+    if not AT_ONCE.acquire(timeout=PATIENCE):
+        raise ModelBusy("Other statements are being checked. Try again in a moment.")
+    try:
+        items = [_row(judged) for claim in claims for judged in found.judge([claim])]
+    finally:
+        AT_ONCE.release()
+    return {"items": items, "verifier": found.record.verifier}
 
 
 def _row(judged: Judgement) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from pathlib import Path
 from threading import Lock
 
 from chatapp.answering.check import Verdict, VerdictName, check_sentence
-from chatapp.answering.evidence import Evidence, locate
+from chatapp.answering.evidence import Evidence, locate, whole_sentences
 from chatapp.answering.folding import plain
 from chatapp.answering.names import missing_names
 from chatapp.answering.polarity import negations
@@ -107,7 +107,7 @@ class Verifier:
         evidence = _evidence(places, nearest=nearest)
         against = _against(words, claim, evidence, window=signals["window"])
         if against:
-            chance = min(chance, (self.record.supported + self.record.unsupported) / 2)
+            chance = min(chance, self.record.unsupported / 2)
         verdict: VerdictName = "weak"
         if chance >= self.record.supported:
             verdict = "supported"
@@ -161,7 +161,8 @@ def _against(words: str, claim: Claim, evidence: SourceEvidence | None, *, windo
         )  # fmt: skip
         found = [f"name {name} not in the source" for name in names]
     if evidence is not None and window >= SAID:
-        held = claim.sources[evidence.source][evidence.start : evidence.end]
+        source = claim.sources[evidence.source]
+        held = source[slice(*whole_sentences(source, evidence.start, evidence.end))]
         if negations(words) % 2 != negations(held) % 2:
             found.append("a negation stands on one side only")
     return tuple(found)

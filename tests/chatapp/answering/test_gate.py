@@ -178,6 +178,47 @@ def test_a_refusal_and_small_talk_go_through(passages: list[Passage]) -> None:
     assert REMOVED not in done(run(f"Sure, here is what I found:\n\n{HELD}", passages=passages)).text
 
 
+@pytest.mark.parametrize(
+    "claim",
+    [
+        "**The chairman was convicted of fraud in 2019.**",
+        "## The auditor was bribed with 3 million",
+        "```\nThe chairman was convicted of fraud and fled abroad.\n```",
+        "| The chairman | fled to Dubai |\n|---|---|\n",
+        "The chairman stole 5 million:",
+        "Was the chairman convicted of fraud?",
+        "In summary, the company was founded on fraud and its chairman fled abroad.",
+        "Sure, the auditor was bribed by the chairman.",
+    ],
+)
+def test_a_claim_in_the_dress_of_something_else_is_withheld(passages: list[Passage], claim: str) -> None:
+    found = done(run(f"{HELD}\n\n{claim}\n\n{ALSO}", passages=passages))
+    for word in ("chairman", "auditor", "fraud"):
+        assert word not in found.text
+    assert "Members borrow twelve books" in found.text
+
+
+@pytest.mark.parametrize("lead", ["## Opening days", "Here is what the rules say:", "Which books?", "Happy to help!"])
+def test_headings_and_leads_that_bring_nothing_go_through(passages: list[Passage], lead: str) -> None:
+    found = done(run(f"{lead}\n\n{HELD}\n\n{ALSO}", passages=passages))
+    assert lead in found.text or lead == "Happy to help!"
+
+
+def test_a_refusal_opens_no_door(passages: list[Passage]) -> None:
+    text = "NO_ANSWER\nThe sources do not say. The company was convicted of fraud in 2019. Its chairman fled to Dubai."
+    found = done(run(text, passages=passages))
+    assert found.no_answer
+    assert "The sources do not say." in found.text
+    assert "fraud" not in found.text
+    assert "Dubai" not in found.text
+
+
+def test_reasons_of_what_was_withheld_do_not_quote_it(passages: list[Passage]) -> None:
+    found = done(run(f"{HELD} It says “we will close the hall for good” [S1]. {ALSO}", passages=passages))
+    assert "for good" not in str(found.sentences)
+    assert found.sentences[1].reasons == ("withheld: the sources do not support it",)
+
+
 @settings(max_examples=40, deadline=None)
 @given(
     st.lists(

@@ -236,8 +236,8 @@ def test_citation_mode_off_still_validates_labels_but_checks_nothing(passages: l
 
 
 def test_unknown_citation_mode_is_refused(passages: list[Passage]) -> None:
-    with pytest.raises(ValueError, match="'require' is not one of off, mark"):
-        run(Scripted("x"), passages, citation_mode="require")
+    with pytest.raises(ValueError, match="'strict' is not one of off, mark, require"):
+        run(Scripted("x"), passages, citation_mode="strict")
 
 
 def test_extractive_model_is_supported_by_its_sources(passages: list[Passage]) -> None:

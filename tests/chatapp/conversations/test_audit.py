@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from chatapp.conversations import audit, tasks
 from chatapp.conversations.models import AnswerRun, AuditEntry, Citation, ContextPassage, Conversation, Message
+from chatapp.conversations.services import store_passages
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.asyncio(loop_scope="session")]
 
@@ -130,12 +131,31 @@ async def test_an_entry_made_anew_for_a_changed_answer_no_longer_carries_the_nex
     def forge() -> None:
         run = AnswerRun.objects.order_by("started")[0]
         Message.objects.filter(pk=run.answer_id).update(text="Visitors never register.")
-        record = audit.canonical(audit.record_of(AnswerRun.objects.get(pk=run.pk)))
+        record = audit.canonical(audit.record_of(AnswerRun.objects.get(pk=run.pk), sequence=1))
         digest = audit.digest_of("", record)
         raw(f"UPDATE {AuditEntry._meta.db_table} SET record = %s, digest = %s WHERE sequence = 1", record, digest)  # noqa: S608
 
     await rows(forge)
     assert await rows(lambda: broken(tenant)) == ["Entry 2 does not follow from the one before it."]
+
+
+async def test_an_entry_that_points_elsewhere_and_a_chain_that_is_gone_are_found(answered: Any, rows: Any) -> None:
+    tenant = await answered(2)
+    table = AuditEntry._meta.db_table
+    await rows(lambda: raw(f"UPDATE {table} SET run_ref = %s WHERE sequence = 1", "0" * 32))  # noqa: S608
+    found = await rows(lambda: broken(tenant))
+    assert "Entry 1 names another answer than its record does." in found
+    assert any("has no entry" in words for words in found)
+    await rows(lambda: raw(f"DELETE FROM {table}"))  # noqa: S608
+    assert len([words for words in await rows(lambda: broken(tenant)) if "has no entry" in words]) == 2
+
+
+async def test_passages_that_come_after_the_end_change_nothing(answered: Any, rows: Any) -> None:
+    """A process that stalled for so long that its run was ended for it."""
+    tenant = await answered(1)
+    run = await rows(lambda: AnswerRun.objects.get())
+    await rows(lambda: store_passages(run=run, query="another", labelled=[], notes=["late"]))
+    assert await rows(lambda: broken(tenant)) == []
 
 
 async def test_entries_stay_when_answers_are_deleted(answered: Any, rows: Any) -> None:
@@ -195,11 +215,18 @@ async def test_an_exported_answer_proves_itself(answered: Any, rows: Any, tmp_pa
     assert data["readable"].startswith("Visitors register at the front desk")
     assert "as it was recorded" in await rows(lambda: run_command("--check", file))
     for change, words in (
-        (lambda d: d["texts"].update(answer="No."), "Answer is not as it was recorded."),
+        (lambda d: d["texts"].update(question="No."), "Question is not as it was recorded."),
         (lambda d: d["passages"][0].update(text="No."), "Passage S1 is not as it was recorded."),
-        (lambda d: d["citations"][0].update(quote="No."), "Citation 1 is not as it was recorded."),
+        (lambda d: d["passages"][0].update(title="No."), "Passage S1 is not as it was recorded."),
+        (lambda d: d["passages"][0].update(page=7), "Passage S1 is not as it was recorded."),
+        (lambda d: d["citations"][0].update(quote="No."), "Citation S1 is not as it was recorded."),
+        (lambda d: d["citations"][0].update(number=2), "Citation S1 is not as it was recorded."),
         (lambda d: d["entry"].update(previous="ff"), "The digest is not as it was recorded."),
+        (lambda d: d["entry"].update(sequence=2), "The sequence is not as it was recorded."),
+        (lambda d: d.update(readable="No."), "The readable text is not as it was recorded."),
         (lambda d: d["citations"].clear(), "This is no exported answer."),
+        (lambda d: d["texts"].clear(), "This is no exported answer."),
+        (lambda d: d.update(texts=[]), "This is no exported answer."),
     ):
         altered = json.loads(file.read_text())
         change(altered)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -48,7 +49,9 @@ async def test_statements_are_judged_against_their_own_sources(api: Any) -> None
         {"items": [{"statement": "It is.", "sources": "a text"}]},
         {"items": [{"statement": "It is.", "sources": ["x"] * (verifying.MOST_SOURCES + 1)}]},
         {"items": [{"statement": "It is.", "sources": ["x"]}] * (verifying.MOST_ITEMS + 1)},
-        {"items": [{"statement": "It is.", "sources": ["x" * (verifying.MOST_CHARACTERS + 1)]}]},
+        {"items": [{"statement": "It is.", "sources": ["x" * (verifying.LONGEST_SOURCE + 1)]}]},
+        {"items": [{"statement": "x" * (verifying.LONGEST_STATEMENT + 1), "sources": []}]},
+        {"items": [{"statement": "It is.", "sources": ["x" * verifying.LONGEST_SOURCE] * 11}]},
     ],
 )
 async def test_what_is_no_list_of_statements_is_refused_in_words(api: Any, body: dict[str, Any]) -> None:
@@ -67,3 +70,21 @@ async def test_texts_that_no_model_takes_are_judged_all_the_same(api: Any) -> No
     response = await api.post("/verify", body)
     assert response.status_code == 200
     assert response.json()["items"][0]["verdict"] in ("supported", "weak", "unsupported")
+
+
+async def test_who_asks_while_others_are_judged_is_told_to_come_again(
+    api: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(verifying, "PATIENCE", 0.01)
+    with verifying.AT_ONCE:
+        response = await api.post("/verify", {"items": [{"statement": "It is.", "sources": ["It is."]}]})
+    assert response.status_code == 503
+    assert "Try again" in response.json()["detail"]
+
+
+async def test_texts_made_to_be_slow_are_judged_in_time(api: Any) -> None:
+    statement = ('"' + "a" * 12 + '" ') * 130
+    began = time.perf_counter()
+    response = await api.post("/verify", {"items": [{"statement": statement, "sources": ["a" * 20_000]}]})
+    assert response.status_code == 200
+    assert time.perf_counter() - began < 15

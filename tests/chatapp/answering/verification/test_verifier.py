@@ -67,8 +67,14 @@ def test_exact_words_are_certain(verifier: Verifier) -> None:
 )
 def test_what_was_altered_is_named(verifier: Verifier, statement: str, reason: str) -> None:
     found = judge(verifier, statement, BASIN)
-    assert found.verdict in ("weak", "unsupported")
+    assert found.verdict == "unsupported"
     assert reason in found.reasons
+
+
+def test_words_out_of_a_sentence_that_denies_them_are_not_supported(verifier: Verifier) -> None:
+    source = "It is not true that the drug is safe for children. Ask a doctor first."
+    found = judge(verifier, "The drug is safe for children.", source)
+    assert (found.verdict, found.reasons) == ("unsupported", ("a negation stands on one side only",))
 
 
 def test_another_matter_is_not_found_in_the_source(verifier: Verifier) -> None:
