@@ -43,8 +43,8 @@ _NOTE_MARK = re.compile(r"[ \t]*\[\d{1,3}\]")
 """A reference mark of who wrote the statement elsewhere: its number is none that a source must have."""
 
 HELD = "the source says this in other words"
-PARTLY = "only in part found in the source"
-NOT_FOUND = "not found in the source"
+PARTLY = "some of what it says is not there"
+NOT_FOUND = "hardly anything of what it says is there"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
