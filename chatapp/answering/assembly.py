@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 from chatapp.answering.check import SentenceChecker, Verdict
 from chatapp.answering.events import (
     AnomalyCounted,
     Answer,
     AnswerEvent,
-    CheckedSentence,
     Citation,
     CitationUsed,
     Delta,
@@ -69,7 +68,7 @@ class AnswerAssembly:
         self._numbers: dict[int, str] = {}
         self._cited: dict[int, list[int]] = {}  # sentence index -> display numbers
         self._sentence_start = 0
-        self._sentences: list[CheckedSentence] = []
+        self._sentences: list[SentenceChecked] = []
         self._citations: list[Citation] = []
         self._anomalies: list[Anomaly] = []
         self._counts: Counter[str] = Counter()
@@ -176,7 +175,7 @@ class AnswerAssembly:
         self._sentences[undecided.index] = checked
         if judgement.evidence is not None:
             self._move_evidence(undecided, judgement.evidence)
-        return SentenceChecked(**{each.name: getattr(checked, each.name) for each in fields(CheckedSentence)})
+        return checked
 
     def _move_evidence(self, undecided: Undecided, found: SourceEvidence) -> None:
         number = undecided.numbers[found.source]

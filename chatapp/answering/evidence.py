@@ -13,7 +13,7 @@ from chatapp.answering.folding import fold, plain
 from chatapp.answering.sentences import split_document
 from knowledge.analysis import terms
 
-__all__ = ["Evidence", "locate", "quotations", "whole_sentences"]
+__all__ = ["AnalysedText", "Evidence", "analysed", "locate", "quotations", "whole_sentences"]
 
 WIDEST = 3  # sentences
 _WORTH = 0.08  # share of the sentence's weight that one more sentence of evidence must add
@@ -35,6 +35,7 @@ class Evidence:
 _CLOSING = re.compile(r"[.!?…。！？\"”’)]+(?=\s|$)")
 
 
+@lru_cache(maxsize=256)  # the check, the verifier and the citation all ask for the same
 def locate(sentence: str, passage_text: str, *, question: str = "") -> Evidence:
     """Return the best range for ``sentence``: its exact words, a quotation in it, or 1 to 3 sentences."""
     words = plain(sentence)
@@ -53,7 +54,7 @@ def locate(sentence: str, passage_text: str, *, question: str = "") -> Evidence:
 
 def whole_sentences(text: str, start: int, end: int) -> tuple[int, int]:
     """Return the range of the sentences of a text that a range of it touches."""
-    touched = [each for each in _analyse(text).ranges if each[0] < end and start < each[1]]
+    touched = [each for each in analysed(text).ranges if each[0] < end and start < each[1]]
     return (min(start, touched[0][0]), max(end, touched[-1][1])) if touched else (start, end)
 
 
@@ -70,26 +71,28 @@ def quotations(text: str) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Sentences:
+class AnalysedText:
+    """The sentences of a text: their ranges, their terms, and in how many of them each term is."""
+
     ranges: tuple[tuple[int, int], ...]
     terms: tuple[frozenset[str], ...]
     frequency: Mapping[str, int]
 
 
-@lru_cache(maxsize=128)
-def _analyse(text: str) -> _Sentences:
+@lru_cache(maxsize=256)
+def analysed(text: str) -> AnalysedText:
+    """Return the sentences of a passage."""
     ranges = tuple(split_document(text))
     found = tuple(frozenset(terms(text[start:end])) for start, end in ranges)
-    return _Sentences(ranges, found, Counter(term for each in found for term in each))
+    return AnalysedText(ranges, found, Counter(term for each in found for term in each))
 
 
 def _best_window(words: str, text: str, question: str) -> Evidence:
-    source = _analyse(text)
+    source = analysed(text)
     weights = _weights(words, question, source)
     total = sum(weights.values())
     best, best_value = (0, len(source.ranges)), 0.0
-    wanted = weights.keys()
-    gains = [sum(weights[term] for term in each & wanted) for each in source.terms]
+    gains = [_gain(each, weights) for each in source.terms]
     for first in range(len(source.ranges)):
         if not gains[first]:
             continue
@@ -106,7 +109,7 @@ def _best_window(words: str, text: str, question: str) -> Evidence:
     return Evidence(start, end, min(1.0, best_value + _WORTH * (best[1] - best[0] - 1)), verbatim=False)
 
 
-def _weights(words: str, question: str, source: _Sentences) -> dict[str, float]:
+def _weights(words: str, question: str, source: AnalysedText) -> dict[str, float]:
     count = len(source.ranges)
     asked = frozenset(terms(question)) if question else frozenset[str]()
     weights = {}

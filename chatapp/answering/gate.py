@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Literal, TypeAlias
 
-from chatapp.answering.events import Answer, AnswerEvent, CheckedSentence, CitationUsed, Delta, Partial, SentenceChecked
+from chatapp.answering.events import Answer, AnswerEvent, CitationUsed, Delta, Partial, SentenceChecked
 from chatapp.answering.figures import missing_numbers
 from chatapp.answering.folding import plain
 from chatapp.answering.names import missing_names
@@ -50,7 +50,7 @@ class Gate:
         self._out: list[str] = []
         self._length = 0  # of what went out
         self._judged: dict[int, SentenceChecked] = {}
-        self._sentences: list[CheckedSentence] = []
+        self._sentences: list[SentenceChecked] = []
         self._removed: set[int] = set()
         self._notice: tuple[int, int] | None = None  # range of the last thing that went out, if it is a notice
         self._used: dict[int, CitationUsed] = {}
@@ -119,9 +119,8 @@ class Gate:
         yield self._keep(judged, *self._notice)
 
     def _keep(self, judged: SentenceChecked, start: int, end: int) -> SentenceChecked:
-        values = {each.name: getattr(judged, each.name) for each in fields(CheckedSentence)}
-        shown = SentenceChecked(**{**values, "start": start, "end": end})
-        self._sentences.append(CheckedSentence(**{**values, "start": start, "end": end}))
+        shown = replace(judged, start=start, end=end)
+        self._sentences.append(shown)
         return shown
 
     def _say(self, text: str) -> Iterator[Delta]:

@@ -15,7 +15,7 @@ from typing import Any
 from uuid import UUID
 
 from chatapp.answering.sentinels import strip_sentinels
-from chatapp.conversations.models import AnswerRun, AuditEntry
+from chatapp.conversations.models import AnswerRun, AuditEntry, Citation, ContextPassage
 from knowledge.tenants.models import Tenant
 
 __all__ = ["Finding", "append", "check", "checked_export", "digest_of", "export", "record_of"]
@@ -82,14 +82,14 @@ def record_of(run: AnswerRun, *, sequence: int) -> dict[str, Any]:
                 "title": _sha(p.title), "page": p.page, "start": p.start, "end": p.end, "text": _sha(p.text),
                 "score": p.score, "scores": p.scores, "used": p.used,
             }
-            for p in sorted(run.passages.all(), key=lambda p: p.label)
+            for p in _passages(run)
         ],
         "citations": [
             {
                 "number": c.number, "label": c.passage.label, "sentence": c.sentence, "page": c.page, "start": c.start,
                 "end": c.end, "quote": _sha(c.quote), "score": c.score,
             }
-            for c in sorted(run.citations.all(), key=lambda c: (c.sentence, c.number, c.pk))
+            for c in _citations(run)
         ],
     }  # fmt: skip
 
@@ -174,11 +174,11 @@ def export(run: AnswerRun) -> dict[str, Any]:
                 "label": p.label, "title": p.title, "document": str(p.document_ref), "version": p.version,
                 "page": p.page, "start": p.start, "end": p.end, "text": p.text,
             }
-            for p in sorted(run.passages.all(), key=lambda p: p.label)
+            for p in _passages(run)
         ],
         "citations": [
             {"number": c.number, "label": c.passage.label, "sentence": c.sentence, "quote": c.quote}
-            for c in sorted(run.citations.all(), key=lambda c: (c.sentence, c.number, c.pk))
+            for c in _citations(run)
         ],
         "readable": strip_sentinels(run.answer.text),
     }  # fmt: skip
@@ -224,6 +224,14 @@ def canonical(value: Any) -> str:
 
 def _runs() -> Any:
     return AnswerRun.objects.select_related("question", "answer").prefetch_related("passages", "citations__passage")
+
+
+def _passages(run: AnswerRun) -> list[ContextPassage]:
+    return sorted(run.passages.all(), key=lambda passage: passage.label)
+
+
+def _citations(run: AnswerRun) -> list[Citation]:
+    return sorted(run.citations.all(), key=lambda citation: (citation.sentence, citation.number, citation.pk))
 
 
 def _batches(entries: Iterator[AuditEntry]) -> Iterator[Sequence[AuditEntry]]:

@@ -20,6 +20,7 @@ from chatapp.evaluation.labelled import UnusableSet, read
 from chatapp.evaluation.metrics import auroc
 from knowledge.analysis import terms
 from knowledge.embedding.base import TokenEmbedder
+from knowledge.retrieval.calibration import logistic
 
 __all__ = ["Labelled", "Quality", "compare", "fit_record", "fit_tier", "halves", "quality", "read_statements"]
 
@@ -30,7 +31,9 @@ equally well on the half that the model is fitted on, and best."""
 PENALTY = 33.0
 """Of squared weights, beside the summed loss; from .01 to .1 as its inverse is alike."""
 
-STEPS = 50
+FREE = 1e-9
+"""Of the constant, which is as good as not penalised."""
+
 _MARK = re.compile(r"\[\d{1,3}\]")
 _UNFITTED = Record(
     verifier="signals-1", data="", date="", fitted=0, judged=0, supported=SUPPORTED, unsupported=UNSUPPORTED, tiers={}
@@ -98,7 +101,8 @@ def fit_tier(name: str, signals: Sequence[Mapping[str, float]], held: Sequence[b
     inside = expanded(rows, names, list(means), list(deviations))
     centre, spread = inside.mean(axis=0), inside.std(axis=0) + 1e-9
     x = np.column_stack([(inside - centre) / spread, np.ones(len(rows))])
-    weights = _newton(x, np.array(held, dtype=np.float64))
+    penalty = np.append(np.full(x.shape[1] - 1, PENALTY), FREE)
+    weights = logistic(x, np.array(held, dtype=np.float64), penalty=penalty, around=np.zeros(x.shape[1]))
     scaled = weights[:-1] / spread
     return Tier(
         signals=names, means=_rounded(means), deviations=_rounded(deviations), weights=_rounded(scaled),
@@ -188,19 +192,6 @@ def _timed(call: Callable[[], list[float]]) -> tuple[list[float], float]:
     began = time.perf_counter()
     found = call()
     return found, (time.perf_counter() - began) * 1_000
-
-
-def _newton(x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    penalty = np.eye(x.shape[1]) * PENALTY
-    penalty[-1, -1] = 1e-9
-    weights = np.zeros(x.shape[1])
-    for _ in range(STEPS):
-        p = 1 / (1 + np.exp(-x @ weights))
-        step = np.linalg.solve(x.T @ (x * (p * (1 - p))[:, None]) + penalty, x.T @ (p - y) + penalty @ weights)
-        weights = weights - step / max(1.0, float(np.abs(step).max()))
-        if np.abs(step).max() < 1e-9:
-            break
-    return weights
 
 
 def _rounded(values: npt.NDArray[np.float64]) -> tuple[float, ...]:

@@ -13,8 +13,11 @@ from dataclasses import dataclass
 from math import exp, log
 
 import numpy as np
+import numpy.typing as npt
 
-__all__ = ["FEWEST", "Curve", "TooFewQuestions", "brier", "fit"]
+__all__ = ["FEWEST", "Curve", "TooFewQuestions", "brier", "fit", "logistic"]
+
+Numbers = npt.NDArray[np.float64]
 
 FEWEST = 10
 """Questions of each kind. With fewer, what is fitted is chance."""
@@ -60,20 +63,29 @@ def fit(answered: Sequence[float], unanswered: Sequence[float], *, fewest: int =
     # Smoothed targets (Platt 1999, section 2.2): a few questions that are told apart entirely prove no certainty.
     yes, no = (len(answered) + 1) / (len(answered) + 2), 1 / (len(unanswered) + 2)
     y = np.array([yes] * len(answered) + [no] * len(unanswered))
-    start = np.array([1.0, 0.0])
-    weights, penalty = start, np.eye(2) * PRIOR
-    for _ in range(STEPS):  # Newton's method: two weights and a convex loss
-        p = 1 / (1 + np.exp(-x @ weights))
-        slope = x.T @ (p - y) + penalty @ (weights - start)
-        change = np.linalg.solve(x.T @ (x * (p * (1 - p))[:, None]) + penalty, slope)
-        # At most one at a time: far from the minimum a whole step may lead further away.
-        weights = weights - change / max(1.0, float(np.abs(change).max()))
-        if np.abs(change).max() < 1e-9:
-            break
+    weights = logistic(x, y, penalty=np.array([PRIOR, PRIOR]), around=np.array([1.0, 0.0]))
     if weights[0] < 0:
         share = float(y.mean())
         return Curve(slope=0.0, intercept=log(share / (1 - share)))
     return Curve(slope=float(weights[0]), intercept=float(weights[1]))
+
+
+def logistic(x: Numbers, y: Numbers, *, penalty: Numbers, around: Numbers) -> Numbers:
+    """Return the weights of a logistic regression by Newton's method.
+
+    ``x`` is ``(n, k)``, ``y`` ``(n,)`` from 0 to 1; half of ``penalty`` ``(k,)`` times the squared distance of the
+    weights from ``around`` ``(k,)`` is added to the summed loss.
+    """
+    weights = around
+    for _ in range(STEPS):
+        p = 1 / (1 + np.exp(-x @ weights))
+        slope = x.T @ (p - y) + penalty * (weights - around)
+        change = np.linalg.solve(x.T @ (x * (p * (1 - p))[:, None]) + np.diag(penalty), slope)
+        # At most one at a time: far from the minimum a whole step may lead further away.
+        weights = weights - change / max(1.0, float(np.abs(change).max()))
+        if np.abs(change).max() < 1e-9:
+            break
+    return weights
 
 
 def brier(answered: Sequence[float], unanswered: Sequence[float]) -> float:

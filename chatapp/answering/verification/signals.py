@@ -19,8 +19,8 @@ from math import log1p
 import numpy as np
 import numpy.typing as npt
 
+from chatapp.answering.evidence import analysed
 from chatapp.answering.figures import missing_numbers
-from chatapp.answering.sentences import split_document
 from chatapp.answering.verification.vectors import SourceVectors, StatementVectors
 from knowledge.analysis import terms
 from knowledge.types import Vector
@@ -52,10 +52,10 @@ class Place:
 def by_words(statement: str, sources: Sequence[str], *, question: str = "") -> Mapping[str, float]:
     """Return the signals that need no model."""
     said = terms(statement)
-    wanted, held = frozenset(said), [_sentences(source) for source in sources]
+    wanted, held = frozenset(said), [analysed(source).terms for source in sources]
     everything = frozenset().union(*(found for sentences in held for found in sentences))
-    pairs = set(_pairs(said))
-    shared = pairs & {pair for source in sources for pair in _pairs_of(source)}
+    pairs = set(pairwise(said))
+    shared = pairs & {pair for source in sources for pair in pairwise(_terms(source))}
     size = max(1, len(wanted))
     window = max((len(wanted & found) for sentences in held for found in _windows(sentences)), default=0)
     return {
@@ -64,7 +64,7 @@ def by_words(statement: str, sources: Sequence[str], *, question: str = "") -> M
         "pairs": len(shared) / len(pairs) if pairs else len(wanted & everything) / size,
         "unmet": float(min(MOST_WORDS, len(wanted - everything))),
         "numbers": float(min(MOST_NUMBERS, len(missing_numbers(statement, tuple(sources), question=question)))),
-        "source_length": log1p(sum(len(terms(source)) for source in sources)),
+        "source_length": log1p(sum(len(_terms(source)) for source in sources)),
         "statement_length": log1p(len(said)),
     }
 
@@ -120,8 +120,8 @@ def _nearest(whole: Vector, sources: Sequence[SourceVectors], units: Sequence[Ve
 
 
 @lru_cache(maxsize=256)
-def _sentences(text: str) -> tuple[frozenset[str], ...]:
-    return tuple(frozenset(terms(text[start:end])) for start, end in split_document(text))
+def _terms(text: str) -> tuple[str, ...]:
+    return tuple(terms(text))
 
 
 def _windows(sentences: Sequence[frozenset[str]]) -> list[frozenset[str]]:
@@ -130,12 +130,3 @@ def _windows(sentences: Sequence[frozenset[str]]) -> list[frozenset[str]]:
         for wide in range(1, WIDEST + 1)
         for at in range(max(1, len(sentences) - wide + 1))
     ]
-
-
-def _pairs(words: Sequence[str]) -> list[tuple[str, str]]:
-    return list(pairwise(words))
-
-
-@lru_cache(maxsize=256)
-def _pairs_of(text: str) -> frozenset[tuple[str, str]]:
-    return frozenset(_pairs(terms(text)))
