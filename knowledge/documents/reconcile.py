@@ -6,7 +6,8 @@ What is derived is read first and the rows after it: a row is there before its r
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -42,6 +43,7 @@ class Report:
     missing: list[str] = field(default_factory=list)  # live chunks without a record
     orphans: list[str] = field(default_factory=list)  # records without a live chunk
     folders: list[str] = field(default_factory=list)  # files of documents and versions that are gone
+    places: Counter[str] = field(default_factory=Counter)  # of both, by knowledge base, document and version
     repaired: int = 0  # records written or removed
     files: int = 0  # removed
 
@@ -75,6 +77,7 @@ def _remove_left(space: str, scope: Scope, report: Report, *, repair: bool) -> N
     keys = [key for key, _document, _version in wiring.store().keys(space=space, scope=scope)]
     report.records += len(keys)
     report.orphans += keys
+    report.places.update({f"a knowledge base that is gone ({', '.join(scope.knowledge_bases)})": len(keys)})
     if repair:
         report.repaired += _delete(space, scope, keys)
 
@@ -137,12 +140,25 @@ def _compare(base: KnowledgeBase, space: str, report: Report, *, repair: bool) -
     report.records += len(held)
     report.missing += missing
     report.orphans += orphans
+    report.places += _places(base, [*(live[key] for key in missing), *(held[key] for key in orphans)])
     if repair:
         report.repaired += _delete(space, scope, orphans)
     if repair and missing:
         for version_id in {live[key] for key in missing}:
             version = DocumentVersion.objects.select_related("document__knowledge_base").get(pk=version_id)
             report.repaired += rewrite(version)
+
+
+def _places(base: KnowledgeBase, versions: Iterable[str]) -> Counter[str]:
+    """Say in words, for each version, which document it is of and how the rows call it."""
+    counts = Counter(versions)
+    rows = {str(v.pk): v for v in DocumentVersion.objects.filter(pk__in=counts).select_related("document")}
+    named: Counter[str] = Counter()
+    for pk, count in counts.items():
+        row = rows.get(pk)
+        told = f"{row.document}, version {row.number} ({row.state}, {row.document.status})" if row else f"version {pk}"
+        named[f"{base.name}: {told}"] = count
+    return named
 
 
 def _versions_in_work(base: KnowledgeBase) -> list[object]:

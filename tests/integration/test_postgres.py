@@ -101,6 +101,7 @@ def test_a_deleted_document_leaves_no_row(running: Running, postgres: Postgres, 
         ],
         limit=120,
     )
+    assert (kept["status"], gone["status"]) == ("ready", "ready"), (kept, gone)
     rows = f"SELECT count(*) FROM documents_document WHERE id = '{gone['id']}'"
     assert postgres.query(rows) == [(1,)]
     running.client.call("DELETE", f"/documents/{gone['id']}")
@@ -108,8 +109,8 @@ def test_a_deleted_document_leaves_no_row(running: Running, postgres: Postgres, 
     eventually(lambda: postgres.query(rows) == [(0,)], within=60, what="its row is gone")
     rows_held, records_held = running.rows_and_records(base)
     assert rows_held == records_held
-    found = running.client.search("secret word of the lighthouse", [base])["passages"]
-    assert {p["document"] for p in found} == {kept["id"]}
+    found = running.client.search("secret word of the lighthouse", [base])
+    assert {p["document"] for p in found["passages"]} == {kept["id"]}, found
 
 
 def test_texts_that_postgres_cannot_hold_are_no_failure(running: Running, shelf: Any) -> None:

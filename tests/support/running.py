@@ -98,10 +98,11 @@ def logs_of(folder: Path) -> str:
 
 
 def last_trouble(folder: Path) -> str:
-    """What was logged from the last error on, a page of it."""
+    """The last warnings, and what was logged from the last error on, a page of each."""
     lines = logs_of(folder).splitlines()
+    warnings = [line for line in lines if " WARNING " in line or " again" in line][-40:]
     errors = [at for at, line in enumerate(lines) if " ERROR " in line]
-    return "\n".join(lines[errors[-1] : errors[-1] + 60]) if errors else ""
+    return "\n".join([*warnings, *(lines[errors[-1] : errors[-1] + 60] if errors else [])])
 
 
 def command_line(process: psutil.Process) -> str:

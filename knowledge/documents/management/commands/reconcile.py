@@ -10,6 +10,8 @@ from django.core.management.base import BaseCommand, CommandError
 from knowledge.documents.reconcile import reconcile
 from knowledge.tenants.models import Tenant
 
+SHOWN_PLACES = 20
+
 
 class Command(BaseCommand):
     help = "Compare the database with the search index and the files of every tenant; --repair makes them agree."
@@ -31,5 +33,7 @@ class Command(BaseCommand):
                 f"{len(report.missing)} missing, {len(report.orphans)} orphans, {report.repaired} repaired; "
                 f"{len(report.folders)} folders of deleted documents, {report.files} files removed."
             )
+            for place, count in report.places.most_common(SHOWN_PLACES):
+                self.stdout.write(f"  {count} in {place}")
         if differences and not options["repair"]:
             raise CommandError("Database, index and files differ: run again with --repair.")
