@@ -132,7 +132,9 @@ def generation_for(base: KnowledgeBase) -> IndexGeneration:
         return base.live_generation
     spec, chunker = wiring.embedder().spec, wiring.chunker()  # not in the transaction: a hosted model is asked
     with transaction.atomic():
-        base = KnowledgeBase.objects.select_for_update(of=("self",)).select_related("live_generation").get(pk=base.pk)
+        # The generation in a query of its own: PostgreSQL reads a locked row anew after it waited for the lock, but not
+        # what is joined to it, so that two first documents would each find none and make one.
+        base = KnowledgeBase.objects.select_for_update().get(pk=base.pk)
         live = base.live_generation
         if live is None:
             live = IndexGeneration.objects.create(

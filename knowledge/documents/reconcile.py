@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from knowledge import wiring
@@ -40,7 +41,7 @@ class Report:
     tenant: str
     rows: int = 0
     records: int = 0
-    missing: list[str] = field(default_factory=list)  # live chunks without a record
+    missing: list[str] = field(default_factory=list)  # live chunks without a record, live versions without chunks
     orphans: list[str] = field(default_factory=list)  # records without a live chunk
     folders: list[str] = field(default_factory=list)  # files of documents and versions that are gone
     places: Counter[str] = field(default_factory=Counter)  # of both, by knowledge base, document and version
@@ -136,17 +137,31 @@ def _compare(base: KnowledgeBase, space: str, report: Report, *, repair: bool) -
     found = {hit.key for hit in wiring.store().fetch(absent, space=space, scope=scope)}  # written since
     missing = [key for key in absent if key not in found]
     orphans = [key for key, version in held.items() if key not in live and version not in busy]
+    bare = _without_passages(base, space, busy)
     report.rows += len(live)
     report.records += len(held)
-    report.missing += missing
+    report.missing += [*missing, *bare]
     report.orphans += orphans
-    report.places += _places(base, [*(live[key] for key in missing), *(held[key] for key in orphans)])
+    report.places += _places(base, [*(live[key] for key in missing), *bare, *(held[key] for key in orphans)])
     if repair:
         report.repaired += _delete(space, scope, orphans)
-    if repair and missing:
-        for version_id in {live[key] for key in missing}:
+        for version_id in {*(live[key] for key in missing), *bare}:
             version = DocumentVersion.objects.select_related("document__knowledge_base").get(pk=version_id)
+            Chunk.objects.filter(version=version).exclude(generation=base.live_generation).delete()
             report.repaired += rewrite(version)
+
+
+def _without_passages(base: KnowledgeBase, space: str, busy: Collection[str]) -> list[str]:
+    """Return the live versions that have passages, but none in the live generation of this space."""
+    generation = base.live_generation
+    if generation is None or generation.space != space:
+        return []
+    versions = DocumentVersion.objects.filter(
+        pk__in=Document.objects.alive().filter(knowledge_base=base).values("current_version"), chunk_count__gt=0
+    )
+    indexed = Chunk.objects.filter(generation=generation, version=OuterRef("pk"))
+    found = versions.exclude(Exists(indexed)).values_list("pk", flat=True)
+    return [str(pk) for pk in found if str(pk) not in busy]
 
 
 def _places(base: KnowledgeBase, versions: Iterable[str]) -> Counter[str]:

@@ -113,6 +113,24 @@ def test_a_deleted_document_leaves_no_row(running: Running, postgres: Postgres, 
     assert {p["document"] for p in found["passages"]} == {kept["id"]}, found
 
 
+def test_two_first_documents_at_once_make_one_generation(
+    running: Running, postgres: Postgres, eventually: Callable[..., Any]
+) -> None:
+    """Both wait for the lock on their base, which is held here until they do."""
+    base = running.client.knowledge_base("twins")
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%knowledgebase%'"
+    with postgres.connect() as session:
+        session.execute(f"SELECT 1 FROM documents_knowledgebase WHERE id = '{base}' FOR NO KEY UPDATE")
+        sent = [running.client.upload(base, file)["id"] for file in corpus.documents(2)]
+        eventually(lambda: postgres.query(waiting) == [(2,)], within=60, what="both documents wait")
+        session.rollback()
+    rows = running.client.wait(base, sent, limit=60)
+    assert {row["status"] for row in rows.values()} == {"ready"}
+    made = postgres.query(f"SELECT count(*) FROM documents_indexgeneration WHERE knowledge_base_id = '{base}'")
+    assert made == [(1,)]
+    assert running.manage("reconcile").returncode == 0
+
+
 def test_texts_that_postgres_cannot_hold_are_no_failure(running: Running, shelf: Any) -> None:
     base = shelf[0]
     for path in (f"/knowledge-bases/{urllib.parse.quote(chr(0))}", "/documents/%00", "/runs/%00"):

@@ -76,10 +76,13 @@ class Postgres:
             process.send_signal(signal.SIGINT)
             process.wait(30)
 
-    def query(self, statement: str) -> list[tuple[object, ...]]:
+    def connect(self, *, autocommit: bool = False) -> Any:
         import psycopg
 
-        with psycopg.connect(self.url, autocommit=True) as connection:
+        return psycopg.connect(self.url, autocommit=autocommit)
+
+    def query(self, statement: str) -> list[tuple[object, ...]]:
+        with self.connect(autocommit=True) as connection:
             return connection.execute(statement).fetchall()
 
     def __enter__(self) -> Self:

@@ -71,6 +71,25 @@ def test_missing_records_are_found_and_written_again(world: Any, sections: Calla
     assert world.stated() == stated == world.counted()
 
 
+def test_a_live_version_of_another_generation_is_found_named_and_indexed_again(
+    world: Any, sections: Callable[..., str]
+) -> None:
+    """Two first documents of a base could each make a generation once; the base named the later one."""
+    kept = world.add(sections("otter", 3), "a.md")
+    bases, first = KnowledgeBase.objects.filter(pk=world.base.pk), IndexGeneration.objects.get()
+    bases.update(live_generation=None)
+    lost = world.add(sections("heron", 2), "b.md")
+    bases.update(live_generation=first)
+    report = compare(world)
+    assert report.missing == [str(lost.current_version_id)]
+    assert len(report.orphans) == 2
+    assert [count for place, count in report.places.items() if f"{lost}, version 1 (live, ready)" in place] == [3]
+    assert not [place for place in report.places if str(kept) in place]
+    compare(world, repair=True)
+    assert compare(world).agrees
+    assert world.keys() == world.rows()
+
+
 def test_records_of_a_document_that_is_being_deleted_are_orphans(world: Any) -> None:
     document = world.add("Words.")
     services.delete_document(document=document)
