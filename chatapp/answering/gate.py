@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
-from chatapp.answering.events import Answer, AnswerEvent, CitationUsed, Delta, Partial, SentenceChecked
+from chatapp.answering.events import Answer, AnswerEvent, Citation, CitationUsed, Delta, Partial, SentenceChecked
 from chatapp.answering.figures import missing_numbers
 from chatapp.answering.folding import plain
 from chatapp.answering.names import missing_names
 from knowledge.analysis import terms
 
-__all__ = ["REMOVED", "Enforcement", "Gate"]
+__all__ = ["REFUSED", "REMOVED", "TABLE", "Enforcement", "Gate", "Rewritten", "list_marks"]
 
-Enforcement: TypeAlias = Literal["flag", "withhold"]
-"""What becomes of a sentence that its sources do not hold: shown with its verdict, or replaced by a notice."""
+Enforcement: TypeAlias = Literal["flag", "repair", "withhold"]
+"""What becomes of a sentence that its sources do not hold: shown with its verdict, written anew (where that fails,
+replaced by a notice), or replaced by a notice."""
 
 REMOVED = "*[removed: the sources do not support it]*"
 MOSTLY_REMOVED = "\n\n*Most of this answer was removed because the sources do not support it. Take it as no answer.*"
@@ -33,6 +34,16 @@ TABLE = "|"
 _LIST_ITEM = re.compile(r"\s*(?:(?:[-*+•>]|\d{1,3}[.)])[ \t]+)+")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rewritten:
+    """A sentence that was written anew: its words in the place of the model's first ones."""
+
+    checked: SentenceChecked
+    text: str  # canonical, with the numbers of the answer
+    citations: tuple[Citation, ...]
+    used: tuple[CitationUsed, ...]
+
+
 class Gate:
     """Takes the events of an answer and yields those that may go out.
 
@@ -44,7 +55,7 @@ class Gate:
         """``sources`` are the texts and titles that the answer was written from."""
         self._question, self._sources = question, tuple(sources)
         self._common = frozenset(terms(question)).union(*(terms(source) for source in sources))
-        self._withhold = enforcement == "withhold"
+        self._withhold = enforcement != "flag"
         self._text = ""  # of the model, canonical
         self._taken = 0  # characters of it that are decided
         self._out: list[str] = []
@@ -54,14 +65,19 @@ class Gate:
         self._removed: set[int] = set()
         self._notice: tuple[int, int] | None = None  # range of the last thing that went out, if it is a notice
         self._used: dict[int, CitationUsed] = {}
+        self._told: set[int] = set()  # numbers whose first use went out
+        self._rewritten: dict[int, Rewritten] = {}
 
-    def take(self, event: AnswerEvent) -> Iterator[AnswerEvent]:
+    def take(self, event: AnswerEvent | Rewritten) -> Iterator[AnswerEvent]:
         """Yield what may go out now that this has happened."""
         if isinstance(event, Delta):
             self._text += event.text
         elif isinstance(event, CitationUsed):
             self._used[event.number] = event
-        elif isinstance(event, SentenceChecked):
+        elif isinstance(event, SentenceChecked | Rewritten):
+            if isinstance(event, Rewritten):
+                self._rewritten[event.checked.index] = event
+                event = event.checked
             self._judged[event.index] = event
             while (judged := self._judged.pop(len(self._sentences), None)) is not None:
                 yield from self._release(judged)
@@ -77,6 +93,11 @@ class Gate:
     def _release(self, judged: SentenceChecked) -> Iterator[AnswerEvent]:
         gap, words = self._text[self._taken : judged.start], self._text[judged.start : judged.end]
         self._taken = judged.end
+        if (anew := self._rewritten.get(judged.index)) is not None:
+            words = anew.text
+            for each in anew.used:
+                if each.number not in self._told:
+                    self._used.setdefault(each.number, each)
         if self._withhold and not self._harmless(gap):
             gap = " "
         if self._withhold and (judged.verdict in REFUSED or self._claims(judged, words)):
@@ -85,6 +106,7 @@ class Gate:
             return
         for number in judged.citations:
             if (used := self._used.pop(number, None)) is not None:
+                self._told.add(number)
                 yield used
         yield from self._say(gap)
         start = self._length
@@ -150,9 +172,12 @@ class Gate:
         return bool(self._removed) and 2 * (claims - len(self._removed)) < claims
 
     def _final(self, answer: Answer) -> Answer:
-        kept = tuple(each for each in answer.citations if each.sentence not in self._removed)
+        gone = self._removed | self._rewritten.keys()
+        kept = [each for each in answer.citations if each.sentence not in gone]
+        anew = [each for index in self._rewritten.keys() - self._removed for each in self._rewritten[index].citations]
+        citations = tuple(sorted((*kept, *anew), key=lambda each: each.sentence))
         return replace(
-            answer, text="".join(self._out), sentences=tuple(self._sentences), citations=kept,
+            answer, text="".join(self._out), sentences=tuple(self._sentences), citations=citations,
             no_answer=answer.no_answer or self._mostly_removed(),
         )  # fmt: skip
 
@@ -160,7 +185,12 @@ class Gate:
 def _removed(words: str) -> str:
     """Return the notice behind the marks of a list item; in a row of a table with as many cells as there were."""
     if not words.lstrip().startswith(TABLE):
-        marks = _LIST_ITEM.match(words)
-        return f"{marks.group() if marks else ''}{REMOVED}"
+        return f"{list_marks(words)}{REMOVED}"
     cells = max(1, words.strip().strip(TABLE).count(TABLE) + 1)
     return f"{TABLE} {REMOVED} {TABLE}" + f" {TABLE}" * (cells - 1)
+
+
+def list_marks(words: str) -> str:
+    """Return the bullets or numbers of a list that the words begin with, and the space behind them."""
+    marks = _LIST_ITEM.match(words)
+    return marks.group() if marks else ""

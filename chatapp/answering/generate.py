@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from functools import partial
 from typing import Any, Literal, TypeAlias, get_args
 
 from chatapp.answering.assembly import AnswerAssembly
@@ -12,6 +13,7 @@ from chatapp.answering.checking import IN_A_HURRY, PATIENCE, Checks, Judge
 from chatapp.answering.events import Answer, AnswerEvent, Partial
 from chatapp.answering.gate import Enforcement, Gate
 from chatapp.answering.prompt import build_messages, fit_to_window, label_passages
+from chatapp.answering.repair import Repairs
 from knowledge.errors import KnowledgeError
 from knowledge.llm import Delta as ModelDelta
 from knowledge.llm import Finish, Message, ModelSettings, StreamEvent, Usage, estimate_usage
@@ -72,17 +74,33 @@ async def answer(
         defer=judge is not None,
     )  # fmt: skip
     checks = Checks(assembly, judge)
-    run = _Run(stream_fn or _default_stream(), model, messages, assembly, should_stop, checks)
+    write = stream_fn or _default_stream()
+    run = _Run(write, model, messages, assembly, should_stop, checks)
     events = run.events()
     known = [text for passage in fitting for text in (passage.text, passage.title, *passage.heading_path)]
-    gate = Gate(enforcement, question=question, sources=known) if citation_mode == "require" else None
+    required = citation_mode == "require"
+    gate = Gate(enforcement, question=question, sources=known) if required else None
+    repairs = None
+    if required and enforcement == "repair":
+        repairs = Repairs(
+            question=question, passages=labelled, messages=messages, write=partial(write, model), judge=judge,
+            should_stop=should_stop or (lambda: False),
+        )  # fmt: skip
     try:
         async for event in events:
-            for passed in gate.take(event) if gate else (event,):
-                yield passed
+            if gate is None:
+                yield event
+                continue
+            async for ready in repairs.take(event) if repairs else _one(event):
+                for passed in gate.take(ready):
+                    yield passed
     finally:
         await events.aclose()
         checks.cancel()
+
+
+async def _one(event: AnswerEvent) -> AsyncIterator[AnswerEvent]:
+    yield event
 
 
 def no_answer_text(*, question: str, searched: Sequence[str] = (), nearest: Sequence[str] = ()) -> str:

@@ -28,6 +28,7 @@ class Assistant(models.Model):
 
     class Enforcement(models.TextChoices):
         FLAG = "flag", "Show it with its verdict"
+        REPAIR = "repair", "Have the model write it anew; where that fails, a notice"
         WITHHOLD = "withhold", "Replace it by a notice"
 
     tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="assistants")

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from chatapp.answering.gate import REMOVED
+from chatapp.answering.repair import REWRITTEN
+from chatapp.conversations import audit
 from chatapp.conversations.models import AnswerRun, Assistant, CitationPolicy
 from chatapp.conversations.policies import citation_rules
 
@@ -41,7 +43,14 @@ async def test_the_stricter_of_both_counts(tenant: Any, rows: Any, own: str, ask
 
 @pytest.mark.parametrize(
     ("own", "withhold", "expected"),
-    [("flag", False, "flag"), ("flag", True, "withhold"), ("withhold", False, "withhold")],
+    [
+        ("flag", False, "flag"),
+        ("flag", True, "withhold"),
+        ("withhold", False, "withhold"),
+        ("repair", False, "repair"),
+        ("repair", True, "repair"),
+        ("of a later release", False, "withhold"),
+    ],
 )
 async def test_a_tenant_may_ask_that_nothing_unfounded_is_shown(
     tenant: Any, rows: Any, own: str, withhold: bool, expected: str
@@ -82,3 +91,29 @@ async def test_a_chat_under_require_shows_only_what_is_held(
     assert (run.citation_mode, run.no_answer) == ("require", False)
     assert all(shown[each["start"] : each["end"]].strip() for each in run.sentences)
     assert await rows(lambda: run.citations.count()) == 2
+
+
+async def test_a_chat_with_repair_shows_what_was_written_anew(
+    library: Any, use_model: Any, scripted_model: Any, owner: Any, open_chat: Any, rows: Any
+) -> None:
+    # The scripted model says the same each time: an answer, and at its end what reads as the reply of the second call.
+    scripted_model.script([f"{HELD} ", WRONG, "\n\n1. ", HELD])
+    await rows(lambda: use_model(library.tenant, "scripted-custom", bases=[library.base]))
+    rules = {"citation_mode": "require", "enforcement": "repair"}
+    await rows(lambda: Assistant.objects.filter(tenant=library.tenant).update(**rules))
+    chat = await open_chat(owner)
+    events = await chat.ask(QUESTION, client_id="one")
+    shown = "".join(event["text"] for event in events if event["type"] == "answer.delta")
+    assert "19:45" not in str(events)
+    assert REMOVED not in shown
+    told = [
+        (event["index"], event["verdict"], event["reasons"]) for event in events if event["type"] == "sentence.checked"
+    ]
+    assert [verdict for _, verdict, _ in told] == ["supported"] * 3
+    assert told[1][2][0] == REWRITTEN
+    run = await rows(lambda: AnswerRun.objects.select_related("answer").get())
+    assert run.answer.text == shown
+    assert "19:45" in run.raw_output
+    assert run.raw_output.count("1. ") == 2  # of both calls
+    assert await rows(lambda: run.citations.count()) == 3
+    assert not [finding for finding in await rows(lambda: list(audit.check(library.tenant))) if finding.broken]
