@@ -331,6 +331,11 @@ RERANK_API_BASE = env.str("RERANK_API_BASE", default="")
 RERANK_API_KEY = secret("RERANK_API_KEY")
 RERANK_MODEL_DIR = env.str("RERANK_MODEL_DIR", default="")
 RERANK_TIMEOUT = env.float("RERANK_TIMEOUT", default=2.0)
+VERIFY_MODEL_DIR = env.str("VERIFY_MODEL_DIR", default="")
+VERIFY_MODEL = env.str("VERIFY_MODEL", default="")
+VERIFY_API_BASE = env.str("VERIFY_API_BASE", default="")
+VERIFY_API_KEY = secret("VERIFY_API_KEY")
+VERIFY_TIMEOUT = env.float("VERIFY_TIMEOUT", default=4.0)
 
 # --- language and logs ------------------------------------------------------------------------------------
 LANGUAGE_CODE = "en"

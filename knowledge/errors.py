@@ -11,6 +11,7 @@ KnowledgeError
  |   `- DocumentRefused           hostile or forbidden content (a DTD, an archive bomb)
  |- ParserCrashed                 the child died or ran out of time or memory; permanent after retries
  |- EmbeddingFailed
+ |- EntailmentFailed              sentences are judged without that model
  |- RerankFailed                  the order of the search stands
  |- StoreError
  |   |- StoreBusy                 retry later
@@ -100,6 +101,12 @@ class EmbeddingFailed(KnowledgeError):
     code = "embedding_failed"
     permanent = False
     default_message = "The embedding model did not return usable vectors."
+
+
+class EntailmentFailed(KnowledgeError):
+    code = "entailment_failed"
+    permanent = False
+    default_message = "The entailment model could not judge."
 
 
 class RerankFailed(KnowledgeError):

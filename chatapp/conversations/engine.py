@@ -16,14 +16,13 @@ from django.utils import timezone
 
 from chatapp import answering
 from chatapp.answering import Answer, CitationUsed, Delta, LabelledPassage, Partial, SentenceChecked
-from chatapp.answering.verification import Claim, Judgement
 from chatapp.conversations import services
 from chatapp.conversations.citations import citation_row
 from chatapp.conversations.database import PATIENT_SECONDS, in_thread, in_thread_by
 from chatapp.conversations.events import RunLog
 from chatapp.conversations.models import AnswerRun
 from chatapp.conversations.services import Outcome, StartedRun
-from chatapp.conversations.verifying import verifier
+from chatapp.conversations.verifying import judge
 from knowledge import llm
 from knowledge.documents.searching import search
 from knowledge.errors import KnowledgeError, LanguageModelError
@@ -40,10 +39,6 @@ UNEXPECTED = "Something went wrong while this was answered."
 
 def _nothing() -> None:
     """There are no passages to store yet."""
-
-
-async def _judge(claims: Sequence[Claim]) -> Sequence[Judgement]:
-    return await asyncio.to_thread(lambda: verifier().judge(claims))
 
 
 class Engine:
@@ -124,7 +119,7 @@ class Engine:
             searched=self.started.bases,
             nearest=[passage.title for passage in result.related],
             stream_fn=self._stream,
-            judge=_judge,
+            judge=judge,
         ):
             if isinstance(event, Answer):
                 self._partial = event

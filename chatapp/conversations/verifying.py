@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
 from threading import BoundedSemaphore
 from typing import Annotated, Any
 
+from asgiref.sync import async_to_sync
+from django.conf import settings
 from django.http import HttpRequest
 from ninja import Router, Schema
 from pydantic import Field, model_validator
 
 from chatapp.answering.verification import Claim, Judgement, Verifier
+from chatapp.answering.verification.consult import consult, too_small
+from chatapp.answering.verification.entailment import EntailmentEncoder
 from knowledge import wiring
 from knowledge.errors import ModelBusy
+from knowledge.llm import ModelSettings
+from knowledge.stores.common import batches
 
 router = Router(tags=["verification"])
 
@@ -21,6 +30,9 @@ LONGEST_STATEMENT, LONGEST_SOURCE = 2_000, 20_000
 
 MOST_CHARACTERS = 200_000
 """Of all sources of a request together: some seconds of embedding."""
+
+TOGETHER = 8
+"""Statements that are judged at once."""
 
 PATIENCE = 20  # seconds
 AT_ONCE = BoundedSemaphore(1)
@@ -44,8 +56,31 @@ class Statements(Schema):
 
 
 def verifier() -> Verifier:
-    """Return the verifier of this process, over the loaded embedding model."""
-    return wiring.once("verifier", lambda: Verifier(wiring.embedder()))  # type: ignore[no-any-return]
+    """Return the verifier of this process, over the models that are set up."""
+    return wiring.once("verifier", _verifier)  # type: ignore[no-any-return]
+
+
+def _verifier() -> Verifier:
+    folder = settings.VERIFY_MODEL_DIR
+    entailment = EntailmentEncoder(Path(folder), threads=settings.EMBED_THREADS) if folder else None
+    return Verifier(wiring.embedder(), entailment=entailment)
+
+
+def judge_model() -> ModelSettings | None:
+    """Return the language model that judges what is left open; None where none is set up, or one too small for it."""
+    if not settings.VERIFY_MODEL or too_small(settings.VERIFY_MODEL):
+        return None
+    return ModelSettings(
+        model=settings.VERIFY_MODEL, api_base=settings.VERIFY_API_BASE or None,
+        api_key=settings.VERIFY_API_KEY or None,
+    )  # fmt: skip
+
+
+async def judge(claims: Sequence[Claim]) -> Sequence[Judgement]:
+    """Judge statements by all that is set up, without holding up the event loop."""
+    judged = await asyncio.to_thread(lambda: verifier().judge(claims))
+    model = judge_model()
+    return judged if model is None else await consult(claims, judged, model=model, seconds=settings.VERIFY_TIMEOUT)
 
 
 @router.post("", response=dict[str, Any])
@@ -58,7 +93,7 @@ def verify(request: HttpRequest, data: Statements) -> dict[str, Any]:
     if not AT_ONCE.acquire(timeout=PATIENCE):
         raise ModelBusy("Other statements are being checked. Try again in a moment.")
     try:
-        items = [_row(judged) for claim in claims for judged in found.judge([claim])]
+        items = [_row(judged) for some in batches(claims, TOGETHER) for judged in async_to_sync(judge)(list(some))]
     finally:
         AT_ONCE.release()
     return {"items": items, "verifier": found.record.verifier}

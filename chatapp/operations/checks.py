@@ -7,6 +7,7 @@ The last two look at the database and the store, so they run where Django's data
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -72,6 +73,33 @@ def store_version(app_configs: Sequence[Any] | None = None, **options: Any) -> l
     return [
         Error(f"Weaviate must be version {low[0]}.{low[1]} or newer and below {high[0]}: {words}.", id="footnote.E004")
     ]
+
+
+@register(STARTUP)
+def verification_models(app_configs: Sequence[Any] | None = None, **_: Any) -> list[CheckMessage]:
+    """Refuse models that cannot judge statements, before somebody relies on them."""
+    if not (settings.VERIFY_MODEL or settings.VERIFY_MODEL_DIR):
+        return []
+    # Here: they bring numpy, which the supervisor can do without.
+    from chatapp.answering.checking import PATIENCE
+    from chatapp.answering.verification.consult import SMALLEST, too_small
+    from knowledge.embedding.pairs import MODEL_FILE, TOKENIZER_FILE
+
+    found: list[CheckMessage] = []
+    folder = settings.VERIFY_MODEL_DIR
+    missing = [name for name in (MODEL_FILE, TOKENIZER_FILE) if folder and not (Path(folder) / name).is_file()]
+    if missing:
+        found.append(Error(f"The folder VERIFY_MODEL_DIR has no {' and no '.join(missing)}.", id="footnote.E005"))
+    if settings.VERIFY_MODEL and too_small(settings.VERIFY_MODEL):
+        words = (
+            f"VERIFY_MODEL {settings.VERIFY_MODEL} is too small to judge: use one of {SMALLEST:g} B weights or more."
+        )
+        found.append(Error(words, id="footnote.E006"))
+    if not 0 < settings.VERIFY_TIMEOUT < PATIENCE:
+        found.append(
+            Error(f"VERIFY_TIMEOUT must be more than 0 and less than {PATIENCE:g} seconds.", id="footnote.E007")
+        )
+    return found
 
 
 def _version(text: str) -> tuple[int, int]:

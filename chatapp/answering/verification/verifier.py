@@ -17,10 +17,11 @@ from pathlib import Path
 from threading import Lock
 
 from chatapp.answering.check import Verdict, VerdictName, check_sentence
-from chatapp.answering.evidence import Evidence, locate, whole_sentences
+from chatapp.answering.evidence import Evidence, analysed, locate, whole_sentences
 from chatapp.answering.folding import plain
 from chatapp.answering.names import missing_names
 from chatapp.answering.polarity import negations
+from chatapp.answering.verification.entailment import Entailment
 from chatapp.answering.verification.signals import Place, by_vectors, by_words
 from chatapp.answering.verification.support import Record, read_record
 from chatapp.answering.verification.vectors import SourceVectors, source_vectors, statement_vectors
@@ -45,6 +46,14 @@ _NOTE_MARK = re.compile(r"[ \t]*\[\d{1,3}\]")
 HELD = "the source says this in other words"
 PARTLY = "some of what it says is not there"
 NOT_FOUND = "hardly anything of what it says is there"
+SAID_OF: Mapping[VerdictName, str] = {"supported": HELD, "weak": PARTLY, "unsupported": NOT_FOUND}
+
+ENTAILED, REFUTED = 0.5, 0.2
+"""Chance of an entailment model from which a statement counts as held, and below which as not held. Where such models
+say yes themselves; they are not fitted here, where none can be had."""
+
+AROUND = 2
+"""Sentences on both sides of the evidence that an entailment model reads with it first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,13 +78,18 @@ class Judgement:
     score: float  # chance, 0..1, that the sources hold the statement
     reasons: tuple[str, ...]
     evidence: SourceEvidence | None
+    open: bool = False  # only a chance told: exact words, numbers, names and negations left it open
 
 
 class Verifier:
     """Safe to use from several threads. Vectors of sources are remembered: an answer cites the same ones again."""
 
-    def __init__(self, embedder: Embedder | None = None, *, record: Record | None = None) -> None:
+    def __init__(
+        self, embedder: Embedder | None = None, *, record: Record | None = None, entailment: Entailment | None = None
+    ) -> None:
+        """``entailment`` has the last word on what is left open."""
         self.record = record or default_record()
+        self._entailment = entailment
         self._embedder: TokenEmbedder | None = embedder if embedder is not None and has_tokens(embedder) else None
         self._sources: dict[bytes, SourceVectors] = {}
         self._lock = Lock()
@@ -88,10 +102,35 @@ class Verifier:
         ]
         undecided = [at for at, verdict in enumerate(certain) if verdict.verdict == "unchecked" and claims[at].sources]
         read = dict(zip(undecided, self.signals([claims[at] for at in undecided]), strict=True))
-        return [
+        judged = [
             self._read(claim, *read[at]) if at in read else self._certain(claim, verdict)
             for at, (claim, verdict) in enumerate(zip(claims, certain, strict=True))
         ]
+        return judged if self._entailment is None else self._entailed(claims, judged, self._entailment)
+
+    def _entailed(self, claims: Sequence[Claim], judged: Sequence[Judgement], model: Entailment) -> list[Judgement]:
+        """Return the judgements, those that are open by the entailment model: the evidence and what stands around it,
+        then, where that does not hold the statement, each source whole."""
+        found = list(judged)
+        rest = [at for at, judgement in enumerate(judged) if judgement.open]
+        best = dict.fromkeys(rest, 0.0)
+        try:
+            for whole in (False, True):
+                pairs = [(at, text) for at in rest for text in _premises(claims[at], judged[at].evidence, whole=whole)]
+                statements = {at: plain(claims[at].statement) for at in rest}
+                chances = model.chances([(text, statements[at]) for at, text in pairs])
+                for (at, _), chance in zip(pairs, chances, strict=True):
+                    best[at] = max(best[at], chance)
+                rest = [at for at in rest if best[at] < ENTAILED]
+        except KnowledgeError as err:
+            logger.warning("statements are judged without the entailment model: %s", err.message)
+            return found
+        for at, chance in best.items():
+            verdict: VerdictName = "weak" if chance >= REFUTED else "unsupported"
+            if chance >= ENTAILED:
+                verdict = "supported"
+            found[at] = replace(judged[at], verdict=verdict, score=chance, reasons=(SAID_OF[verdict],))
+        return found
 
     def _certain(self, claim: Claim, verdict: Verdict) -> Judgement:
         places = [locate(claim.statement, source, question=claim.question) for source in claim.sources]
@@ -113,8 +152,8 @@ class Verifier:
             verdict = "supported"
         elif chance < self.record.unsupported:
             verdict = "unsupported"
-        said = {"supported": HELD, "weak": PARTLY, "unsupported": NOT_FOUND}[verdict]
-        return Judgement(verdict=verdict, score=chance, reasons=against or (said,), evidence=evidence)
+        reasons = against or (SAID_OF[verdict],)
+        return Judgement(verdict=verdict, score=chance, reasons=reasons, evidence=evidence, open=not against)
 
     def signals(self, claims: Sequence[Claim]) -> list[tuple[Mapping[str, float], Place | None]]:
         """Return the signals of each claim, and the place nearest in meaning; None where only words could be read."""
@@ -150,6 +189,19 @@ class Verifier:
             while len(self._sources) > KEPT_SOURCES:
                 del self._sources[next(iter(self._sources))]
         return {**known, **made}
+
+
+def _premises(claim: Claim, evidence: SourceEvidence | None, *, whole: bool) -> list[str]:
+    """Return what an entailment model reads: the sources, or the evidence with the sentences around it."""
+    if whole or evidence is None:
+        return list(claim.sources) if whole else []
+    source = claim.sources[evidence.source]
+    ranges = analysed(source).ranges
+    touched = [at for at, (start, end) in enumerate(ranges) if start < evidence.end and evidence.start < end]
+    if not touched:
+        return []
+    first, last = max(0, touched[0] - AROUND), min(len(ranges) - 1, touched[-1] + AROUND)
+    return [source[ranges[first][0] : ranges[last][1]]]
 
 
 def _against(words: str, claim: Claim, evidence: SourceEvidence | None, *, window: float) -> tuple[str, ...]:

@@ -88,3 +88,35 @@ async def test_texts_made_to_be_slow_are_judged_in_time(api: Any) -> None:
     response = await api.post("/verify", {"items": [{"statement": statement, "sources": ["a" * 20_000]}]})
     assert response.status_code == 200
     assert time.perf_counter() - began < 15
+
+
+@pytest.fixture
+def judge_model(settings: Any, scripted_model: Any) -> Any:
+    """A language model as judge, over the real protocol."""
+    settings.VERIFY_MODEL, settings.VERIFY_API_BASE = "openai/scripted-custom", scripted_model.url
+    settings.VERIFY_API_KEY, settings.VERIFY_TIMEOUT = "scripted", 2.0
+    return scripted_model
+
+
+async def test_a_language_model_has_the_last_word_where_one_is_set_up(api: Any, judge_model: Any) -> None:
+    judge_model.script(['{"1": "unsup', 'ported", "2": "partly"}'])
+    items = [
+        {"statement": "Visitors can park for 90 minutes in the yard by the north gate.", "sources": [PARKING]},
+        {"statement": "Staff use the cellar.", "sources": [PARKING]},
+        {"statement": "Employees put theirs below the house.", "sources": [PARKING]},
+    ]
+    found = (await api.post("/verify", {"items": items})).json()["items"]
+    assert [each["verdict"] for each in found] == ["unsupported", "supported", "weak"]
+    assert "90 minutes" in PARKING[slice(found[0]["evidence"]["start"], found[0]["evidence"]["end"])]
+
+
+async def test_a_judge_that_is_away_costs_no_verdict(api: Any, judge_model: Any, settings: Any) -> None:
+    settings.VERIFY_API_BASE = "http://127.0.0.1:9/v1"
+    item = {"statement": "Visitors can park for 90 minutes in the yard by the north gate.", "sources": [PARKING]}
+    assert (await api.post("/verify", {"items": [item]})).json()["items"][0]["verdict"] == "supported"
+
+
+async def test_a_judge_that_is_too_small_is_not_asked(judge_model: Any, settings: Any) -> None:
+    assert verifying.judge_model() is not None
+    settings.VERIFY_MODEL = "openai/qwen2.5-3b"
+    assert verifying.judge_model() is None

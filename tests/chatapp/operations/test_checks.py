@@ -106,3 +106,22 @@ def test_single_process_refuses_a_database_that_was_never_migrated(tmp_path: Pat
     assert "run `manage.py migrate`" in done.stderr
     assert "Traceback" not in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({}, []),
+        ({"VERIFY_TIMEOUT": 0}, []),  # nothing uses it
+        ({"VERIFY_MODEL": "openai/gpt-4o"}, []),
+        ({"VERIFY_MODEL": "ollama/qwen2.5:3b"}, ["footnote.E006"]),
+        ({"VERIFY_MODEL": "openai/gpt-4o", "VERIFY_TIMEOUT": 5.0}, ["footnote.E007"]),
+        ({"VERIFY_MODEL_DIR": "/nowhere"}, ["footnote.E005"]),
+    ],
+)
+def test_models_that_cannot_judge_statements_are_refused(
+    settings: Any, values: dict[str, Any], expected: list[str]
+) -> None:
+    for name, value in values.items():
+        setattr(settings, name, value)
+    assert [message.id for message in checks.verification_models()] == expected
