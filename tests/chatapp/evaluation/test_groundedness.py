@@ -88,7 +88,7 @@ def test_the_command_fits_keeps_a_record_and_prints_the_table(tmp_path: Path) ->
     out = StringIO()
     call_command("evaluate", "verification", str(folder), "--fit", str(record), stdout=out)
     lines = out.getvalue().splitlines()
-    table = {line[:36].strip(): line[36:].split() for line in lines[1:-1]}
+    table = {line[:36].strip(): line[36:].split() for line in lines[1:-2]}
     assert table["always supported"][2] == "0.500"
     assert float(table["with words and token vectors"][2]) > float(table["word overlap"][2])
     kept = read_record(record)
@@ -97,7 +97,8 @@ def test_the_command_fits_keeps_a_record_and_prints_the_table(tmp_path: Path) ->
     assert kept.tiers["vectors"].quality["balanced_accuracy"] == pytest.approx(
         float(table["with words and token vectors"][2]), abs=0.001
     )
-    assert "fitted on" in lines[-1]
+    assert "fitted on" in lines[-2]
+    assert "An answer of 10 such sentences" in lines[-1]
 
 
 def test_a_folder_without_statements_is_refused_in_words(tmp_path: Path) -> None:

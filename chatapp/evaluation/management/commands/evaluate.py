@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from chatapp.answering.verification import Verifier, default_record
 from chatapp.evaluation import gate, groundedness, labelled, report, runner
+from chatapp.evaluation.checking_cost import SENTENCES, cost
 from chatapp.evaluation.corpus import build
 from chatapp.evaluation.faults import injected
 from chatapp.evaluation.labelled import LabelledSet, QuestionSet, UnusableSet
@@ -112,6 +113,12 @@ class Command(BaseCommand):
             " is of the half that it was not fitted on."
         )
         verifier = Verifier(embedder, record=record)
+        whole = cost(rows, verifier=verifier)
+        self.stdout.write(
+            f"An answer of {SENTENCES} such sentences, ms p50/p95: {whole.known[0]:.0f}/{whole.known[1]:.0f} where its"
+            f" sources were cited before, {whole.new[0]:.0f}/{whole.new[1]:.0f} where not; one sentence p95"
+            f" {whole.sentence:.1f}."
+        )
         for name, source in sets.items():
             self.stdout.write(f"Errors put into sentences of {name}, and how many are seen:")
             for kind in injected(source, verifier=verifier, most=FAULTS_OF_A_KIND):

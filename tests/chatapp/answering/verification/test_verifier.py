@@ -157,10 +157,35 @@ def test_vectors_of_sources_are_made_once_and_only_so_many_are_kept(
 
     monkeypatch.setattr(module, "source_vectors", counting)
     monkeypatch.setattr(module, "KEPT_SOURCES", 2)
+    monkeypatch.setattr(module, "SURE_NOT", 0.0)
     verifier = Verifier(embedder)
     for source in (PARKING, PARKING, BASIN, "A third text of words.", PARKING):
         judge(verifier, "Cars stand somewhere.", source)
     assert made == [1, 0, 1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("statement", "verdict", "vectors"),
+    [
+        ("Guests may leave their cars behind the north gate in the yard.", "supported", 0),
+        ("People who visit put their vehicles outside.", None, 1),
+    ],
+)
+def test_vectors_are_made_only_where_words_leave_it_open(
+    monkeypatch: pytest.MonkeyPatch, embedder: Any, statement: str, verdict: str | None, vectors: int
+) -> None:
+    made: list[int] = []
+    real = module.statement_vectors
+
+    def counting(texts: Any, *, embedder: Any) -> Any:
+        made.append(len(texts))
+        return real(texts, embedder=embedder)
+
+    monkeypatch.setattr(module, "statement_vectors", counting)
+    found = judge(Verifier(embedder), statement, PARKING)
+    assert sum(made) == vectors
+    assert verdict is None or found.verdict == verdict
+    assert found.evidence is not None
 
 
 def test_german_is_judged_too(verifier: Verifier) -> None:
