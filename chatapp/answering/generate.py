@@ -12,7 +12,7 @@ from chatapp.answering.check import check_sentence
 from chatapp.answering.checking import IN_A_HURRY, PATIENCE, Checks, Judge
 from chatapp.answering.events import Answer, AnswerEvent, Partial
 from chatapp.answering.gate import Enforcement, Gate
-from chatapp.answering.prompt import build_messages, fit_to_window, label_passages
+from chatapp.answering.prompt import LabelledPassage, build_messages, fit_to_window, label_passages
 from chatapp.answering.repair import Repairs
 from knowledge.errors import KnowledgeError
 from knowledge.llm import Delta as ModelDelta
@@ -61,14 +61,7 @@ async def answer(
         for event in _without_passages(question, searched, nearest):
             yield event
         return
-    fitting, turns = fit_to_window(
-        question=question, passages=passages, history=history, system_prompt=system_prompt,
-        context_window=model.context_window, max_output_tokens=model.max_output_tokens,
-    )  # fmt: skip
-    labelled = label_passages(fitting)
-    messages = build_messages(
-        question=question, passages=labelled, history=turns, system_prompt=system_prompt, today=today
-    )
+    labelled, messages = _handed_over(question, passages, history, model, system_prompt=system_prompt, today=today)
     assembly = AnswerAssembly(
         question=question, passages=labelled, checker=None if citation_mode == "off" else check_sentence,
         defer=judge is not None,
@@ -77,30 +70,51 @@ async def answer(
     write = stream_fn or _default_stream()
     run = _Run(write, model, messages, assembly, should_stop, checks)
     events = run.events()
-    known = [text for passage in fitting for text in (passage.text, passage.title, *passage.heading_path)]
-    required = citation_mode == "require"
-    gate = Gate(enforcement, question=question, sources=known) if required else None
-    repairs = None
-    if required and enforcement == "repair":
+    released = events
+    if citation_mode == "require":
+        given = [each.passage for each in labelled]
+        known = [text for passage in given for text in (passage.text, passage.title, *passage.heading_path)]
         repairs = Repairs(
             question=question, passages=labelled, messages=messages, write=partial(write, model), judge=judge,
-            should_stop=should_stop or (lambda: False),
-        )  # fmt: skip
+            should_stop=should_stop,
+        ) if enforcement == "repair" else None  # fmt: skip
+        released = _released(events, Gate(enforcement, question=question, sources=known), repairs)
     try:
-        async for event in events:
-            if gate is None:
-                yield event
-                continue
-            async for ready in repairs.take(event) if repairs else _one(event):
-                for passed in gate.take(ready):
-                    yield passed
+        async for event in released:
+            yield event
     finally:
+        await released.aclose()
         await events.aclose()
         checks.cancel()
 
 
-async def _one(event: AnswerEvent) -> AsyncIterator[AnswerEvent]:
-    yield event
+def _handed_over(
+    question: str, passages: Sequence[Passage], history: Sequence[Turn], model: ModelSettings,
+    *, system_prompt: str | None, today: str | None,
+) -> tuple[tuple[LabelledPassage, ...], list[dict[str, str]]]:  # fmt: skip
+    """Return the passages that fit the model's window and the messages that hold them."""
+    fitting, turns = fit_to_window(
+        question=question, passages=passages, history=history, system_prompt=system_prompt,
+        context_window=model.context_window, max_output_tokens=model.max_output_tokens,
+    )  # fmt: skip
+    labelled = label_passages(fitting)
+    return labelled, build_messages(
+        question=question, passages=labelled, history=turns, system_prompt=system_prompt, today=today
+    )
+
+
+async def _released(
+    events: AsyncIterator[AnswerEvent], gate: Gate, repairs: Repairs | None
+) -> AsyncGenerator[AnswerEvent, None]:
+    """Yield what may go out."""
+    async for event in events:
+        if repairs is None:
+            for passed in gate.take(event):
+                yield passed
+            continue
+        async for ready in repairs.take(event):
+            for passed in gate.take(ready):
+                yield passed
 
 
 def no_answer_text(*, question: str, searched: Sequence[str] = (), nearest: Sequence[str] = ()) -> str:

@@ -59,11 +59,11 @@ class Repairs:
 
     def __init__(
         self, *, question: str, passages: Sequence[LabelledPassage], messages: Sequence[Message], write: Writer,
-        judge: Judge | None, should_stop: Callable[[], bool],
+        judge: Judge | None, should_stop: Callable[[], bool] | None = None,
     ) -> None:  # fmt: skip
         self._question, self._passages = question, tuple(passages)
         self._messages, self._write, self._judge = list(messages), write, judge
-        self._should_stop = should_stop
+        self._should_stop = should_stop or (lambda: False)
         self._held: list[SentenceChecked] = []
         self._numbers: dict[str, int] = {}  # label -> display number
         self._text = ""
