@@ -52,10 +52,14 @@ def locate(sentence: str, passage_text: str, *, question: str = "") -> Evidence:
     return best
 
 
-def whole_sentences(text: str, start: int, end: int) -> tuple[int, int]:
-    """Return the range of the sentences of a text that a range of it touches."""
-    touched = [each for each in analysed(text).ranges if each[0] < end and start < each[1]]
-    return (min(start, touched[0][0]), max(end, touched[-1][1])) if touched else (start, end)
+def whole_sentences(text: str, start: int, end: int, *, around: int = 0) -> tuple[int, int]:
+    """Return the range of the sentences of a text that a range of it touches, and of so many on both sides."""
+    ranges = analysed(text).ranges
+    touched = [at for at, each in enumerate(ranges) if each[0] < end and start < each[1]]
+    if not touched:
+        return start, end
+    first, last = max(0, touched[0] - around), min(len(ranges) - 1, touched[-1] + around)
+    return min(start, ranges[first][0]), max(end, ranges[last][1])
 
 
 def _sentence_end(text: str, end: int) -> int:

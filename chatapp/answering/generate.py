@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from functools import partial
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Literal, TypeAlias, get_args
 
 from chatapp.answering.assembly import AnswerAssembly
 from chatapp.answering.check import check_sentence
@@ -13,7 +13,7 @@ from chatapp.answering.checking import IN_A_HURRY, PATIENCE, Checks, Judge
 from chatapp.answering.events import Answer, AnswerEvent, Partial
 from chatapp.answering.gate import Enforcement, Gate
 from chatapp.answering.prompt import LabelledPassage, build_messages, fit_to_window, label_passages
-from chatapp.answering.repair import Repairs
+from chatapp.answering.repair import Repairs, close_stream
 from knowledge.errors import KnowledgeError
 from knowledge.llm import Delta as ModelDelta
 from knowledge.llm import Finish, Message, ModelSettings, StreamEvent, Usage, estimate_usage
@@ -190,7 +190,7 @@ class _Run:
             yield Partial(self._answer())
             raise
         finally:
-            await _close(self._stream)
+            await close_stream(self._stream)
         async for event in self._ended():
             yield event
         yield self._answer()
@@ -214,10 +214,3 @@ class _Run:
     def _answer(self) -> Answer:
         usage = self._usage or estimate_usage(self._messages, self._assembly.raw_output)
         return self._assembly.answer(usage=usage, finish=self._finish, messages=self._messages)
-
-
-async def _close(stream: Any) -> None:
-    """Close a stream that was left early, so that the model's server sees it and stops."""
-    close = getattr(stream, "aclose", None)
-    if close is not None:
-        await close()

@@ -6,6 +6,7 @@ import logging
 import re
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from chatapp.answering.assembly import AnswerAssembly
 from chatapp.answering.check import check_sentence
@@ -18,7 +19,7 @@ from chatapp.answering.sentinels import PATTERN, sentinel
 from knowledge.errors import KnowledgeError
 from knowledge.llm import Delta, Finish, Message, Usage, estimate_usage
 
-__all__ = ["ROUNDS", "Repairs", "Writer"]
+__all__ = ["ROUNDS", "Repairs", "Writer", "close_stream"]
 
 logger = logging.getLogger(__name__)
 
@@ -155,9 +156,7 @@ class Repairs:
             logger.warning("the language model could not write sentences anew", exc_info=True)
             return _Reply(text=reply.text, finish="failed")
         finally:
-            close = getattr(stream, "aclose", None)
-            if close is not None:
-                await close()
+            await close_stream(stream)
         for line in reply.text.splitlines():
             if match := _LINE.fullmatch(line):
                 reply.lines.setdefault(int(match.group(1)), match.group(2).strip())
@@ -201,6 +200,13 @@ class Repairs:
             for citation in citations
         ]  # fmt: skip
         return Rewritten(checked=checked, text=text, citations=citations, used=tuple(used))
+
+
+async def close_stream(stream: Any) -> None:
+    """Close a stream that was left early, so that the model's server sees it and stops."""
+    close = getattr(stream, "aclose", None)
+    if close is not None:
+        await close()
 
 
 def _one_each(

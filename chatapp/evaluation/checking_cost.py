@@ -26,7 +26,6 @@ class Cost:
     ``known``: the sources were cited before in the answer, so that what is made of them once is there.
     """
 
-    answers: int
     known: tuple[float, float]
     new: tuple[float, float]
     sentence: float
@@ -47,7 +46,7 @@ def cost(rows: Sequence[Labelled], *, verifier: Verifier) -> Cost:
         sentences += spent
         known.append(sum(spent))
     return Cost(
-        answers=len(answers), known=_percentiles(known), new=_percentiles(new),
+        known=_percentiles(known), new=_percentiles(new),
         sentence=float(np.percentile(sentences, 95)),
     )  # fmt: skip
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ import numpy.typing as npt
 from knowledge.embedding.runtimes import session_options
 from knowledge.embedding.tokens import Ids
 
-__all__ = ["MODEL_FILE", "TOKENIZER_FILE", "Pair", "PairModel", "PairModelFailed", "in_batches"]
+__all__ = ["MODEL_FILE", "TOKENIZER_FILE", "LazyPairModel", "Pair", "PairModel", "PairModelFailed", "in_batches"]
 
 logger = logging.getLogger(__name__)
 
@@ -83,6 +84,35 @@ class PairModel:
         except Exception as err:  # the boundary to an engine that raises types of its own
             raise PairModelFailed(f"The {self._what} could not judge the texts.") from err
         return np.asarray(output, dtype=np.float64)
+
+
+class LazyPairModel:
+    """Loads the model of a folder on first use, once a process. Thread-safe."""
+
+    def __init__(self, folder: Path, *, what: str, setting: str, threads: int, max_tokens: int) -> None:
+        self._folder, self._what, self._setting = folder, what, setting
+        self._threads, self._max_tokens = threads, max_tokens
+        self._lock = threading.Lock()
+        self._model: PairModel | PairModelFailed | None = None
+
+    def load(self) -> PairModel:
+        """Return the model; one that failed is not tried again, for loading may take seconds.
+
+        :raises PairModelFailed: it could not be loaded, now or before.
+        """
+        if self._model is None:
+            with self._lock:
+                if self._model is None:
+                    try:
+                        self._model = PairModel(
+                            self._folder, what=self._what, setting=self._setting, threads=self._threads,
+                            max_tokens=self._max_tokens,
+                        )  # fmt: skip
+                    except PairModelFailed as err:
+                        self._model = err
+        if isinstance(self._model, PairModelFailed):
+            raise PairModelFailed(str(self._model)) from self._model
+        return self._model
 
 
 def in_batches(pairs: Sequence[Pair]) -> Iterator[list[int]]:

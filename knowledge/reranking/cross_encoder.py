@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from knowledge.embedding.pairs import PairModel, PairModelFailed, in_batches
+from knowledge.embedding.pairs import LazyPairModel, PairModel, PairModelFailed, in_batches
 from knowledge.errors import RerankFailed
 from knowledge.reranking.base import RerankCandidate, RerankQuery, passage_text, query_text
 from knowledge.reranking.scale import UnitScale
@@ -42,10 +41,10 @@ class CrossEncoder:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:  # fmt: skip
         self.folder = folder
-        self._timeout, self._threads, self._max_tokens = timeout, max(1, threads), max_tokens
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._model: PairModel | PairModelFailed | None = None
+        self._timeout, self._clock = timeout, clock
+        self._model = LazyPairModel(
+            folder, what="cross-encoder", setting="RERANK_MODEL_DIR", threads=threads, max_tokens=max_tokens
+        )
         self._scale = UnitScale()
 
     def scores(self, query: RerankQuery, candidates: Sequence[RerankCandidate]) -> list[float] | None:
@@ -89,19 +88,10 @@ class CrossEncoder:
         return [scaled.get(row, rest) for row in range(count)]
 
     def _load(self) -> PairModel:
-        if self._model is None:
-            with self._lock:
-                if self._model is None:
-                    try:
-                        self._model = PairModel(
-                            self.folder, what="cross-encoder", setting="RERANK_MODEL_DIR", threads=self._threads,
-                            max_tokens=self._max_tokens,
-                        )  # fmt: skip
-                    except PairModelFailed as err:  # not tried again with every question: loading may take seconds
-                        self._model = err
-        if isinstance(self._model, PairModelFailed):
-            raise RerankFailed(str(self._model)) from self._model
-        return self._model
+        try:
+            return self._model.load()
+        except PairModelFailed as err:
+            raise RerankFailed(str(err)) from err
 
 
 def _one_score_each(output: npt.NDArray[np.float64], *, rows: int) -> list[float]:

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import json
 import logging
-import threading
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from knowledge.embedding.pairs import PairModel, PairModelFailed, in_batches
+from knowledge.embedding.pairs import LazyPairModel, PairModelFailed, in_batches
 from knowledge.errors import EntailmentFailed
 
 __all__ = ["CONFIG_FILE", "Entailment", "EntailmentEncoder"]
@@ -44,17 +44,18 @@ class EntailmentEncoder:
     """
 
     def __init__(self, folder: Path, *, threads: int = 1, max_tokens: int = 512) -> None:
-        self._folder, self._threads, self._max_tokens = folder, threads, max_tokens
-        self._lock = threading.Lock()
-        self._model: tuple[PairModel, int | None] | EntailmentFailed | None = None
+        self._folder = folder
+        self._model = LazyPairModel(
+            folder, what="entailment model", setting="VERIFY_MODEL_DIR", threads=threads, max_tokens=max_tokens
+        )
 
     def chances(self, pairs: Sequence[tuple[str, str]]) -> list[float]:
         """See ``Entailment``."""
         if not pairs:
             return []
-        model, label = self._load()
         found = np.zeros(len(pairs))
         try:
+            model, label = self._model.load(), self._label
             encoded = model.pairs(pairs)
             for batch in in_batches(encoded):
                 found[batch] = _chances(model.run([encoded[row] for row in batch]), rows=len(batch), label=label)
@@ -62,24 +63,12 @@ class EntailmentEncoder:
             raise EntailmentFailed(str(err)) from err
         return [float(value) for value in found]
 
-    def _load(self) -> tuple[PairModel, int | None]:
-        if self._model is None:
-            with self._lock:
-                if self._model is None:
-                    try:
-                        model = PairModel(
-                            self._folder, what="entailment model", setting="VERIFY_MODEL_DIR", threads=self._threads,
-                            max_tokens=self._max_tokens,
-                        )  # fmt: skip
-                        self._model = model, _label(self._folder / CONFIG_FILE)
-                    except PairModelFailed as err:  # not tried again with every sentence
-                        self._model = EntailmentFailed(str(err))
-        if isinstance(self._model, EntailmentFailed):
-            raise EntailmentFailed(self._model.message) from self._model
-        return self._model
+    @cached_property
+    def _label(self) -> int | None:
+        return _label_of(self._folder / CONFIG_FILE)
 
 
-def _label(path: Path) -> int | None:
+def _label_of(path: Path) -> int | None:
     """Return the number of the label that says yes, as the model's configuration names it; None where it does not."""
     try:
         names: Any = json.loads(path.read_text(encoding="utf-8")).get("id2label", {})

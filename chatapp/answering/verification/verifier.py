@@ -17,7 +17,7 @@ from pathlib import Path
 from threading import Lock
 
 from chatapp.answering.check import Verdict, VerdictName, check_sentence
-from chatapp.answering.evidence import Evidence, analysed, locate, whole_sentences
+from chatapp.answering.evidence import Evidence, locate, whole_sentences
 from chatapp.answering.folding import plain
 from chatapp.answering.names import missing_names
 from chatapp.answering.polarity import negations
@@ -118,10 +118,9 @@ class Verifier:
         rest = [at for at, judgement in enumerate(judged) if judgement.open]
         best = dict.fromkeys(rest, 0.0)
         try:
-            for whole in (False, True):
-                pairs = [(at, text) for at in rest for text in _premises(claims[at], judged[at].evidence, whole=whole)]
-                statements = {at: plain(claims[at].statement) for at in rest}
-                chances = model.chances([(text, statements[at]) for at, text in pairs])
+            for premises in (_surroundings, lambda claim, _: claim.sources):
+                pairs = [(at, text) for at in rest for text in premises(claims[at], judged[at].evidence)]
+                chances = model.chances([(text, plain(claims[at].statement)) for at, text in pairs])
                 for (at, _), chance in zip(pairs, chances, strict=True):
                     best[at] = max(best[at], chance)
                 rest = [at for at in rest if best[at] < ENTAILED]
@@ -129,9 +128,7 @@ class Verifier:
             logger.warning("statements are judged without the entailment model: %s", err.message)
             return found
         for at, chance in best.items():
-            verdict: VerdictName = "weak" if chance >= REFUTED else "unsupported"
-            if chance >= ENTAILED:
-                verdict = "supported"
+            verdict = _verdict(chance, supported=ENTAILED, unsupported=REFUTED)
             found[at] = replace(judged[at], verdict=verdict, score=chance, reasons=(SAID_OF[verdict],))
         return found
 
@@ -150,11 +147,7 @@ class Verifier:
         against = _against(words, claim, evidence, window=signals["window"])
         if against:
             chance = min(chance, self.record.unsupported / 2)
-        verdict: VerdictName = "weak"
-        if chance >= self.record.supported:
-            verdict = "supported"
-        elif chance < self.record.unsupported:
-            verdict = "unsupported"
+        verdict = _verdict(chance, supported=self.record.supported, unsupported=self.record.unsupported)
         reasons = against or (SAID_OF[verdict],)
         return Judgement(verdict=verdict, score=chance, reasons=reasons, evidence=evidence, open=not against)
 
@@ -209,17 +202,19 @@ def _words_of(claim: Claim) -> Mapping[str, float]:
     return by_words(plain(claim.statement), claim.sources, question=claim.question)
 
 
-def _premises(claim: Claim, evidence: SourceEvidence | None, *, whole: bool) -> list[str]:
-    """Return what an entailment model reads: the sources, or the evidence with the sentences around it."""
-    if whole or evidence is None:
-        return list(claim.sources) if whole else []
+def _verdict(chance: float, *, supported: float, unsupported: float) -> VerdictName:
+    if chance >= supported:
+        return "supported"
+    return "weak" if chance >= unsupported else "unsupported"
+
+
+def _surroundings(claim: Claim, evidence: SourceEvidence | None) -> Sequence[str]:
+    """Return the evidence with the sentences around it; nothing where there is none."""
+    if evidence is None:
+        return ()
     source = claim.sources[evidence.source]
-    ranges = analysed(source).ranges
-    touched = [at for at, (start, end) in enumerate(ranges) if start < evidence.end and evidence.start < end]
-    if not touched:
-        return []
-    first, last = max(0, touched[0] - AROUND), min(len(ranges) - 1, touched[-1] + AROUND)
-    return [source[ranges[first][0] : ranges[last][1]]]
+    words = source[slice(*whole_sentences(source, evidence.start, evidence.end, around=AROUND))]
+    return (words,) if words.strip() else ()
 
 
 def _against(words: str, claim: Claim, evidence: SourceEvidence | None, *, window: float) -> tuple[str, ...]:

@@ -18,6 +18,19 @@ BASIN = (
 PARKING = "Guests may leave their cars in the yard behind the north gate for 90 minutes. Staff use the cellar."
 
 
+def counted(monkeypatch: pytest.MonkeyPatch, name: str) -> list[int]:
+    """Return how many texts each later call of this function of the verifier gets."""
+    made: list[int] = []
+    real = getattr(module, name)
+
+    def counting(texts: Any, *, embedder: Any) -> Any:
+        made.append(len(texts))
+        return real(texts, embedder=embedder)
+
+    monkeypatch.setattr(module, name, counting)
+    return made
+
+
 def judge(verifier: Verifier, statement: str, *sources: str, question: str = "") -> Judgement:
     return verifier.judge([Claim(statement=statement, sources=sources, question=question)])[0]
 
@@ -148,14 +161,7 @@ def test_without_token_vectors_words_are_read(monkeypatch: pytest.MonkeyPatch, v
 def test_vectors_of_sources_are_made_once_and_only_so_many_are_kept(
     monkeypatch: pytest.MonkeyPatch, embedder: Any
 ) -> None:
-    made: list[int] = []
-    real = module.source_vectors
-
-    def counting(texts: Any, *, embedder: Any) -> Any:
-        made.append(len(texts))
-        return real(texts, embedder=embedder)
-
-    monkeypatch.setattr(module, "source_vectors", counting)
+    made = counted(monkeypatch, "source_vectors")
     monkeypatch.setattr(module, "KEPT_SOURCES", 2)
     monkeypatch.setattr(module, "SURE_NOT", 0.0)
     verifier = Verifier(embedder)
@@ -174,14 +180,7 @@ def test_vectors_of_sources_are_made_once_and_only_so_many_are_kept(
 def test_vectors_are_made_only_where_words_leave_it_open(
     monkeypatch: pytest.MonkeyPatch, embedder: Any, statement: str, verdict: str | None, vectors: int
 ) -> None:
-    made: list[int] = []
-    real = module.statement_vectors
-
-    def counting(texts: Any, *, embedder: Any) -> Any:
-        made.append(len(texts))
-        return real(texts, embedder=embedder)
-
-    monkeypatch.setattr(module, "statement_vectors", counting)
+    made = counted(monkeypatch, "statement_vectors")
     found = judge(Verifier(embedder), statement, PARKING)
     assert sum(made) == vectors
     assert verdict is None or found.verdict == verdict
