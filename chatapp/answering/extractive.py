@@ -18,6 +18,7 @@ from chatapp.answering.lines import NO_ANSWER
 from chatapp.answering.markers import Cite, MarkerParser, SentenceEnd
 from chatapp.answering.prompt import SourceBlock, last_question
 from chatapp.answering.sentences import split_document, split_text
+from chatapp.answering.small_talk import is_small_talk
 from knowledge.analysis import terms
 
 __all__ = ["OPENING_LINE", "Embed", "ExtractiveModel"]
@@ -26,6 +27,7 @@ Embed: TypeAlias = Callable[[Sequence[str]], npt.NDArray[np.float32]]
 """Texts to ``(n, dimension)`` float32, rows L2-normalised."""
 
 OPENING_LINE = "No language model is set up; these are the passages closest to your question:"
+GREETING = "Hello. Please ask me something about your documents."
 _NOTHING = "No language model is set up, and none of the passages found shares a word with the question."
 
 MOST_SENTENCES = 4
@@ -66,6 +68,9 @@ class ExtractiveModel:
     def stream(self, messages: Sequence[Mapping[str, str]]) -> Iterator[str]:
         """Yield an opening line that says what this is, then one quotation a line."""
         sources, question, former = last_question(messages)
+        if not sources and is_small_talk(question):
+            yield GREETING
+            return
         chosen = self.choose(sources, question, former)
         if not chosen:
             yield f"{NO_ANSWER}\n{_NOTHING}"

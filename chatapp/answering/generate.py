@@ -14,6 +14,7 @@ from chatapp.answering.events import Answer, AnswerEvent, Partial
 from chatapp.answering.gate import Enforcement, Gate
 from chatapp.answering.prompt import LabelledPassage, build_messages, fit_to_window, label_passages
 from chatapp.answering.repair import Repairs, close_stream
+from chatapp.answering.small_talk import is_small_talk
 from knowledge.errors import KnowledgeError
 from knowledge.llm import Delta as ModelDelta
 from knowledge.llm import Finish, Message, ModelSettings, StreamEvent, Usage, estimate_usage
@@ -45,7 +46,7 @@ async def answer(
 ) -> AsyncGenerator[AnswerEvent, None]:
     """Yield the events of one answer; the last one is the ``Answer``.
 
-    Without passages the model is not called. ``searched`` names the places for the reply of that
+    Without passages the model is not called, but for small talk. ``searched`` names the places for the reply of that
     case, ``nearest`` the documents that come nearest. ``should_stop`` is asked before each piece; the
     answer then ends with finish ``stopped``. ``judge`` looks closer at sentences that are neither word for word in
     their sources nor wrong for certain; their events may come later than those of sentences after them. With the mode
@@ -57,7 +58,7 @@ async def answer(
     """
     if citation_mode not in get_args(CitationMode):
         raise ValueError(f"citation mode {citation_mode!r} is not one of {', '.join(get_args(CitationMode))}")
-    if not passages:
+    if not passages and not is_small_talk(question):
         for event in _without_passages(question, searched, nearest):
             yield event
         return

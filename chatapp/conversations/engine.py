@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from chatapp import answering
 from chatapp.answering import Answer, CitationUsed, Delta, LabelledPassage, Partial, SentenceChecked
+from chatapp.answering.small_talk import is_small_talk
 from chatapp.conversations import services
 from chatapp.conversations.citations import citation_row
 from chatapp.conversations.database import PATIENT_SECONDS, in_thread, in_thread_by
@@ -101,10 +102,7 @@ class Engine:
         )
 
     async def _answer(self) -> Answer:
-        query = await self._rewritten()
-        result = await in_thread_by(self._arrived, partial(self._retrieve, query))
-        self._mark("retrieval")
-        self._timings |= {f"retrieval.{stage}": round(value, 2) for stage, value in result.timings.items()}
+        result = await self._found()
         passages = self._fitting(result)
         await self._show_passages(result, answering.label_passages(passages))
         async for event in answering.answer(
@@ -131,6 +129,16 @@ class Engine:
         if self._partial is None or not (self._partial.text.strip() or self._ended_by):
             raise LanguageModelError("The language model returned an empty answer.")
         return self._partial
+
+    async def _found(self) -> RetrievalResult:
+        """Return what the search found; nothing is searched for small talk."""
+        if is_small_talk(self.started.question):
+            return RetrievalResult(query="", passages=(), timings={})
+        query = await self._rewritten()
+        result = await in_thread_by(self._arrived, partial(self._retrieve, query))
+        self._mark("retrieval")
+        self._timings |= {f"retrieval.{stage}": round(value, 2) for stage, value in result.timings.items()}
+        return result
 
     async def _rewritten(self) -> Query:
         """Return the query as the language model wrote it anew; a first question waits for nothing."""

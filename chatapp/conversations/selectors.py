@@ -67,7 +67,10 @@ def run_detail(
         "notes": run.retrieval.get("notes", []),
         "model": run.model,
         "no_answer": run.no_answer,
-        "passages": [passage_detail(p, slides=slides) for p in run.passages.all()],
+        "passages": [
+            passage_detail(p, slides=slides) | {"differs": run.retrieval.get("differences", {}).get(p.label, [])}
+            for p in run.passages.all()
+        ],
         "citations": [citation_detail(c, slides=slides) for c in run.citations.all()],
         "sentences": run.sentences,
         "timings": run.timings,

@@ -247,13 +247,15 @@ def store_passages(
     *, run: AnswerRun, query: str, labelled: Sequence[Any], rewritten: Rewritten | None = None,
     notes: Sequence[str] = (),
 ) -> None:  # fmt: skip
-    """Store the query as searched, what a language model made of it, what the search says about itself, and the
-    passages as the model is given them."""
+    """Store the query as searched, what a language model made of it, what the search says about itself, where
+    passages contradict each other, and the passages as the model is given them."""
     found: dict[str, Any] = {}
     if rewritten:
         found["rewritten"] = rewritten_trace(rewritten)
     if notes:
         found["notes"] = list(notes)
+    if differing := differences(labelled):
+        found["differences"] = differing
     with transaction.atomic():
         trace = {"retrieval": {**run.retrieval, **found}} if found else {}
         running = AnswerRun.objects.filter(pk=run.pk, status=AnswerRun.Status.RUNNING)
@@ -263,6 +265,20 @@ def store_passages(
         rows = Document.objects.filter(pk__in={item.passage.document for item in labelled})
         there = {str(pk) for pk in rows.values_list("pk", flat=True)}
         ContextPassage.objects.bulk_create([_context(run, item.label, item.passage, there) for item in labelled])
+
+
+def differences(labelled: Sequence[Any]) -> dict[str, list[dict[str, Any]]]:
+    """Return by label which other passages of the answer say nearly the same, with the words here and there."""
+    labels = {item.passage.key: item.label for item in labelled}
+    found = {
+        item.label: [
+            {"label": labels[other.key], "differences": [list(pair) for pair in other.differences]}
+            for other in item.passage.variants
+            if other.key in labels
+        ]
+        for item in labelled
+    }
+    return {label: others for label, others in found.items() if others}
 
 
 def _context(run: AnswerRun, label: str, passage: Any, there: set[str]) -> ContextPassage:

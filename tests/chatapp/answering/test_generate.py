@@ -15,7 +15,7 @@ from chatapp.answering.events import (
     Partial,
     SentenceChecked,
 )
-from chatapp.answering.extractive import ExtractiveModel
+from chatapp.answering.extractive import GREETING, ExtractiveModel
 from chatapp.answering.generate import answer, no_answer_text
 from chatapp.answering.prompt import PROMPT_VERSION
 from chatapp.answering.sentinels import sentinel, strip_sentinels
@@ -172,6 +172,28 @@ def test_without_passages_the_model_is_not_called() -> None:
     assert done.text == shown(events) == no_answer_text(question="Which books?", searched=("Handbook", "Rules"))
     assert "Handbook, Rules" in done.text
     assert {each.verdict for each in done.sentences} == {"exempt"}
+
+
+def test_small_talk_reaches_the_model_without_sources_and_without_a_refusal() -> None:
+    async def collect(model: Scripted | Callable[..., Any]) -> Answer:
+        events = [event async for event in answer(question="Thanks!", passages=[], model=MODEL, stream_fn=model)]
+        assert isinstance(events[-1], Answer)
+        return events[-1]
+
+    model = Scripted("You're welcome. ", "The hall opens at nine.")
+    done = asyncio.run(collect(model))
+    assert not done.no_answer
+    assert "no sources were searched" in model.messages[-1]["content"]
+    assert "SOURCE-" not in model.messages[-1]["content"]
+    assert [each.verdict for each in done.sentences] == ["exempt", "uncited"], "a claim stays a claim"
+
+    async def extractive(settings: ModelSettings, messages: Sequence[Message]) -> AsyncIterator[StreamEvent]:
+        for piece in ExtractiveModel().stream(messages):
+            yield ModelDelta(piece)
+
+    quoted = asyncio.run(collect(extractive))
+    assert quoted.text == GREETING
+    assert {each.verdict for each in quoted.sentences} == {"exempt"}
 
 
 def test_failure_keeps_what_came_and_is_raised(passages: list[Passage]) -> None:

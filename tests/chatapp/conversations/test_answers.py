@@ -349,6 +349,20 @@ async def test_nothing_found_is_said_without_asking_the_model(
     assert run.usage["prompt_tokens"] == 0
 
 
+async def test_small_talk_is_searched_for_nowhere(cite: Any, owner: Any, open_chat: Any, rows: Any) -> None:
+    await rows(lambda: cite(chunks=("You're welcome.",)))
+    chat = await open_chat(owner)
+    events = await chat.ask("Thanks a lot!")
+    found = next(event for event in events if event["type"] == "retrieval.done")
+    assert (found["query"], found["passages"]) == ("", [])
+    assert text_of(events) == "You're welcome."
+    assert events[-1]["no_answer"] is False
+    run = await rows(run_row)
+    assert (run.status, run.query, run.sentences[0]["verdict"]) == ("done", "", "exempt")
+    assert "retrieval" not in run.timings
+    assert not await rows(run.passages.exists)
+
+
 async def test_a_refusal_of_the_model_is_marked_as_no_answer(
     use_model: Any, library: Any, owner: Any, open_chat: Any, rows: Any
 ) -> None:

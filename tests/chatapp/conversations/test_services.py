@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from chatapp.conversations.services import Ask, Outcome, QuestionRefused, Questi
 from knowledge.documents.services import create_knowledge_base, delete_knowledge_base
 from knowledge.errors import ModelNotConfigured, NotFound
 from knowledge.tenants.access import actor_for, system_actor
-from knowledge.types import Passage
+from knowledge.types import Passage, Variant
 
 pytestmark = pytest.mark.django_db
 
@@ -152,6 +153,18 @@ def test_a_citation_shows_its_words_within_their_surroundings(actor: Any, assist
     assert detail["passages"][0]["deleted"], "no such document any more: the text stays readable"
     assert detail["answer"] == "Yes[1]."
     assert detail["error"] is None
+
+
+def test_passages_that_contradict_each_other_name_each_other(actor: Any, assistant: Any) -> None:
+    run = start(actor).run
+    one, two = labelled(), replace(labelled(), label="S2")
+    away = Variant(key=str(uuid.uuid4()), differences=(("a", "b"),))
+    differing = Variant(key=two.passage.key, differences=(("30", "14"), ("", "only")))
+    one = replace(one, passage=replace(one.passage, variants=(differing, away)))
+    services.store_passages(run=run, query="what", labelled=[one, two])
+    first, second = selectors.run_detail(AnswerRun.objects.get())["passages"]
+    assert first["differs"] == [{"label": "S2", "differences": [["30", "14"], ["", "only"]]}]
+    assert second["differs"] == [], "what was not given to the model is not named"
 
 
 def test_what_a_search_says_about_itself_is_kept_beside_its_settings(actor: Any, assistant: Any) -> None:

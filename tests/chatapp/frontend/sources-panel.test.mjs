@@ -71,6 +71,65 @@ test("words of a deleted document stay, without a link", () => {
   assert.equal(panel.querySelector("mark").textContent, "90");
 });
 
+const sentence = { index: 0, start: 0, end: 9, verdict: "unsupported", score: 0, reasons: ["number 91 not in the source"] };
+
+test("each range of words tells what was found about every statement that rests on it, once", () => {
+  const sentences = [sentence, { ...sentence, index: 1 }, { ...sentence, index: 2, verdict: "supported", reasons: [] }];
+  const citations = [0, 1, 2].map((index) => ({ ...citation, sentence: index }));
+  const panel = shown({ sentences, citations });
+  const words = panel.querySelector(".evidence");
+  assert.equal(panel.querySelectorAll(".evidence").length, 1);
+  assert.equal(words.getAttribute("data-sentences"), "0 1 2");
+  assert.deepEqual([...words.querySelectorAll(".verdict")].map((row) => row.textContent), [
+    "Not found in the source: number 91 not in the source",
+    "Found in the source",
+  ]);
+});
+
+test("a statement lights its own words, a source its card", () => {
+  const other = { ...citation, start: at("Rent"), end: at("Rent") + 4, quote: "Rent", sentence: 1 };
+  const panel = shown({ sentences: [sentence, { ...sentence, index: 1 }], citations: [citation, other] });
+  const lit = () => [...panel.querySelectorAll(".evidence")].map((words) => words.classList.contains("lit"));
+  panel.light({ number: null, sentence: 1 });
+  assert.deepEqual(lit(), [false, true]);
+  assert.ok(panel.querySelector(".card").classList.contains("lit"));
+  panel.light({ number: 2, sentence: null });
+  assert.deepEqual(lit(), [false, false]);
+  assert.equal(panel.querySelector(".card.lit"), null);
+  panel.light(null);
+  assert.equal(panel.querySelector(".lit"), null);
+});
+
+test("words under the pointer light the statements that rest on them", () => {
+  const panel = shown({ sentences: [sentence] });
+  const told = [];
+  panel.addEventListener("fn-card", (event) => told.push(event.detail));
+  panel.querySelector(".evidence").dispatchEvent(new window.Event("pointerenter"));
+  panel.querySelector(".card").dispatchEvent(new window.Event("pointerleave"));
+  assert.deepEqual(told, [[0], null]);
+});
+
+test("sources that contradict each other are named with the words here and there", () => {
+  const second = { ...passage, label: "S2", key: "k2", title: "Old <lease>" };
+  const differs = [{ label: "S2", differences: [["90", "95"], ["", "only"]] }];
+  const panel = shown({ passages: [{ ...passage, differs }, second] });
+  assert.equal(
+    panel.querySelector(".disagreement").textContent,
+    "Differs from another passage that was read (Old <lease>): \u201c90\u201d here, \u201c95\u201d there; nothing here, \u201conly\u201d there.",
+  );
+  const both = shown({
+    passages: [{ ...passage, differs }, second],
+    citations: [citation, { ...citation, passage: "k2", number: 2 }],
+  });
+  assert.match(both.querySelector(".disagreement").textContent, /^Differs from source 2 /);
+});
+
+test("small talk shows no sources", () => {
+  const panel = shown({ citations: [], sentences: [{ ...sentence, verdict: "exempt" }] });
+  assert.equal(panel.querySelector(".card"), null);
+  assert.match(panel.textContent, /no source to show/);
+});
+
 test("the sources lead to the search behind them", () => {
   const link = shown({ id: "a b/c" }).querySelector(".sources-query a");
   assert.equal(link.textContent, "Why these?");

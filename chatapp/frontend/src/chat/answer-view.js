@@ -2,10 +2,21 @@
 
 import { el, emit, icon } from "../lib/dom.js";
 import { readableText, renderMarkdown, StreamingMarkdown } from "../lib/markdown.js";
-import { codePointSlice, countText, modelText, placeText, VERDICTS } from "../lib/words.js";
+import {
+  codePointSlice,
+  countText,
+  modelText,
+  needsNoSource,
+  placeText,
+  reasonText,
+  verdictOf,
+} from "../lib/words.js";
+import { Statements } from "./statements.js";
 
 /** @typedef {import("../lib/types.js").Run} Run */
 /** @typedef {import("../lib/socket.js").Frame} Frame */
+
+/** @typedef {{sentence: number | null, number: number | null}} Lit a statement and a source, as far as they are known */
 
 const UNFOUNDED = new Set(["unsupported", "weak", "uncited"]);
 
@@ -20,9 +31,11 @@ export class AnswerView {
     this.text = text;
     /** @type {StreamingMarkdown | null} */
     this.stream = null;
+    this.lit = "";
     this.progress = el("p", { class: "answer-progress" });
     this.label = el("p", { class: "answer-label", hidden: true });
     this.body = el("div", { class: "answer-body", dir: "auto" });
+    this.statements = new Statements(this.body);
     this.notice = el("div", { class: "answer-notice", hidden: true });
     this.bar = el("div", { class: "answer-bar", hidden: true });
     this.element = el(
@@ -35,10 +48,14 @@ export class AnswerView {
       this.bar,
     );
     this.body.addEventListener("click", (event) => this.#clicked(event));
-    for (const kind of ["pointerover", "focusin"]) {
-      this.body.addEventListener(kind, (event) => this.#hovered(event));
+    for (const kind of ["pointermove", "focusin"]) {
+      this.body.addEventListener(kind, (event) => this.#pointedAt(event));
     }
-    this.body.addEventListener("pointerleave", () => this.light(null));
+    for (const kind of ["pointerleave", "focusout"])
+      this.body.addEventListener(kind, () => this.#light(null));
+    this.body.addEventListener("fn-badge", (event) =>
+      this.#explain(/** @type {CustomEvent} */ (event).detail, /** @type {HTMLElement} */ (event.target)),
+    );
     if (run && run.status !== "running") this.#restore(run);
     else this.setProgress("Searching your documents\u2026");
   }
@@ -59,7 +76,9 @@ export class AnswerView {
       this.runId = frame.run ?? null;
     } else if (frame.type === "retrieval.done") {
       const count = frame.passages?.length ?? 0;
-      this.setProgress(count ? `Reading ${countText(count, "passage")}\u2026` : "Nothing close was found.");
+      // Small talk is searched for nowhere.
+      const nothing = frame.query ? "Nothing close was found." : "";
+      this.setProgress(count ? `Reading ${countText(count, "passage")}\u2026` : nothing);
     } else if (frame.type === "answer.delta") {
       this.#delta(frame.text ?? "");
     } else if (frame.type === "answer.done") {
@@ -136,6 +155,8 @@ export class AnswerView {
     else if (run.status === "stopped" && this.notice.hidden) this.fail({ code: "stopped" });
     else if (this.isRunning) this.#settle("done");
     else this.#drawBar();
+    // Until the end the text may still be rendered anew.
+    this.statements.show(this.text, run.no_answer ? [] : run.sentences);
   }
 
   /**
@@ -147,18 +168,20 @@ export class AnswerView {
     const run = this.run;
     if (!run) return "Answer ready.";
     if (run.no_answer) return "Answer ready: not found in your documents.";
+    if (needsNoSource(run)) return "Answer ready.";
     const sources = new Set(run.citations.map((citation) => citation.number)).size;
     const bad = run.sentences.filter((sentence) => UNFOUNDED.has(sentence.verdict)).length;
     const tail = bad ? `, ${countText(bad, "statement")} not found in sources` : "";
     return `Answer ready: ${countText(sources, "source")}${tail}.`;
   }
 
-  /** @param {number | null} number light the chips of this source, or none */
-  light(number) {
-    for (const chip of this.body.querySelectorAll(".chip")) {
-      chip.classList.toggle("lit", chip.getAttribute("data-cite") === String(number));
-    }
-    emit(this.element, "fn-light", number);
+  /**
+   * Light the statements that rest on some words of a source; none for null.
+   *
+   * @param {number[] | null} sentences
+   */
+  lightStatements(sentences) {
+    this.statements.light((sentence) => sentences?.includes(sentence.index) ?? false);
   }
 
   /** @param {ParentNode} root */
@@ -176,14 +199,62 @@ export class AnswerView {
   /** @param {Event} event */
   #clicked(event) {
     const chip = event.target instanceof Element ? event.target.closest(".chip") : null;
-    if (chip)
-      emit(this.element, "fn-cite", { view: this, number: Number(chip.getAttribute("data-cite")), chip });
+    if (chip) this.#cite(Number(chip.getAttribute("data-cite")), chip, this.#sentenceAt(event));
   }
 
   /** @param {Event} event */
-  #hovered(event) {
+  #pointedAt(event) {
+    const sentence = this.#sentenceAt(event);
     const chip = event.target instanceof Element ? event.target.closest(".chip") : null;
-    this.light(chip ? Number(chip.getAttribute("data-cite")) : null);
+    if (sentence === null && !chip) this.#light(null);
+    else this.#light({ sentence, number: chip ? Number(chip.getAttribute("data-cite")) : null });
+  }
+
+  /** @param {Event} event */
+  #sentenceAt(event) {
+    const { clientX, clientY } =
+      event instanceof MouseEvent ? event : { clientX: undefined, clientY: undefined };
+    return this.statements.at({ target: event.target, clientX, clientY })?.sentence.index ?? null;
+  }
+
+  /**
+   * Light one statement here and its words among the sources, or what has only a number.
+   *
+   * @param {Lit | null} lit
+   */
+  #light(lit) {
+    const key = lit ? `${lit.sentence} ${lit.number}` : "";
+    if (key === this.lit) return;
+    this.lit = key;
+    this.lightStatements(lit && lit.sentence !== null ? [lit.sentence] : null);
+    emit(this.element, "fn-light", { view: this, lit });
+  }
+
+  /**
+   * @param {number} number
+   * @param {Element} origin
+   * @param {number | null} sentence
+   */
+  #cite(number, origin, sentence) {
+    emit(this.element, "fn-cite", { view: this, number, sentence, origin });
+  }
+
+  /**
+   * Show why a statement has its badge: at its source, or in the list of what was not found.
+   *
+   * @param {import("../lib/types.js").RunSentence} sentence
+   * @param {HTMLElement} badge
+   */
+  #explain(sentence, badge) {
+    const cited = this.run?.citations.find((citation) => citation.sentence === sentence.index);
+    if (cited) {
+      this.#cite(cited.number, badge, sentence.index);
+      return;
+    }
+    const list = this.bar.querySelector("details.bar-checks");
+    if (!(list instanceof HTMLDetailsElement)) return;
+    list.open = true;
+    list.querySelector("summary")?.focus();
   }
 
   #drawBar() {
@@ -194,18 +265,10 @@ export class AnswerView {
       const words = sources
         ? countText(sources, "source")
         : countText(run.passages.length, "passage read", "passages read");
-      parts.push(
-        el(
-          "button",
-          {
-            class: "bar-button",
-            type: "button",
-            onclick: () => emit(this.element, "fn-sources", { view: this }),
-          },
-          icon("book"),
-          words,
-        ),
-      );
+      const open = () => emit(this.element, "fn-sources", { view: this });
+      if (!needsNoSource(run)) {
+        parts.push(el("button", { class: "bar-button", type: "button", onclick: open }, icon("book"), words));
+      }
       const checks = this.#checks(run);
       if (checks) parts.push(checks);
       if (run.model) parts.push(el("span", { class: "bar-model" }, modelText(run.model)));
@@ -235,17 +298,12 @@ export class AnswerView {
     const open = statements.filter((sentence) => sentence.verdict !== "supported");
     if (!open.length) return el("span", { class: "bar-checks" }, icon("check"), words);
     const rows = open.map((sentence) => {
-      const verdict = VERDICTS[sentence.verdict] ?? {
-        icon: /** @type {const} */ ("question"),
-        text: sentence.verdict,
-      };
       const text = readableText(codePointSlice(this.text, sentence.start, sentence.end)).trim();
-      const reasons = sentence.reasons.length ? `: ${sentence.reasons.join("; ")}` : "";
       return el(
         "li",
         { class: `verdict ${sentence.verdict}` },
-        icon(verdict.icon),
-        el("span", {}, el("q", { dir: "auto" }, text), ` ${verdict.text}${reasons}`),
+        icon(verdictOf(sentence.verdict).icon),
+        el("span", {}, el("q", { dir: "auto" }, text), ` ${reasonText(sentence)}`),
       );
     });
     return el("details", { class: "bar-checks" }, el("summary", {}, words), el("ul", {}, ...rows));

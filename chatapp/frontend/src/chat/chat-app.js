@@ -4,6 +4,7 @@ import { ApiError, api } from "../lib/api.js";
 import { el, pageData } from "../lib/dom.js";
 import { ChatSocket, socketUrl } from "../lib/socket.js";
 import { newId } from "../lib/words.js";
+import { moveByKey } from "./moving.js";
 
 /** @typedef {import("../lib/types.js").Message} Message */
 /** @typedef {import("../lib/types.js").Conversation} Conversation */
@@ -64,18 +65,19 @@ export class ChatApp extends HTMLElement {
     on("fn-open", (id) => this.#go(id));
     on("fn-deleted", (id) => id === this.conversation && this.#go(null));
     on("fn-renamed", (item) => item.id === this.conversation && this.#setTitle(item.title));
-    on("fn-cite", ({ view, number, chip }) => {
+    on("fn-cite", ({ view, number, sentence, origin }) => {
       this.sources.show(view, { open: true });
-      this.sources.focusCard(number, chip);
+      this.sources.focusCard({ number, sentence }, origin);
     });
     on("fn-sources", ({ view }) => this.sources.show(view, { open: true }));
-    on("fn-light", (number) => this.sources.light(number));
-    on("fn-card", (number) => this.#lightChips(number));
+    on("fn-light", ({ view, lit }) => view === this.sources.view && this.sources.light(lit));
+    on("fn-card", (sentences) => this.sources.view?.lightStatements(sentences));
     this.drawer.addEventListener("click", () => this.#toggleDrawer());
     window.addEventListener("popstate", () => this.open(conversationOf(location.pathname)));
     window.addEventListener("online", () => this.socket.wake());
     document.addEventListener("visibilitychange", () => document.hidden || this.socket.wake());
     document.addEventListener("keydown", (event) => {
+      if (moveByKey(this.log, event)) event.preventDefault();
       if (event.key !== "Escape" || event.defaultPrevented || document.querySelector("dialog[open]")) return;
       if (this.sources.classList.contains("is-open")) this.sources.close();
       else if (this.composer.running) this.#stop();
@@ -327,13 +329,6 @@ export class ChatApp extends HTMLElement {
   #setTitle(title) {
     this.heading.textContent = title || "New chat";
     document.title = title ? `${title} \u00b7 Footnote` : "Chat \u00b7 Footnote";
-  }
-
-  /** @param {number | null} number */
-  #lightChips(number) {
-    for (const chip of this.sources.view?.body.querySelectorAll(".chip") ?? []) {
-      chip.classList.toggle("lit", chip.getAttribute("data-cite") === String(number));
-    }
   }
 }
 

@@ -1,13 +1,14 @@
 /** The sources of one answer: what it cites, and apart from that what else was read. */
 
 import { el, emit, icon } from "../lib/dom.js";
-import { codePointSlice, placeText, VERDICTS } from "../lib/words.js";
+import { codePointSlice, needsNoSource, placeText, reasonText, verdictOf } from "../lib/words.js";
 import { excerptNodes } from "./excerpt.js";
 
 /** @typedef {import("../lib/types.js").Run} Run */
 /** @typedef {import("../lib/types.js").RunCitation} RunCitation */
 /** @typedef {import("../lib/types.js").RunPassage} RunPassage */
 /** @typedef {import("./answer-view.js").AnswerView} AnswerView */
+/** @typedef {import("./answer-view.js").Lit} Lit */
 
 export class SourcesPanel extends HTMLElement {
   // Stands in the page's own HTML and is upgraded there, so its children can be used at once.
@@ -35,6 +36,8 @@ export class SourcesPanel extends HTMLElement {
     this.view = null;
     /** Where the focus came from. @type {HTMLElement | null} */
     this.origin = null;
+    /** What was opened: it stays lit while nothing else is pointed at. @type {Lit | null} */
+    this.chosen = null;
     this.addEventListener("keydown", (event) => {
       if (event.key === "Escape") {
         event.stopPropagation();
@@ -46,6 +49,7 @@ export class SourcesPanel extends HTMLElement {
 
   clear() {
     this.view = null;
+    this.chosen = null;
     this.classList.remove("is-open");
     this.content.replaceChildren(
       el(
@@ -58,6 +62,7 @@ export class SourcesPanel extends HTMLElement {
 
   close() {
     this.classList.remove("is-open");
+    this.chosen = null;
     this.light(null);
     this.origin?.focus();
     this.origin = null;
@@ -68,10 +73,17 @@ export class SourcesPanel extends HTMLElement {
    * @param {{open?: boolean}} [options] open: bring the sheet up on a small screen
    */
   show(view, { open = false } = {}) {
+    if (view !== this.view) this.chosen = null;
     this.view = view;
     if (open) this.classList.add("is-open");
     const run = view.run;
     if (!run) return;
+    if (needsNoSource(run)) {
+      this.content.replaceChildren(
+        el("p", { class: "sources-hint" }, "Nothing was claimed here, so there is no source to show."),
+      );
+      return;
+    }
     const groups = groupByNumber(run.citations);
     const cited = new Set(run.citations.map((citation) => citation.passage));
     const others = run.passages.filter((passage) => !cited.has(passage.key) && !cited.has(passage.label));
@@ -94,30 +106,44 @@ export class SourcesPanel extends HTMLElement {
             "details",
             { class: "also-read", open: run.no_answer },
             el("summary", {}, `Also read (${others.length})`),
-            el("ol", { class: "cards" }, ...others.map(readCard)),
+            el("ol", { class: "cards" }, ...others.map((passage) => readCard(run, passage))),
           )
         : "",
     );
   }
 
   /**
-   * Move to the card of a number, and remember where to go back.
+   * Move to the card of a source, and remember where to go back.
    *
-   * @param {number} number
+   * @param {{number: number, sentence: number | null}} cited
    * @param {HTMLElement | null} origin
    */
-  focusCard(number, origin) {
+  focusCard({ number, sentence }, origin) {
     this.origin = origin;
-    this.light(number);
+    this.chosen = { number, sentence };
+    this.light(this.chosen);
     const card = this.#card(number);
-    card?.scrollIntoView({ block: "nearest", behavior: "smooth" });
+    (card?.querySelector(".evidence.lit") ?? card)?.scrollIntoView({ block: "nearest", behavior: "smooth" });
     card?.focus({ preventScroll: true });
   }
 
-  /** @param {number | null} number */
-  light(number) {
+  /**
+   * Light a card, and in it the words that a statement rests on; without a number, the words alone.
+   *
+   * @param {Lit | null} lit
+   */
+  light(lit) {
+    const { number = null, sentence = null } = lit ?? this.chosen ?? {};
     for (const card of this.querySelectorAll(".card")) {
-      card.classList.toggle("lit", card.getAttribute("data-number") === String(number));
+      let rests = false;
+      for (const words of card.querySelectorAll(".evidence")) {
+        const own = words.getAttribute("data-sentences")?.split(" ") ?? [];
+        const here = sentence !== null && own.includes(String(sentence));
+        words.classList.toggle("lit", here);
+        rests ||= here;
+      }
+      const named = number === null ? rests : card.getAttribute("data-number") === String(number);
+      card.classList.toggle("lit", named);
     }
   }
 
@@ -141,16 +167,47 @@ export class SourcesPanel extends HTMLElement {
       "li",
       { class: "card", tabindex: "-1", "data-number": first.number, "aria-label": `Source ${first.number}` },
       cardHead(String(first.number), first.title, place),
-      ...distinct(group).map((citation) => evidence(run, citation, passage)),
+      ...disagreements(run, passage),
+      ...distinct(group).map((citation) => this.#evidence(run, group, citation, passage)),
     );
-    card.addEventListener("pointerenter", () => emit(this, "fn-card", first.number));
-    card.addEventListener("pointerleave", () => emit(this, "fn-card", null));
-    card.addEventListener("focusin", () => emit(this, "fn-card", first.number));
+    const all = group.flatMap((citation) => citation.sentence ?? []);
+    for (const kind of ["pointerleave", "focusout"]) {
+      card.addEventListener(kind, () => emit(this, "fn-card", null));
+    }
+    card.addEventListener("focusin", () => {
+      const { number, sentence } = this.chosen ?? {};
+      const one = number === first.number && typeof sentence === "number" ? [sentence] : null;
+      emit(this, "fn-card", one ?? all);
+    });
     card.addEventListener("click", () => {
-      this.light(first.number);
-      emit(this, "fn-card", first.number);
+      this.chosen = { number: first.number, sentence: null };
+      this.light(this.chosen);
     });
     return card;
+  }
+
+  /**
+   * The words of one range with what was found about every statement that rests on them.
+   *
+   * @param {Run} run
+   * @param {RunCitation[]} group all citations of the card
+   * @param {RunCitation} citation
+   * @param {RunPassage | undefined} passage
+   */
+  #evidence(run, group, citation, passage) {
+    const excerpt = citation.excerpt ?? { before: "", match: citation.quote, after: "" };
+    const above = passage && codePointSlice(passage.text, 0, citation.start - passage.start);
+    const same = group.filter((other) => other.start === citation.start && other.end === citation.end);
+    const indexes = [...new Set(same.flatMap((other) => other.sentence ?? []))];
+    const words = el(
+      "div",
+      { class: "evidence", "data-sentences": indexes.join(" ") },
+      el("blockquote", { dir: "auto" }, ...excerptNodes(excerpt, above)),
+      ...verdictRows(run.sentences.filter((sentence) => indexes.includes(sentence.index))),
+      openLink({ ...citation, deleted: passage?.deleted }, `run=${run.id}&citation=${citation.number}&`),
+    );
+    words.addEventListener("pointerenter", () => emit(this, "fn-card", indexes));
+    return words;
   }
 }
 
@@ -204,38 +261,62 @@ function cardHead(number, title, place) {
 }
 
 /**
- * @param {Run} run
- * @param {RunCitation} citation
- * @param {RunPassage | undefined} passage
+ * What was found about statements; several with the same words are told once.
+ *
+ * @param {import("../lib/types.js").RunSentence[]} sentences
  */
-function evidence(run, citation, passage) {
-  const excerpt = citation.excerpt ?? { before: "", match: citation.quote, after: "" };
-  const above = passage && codePointSlice(passage.text, 0, citation.start - passage.start);
-  const sentence = run.sentences.find((item) => item.index === citation.sentence);
-  const verdict = sentence && VERDICTS[sentence.verdict];
-  return el(
-    "div",
-    { class: "evidence" },
-    el("blockquote", { dir: "auto" }, ...excerptNodes(excerpt, above)),
-    verdict &&
-      el(
-        "p",
-        { class: `verdict ${sentence.verdict}` },
-        icon(verdict.icon),
-        el("span", {}, [verdict.text, ...sentence.reasons].join(": ")),
-      ),
-    openLink({ ...citation, deleted: passage?.deleted }, `run=${run.id}&citation=${citation.number}&`),
+function verdictRows(sentences) {
+  const rows = new Map(
+    sentences
+      .filter((sentence) => sentence.verdict !== "exempt")
+      .map((sentence) => [reasonText(sentence), sentence.verdict]),
+  );
+  return [...rows].map(([words, verdict]) =>
+    el("p", { class: `verdict ${verdict}` }, icon(verdictOf(verdict).icon), el("span", {}, words)),
   );
 }
 
-/** @param {RunPassage} passage */
-function readCard(passage) {
+/**
+ * Other sources of this answer that say nearly the same, but not quite.
+ *
+ * @param {Run} run
+ * @param {RunPassage | undefined} passage
+ */
+function disagreements(run, passage) {
+  return (passage?.differs ?? []).map(({ label, differences }) => {
+    const other = run.passages.find((item) => item.label === label);
+    const number = run.citations.find((item) => item.passage === other?.key)?.number;
+    const words = differences
+      .map(([here, there]) => `${quoted(here)} here, ${quoted(there)} there`)
+      .join("; ");
+    const name = number ? `source ${number}` : "another passage that was read";
+    const title = other ? ` (${other.title})` : "";
+    return el(
+      "p",
+      { class: "verdict weak disagreement" },
+      icon("split"),
+      el("span", { dir: "auto" }, `Differs from ${name}${title}: ${words}.`),
+    );
+  });
+}
+
+/** @param {string} words */
+function quoted(words) {
+  return words ? `\u201c${words}\u201d` : "nothing";
+}
+
+/**
+ * @param {Run} run
+ * @param {RunPassage} passage
+ */
+function readCard(run, passage) {
   const characters = Array.from(passage.text);
   const text = characters.length > 320 ? `${characters.slice(0, 320).join("")}\u2026` : passage.text;
   return el(
     "li",
     { class: "card" },
     cardHead("", passage.title, placeText(passage)),
+    ...disagreements(run, passage),
     el(
       "div",
       { class: "evidence" },

@@ -3,7 +3,8 @@
  *
  * @typedef {{label: string, key: string, document: string, version: number, title: string,
  *   heading_path: string[], page: number | null, start: number, end: number, text: string, score: number,
- *   page_kind?: "page" | "slide", used: boolean, deleted?: boolean}} RunPassage
+ *   page_kind?: "page" | "slide", used: boolean, deleted?: boolean,
+ *   differs?: {label: string, differences: [string, string][]}[]}} RunPassage
  * @typedef {{number: number, passage: string, document: string, version: number, title: string,
  *   page: number | null, start: number, end: number, quote: string, sentence: number | null,
  *   page_kind?: "page" | "slide", heading_path?: string[], excerpt?: {before: string, match: string, after: string}}} RunCitation

@@ -48,16 +48,33 @@ export function placeText({ page, page_kind: kind = "page", heading_path: path }
 /**
  * The verdicts of a sentence: an icon and words, so that colour is never the only sign.
  *
- * @type {Record<string, {icon: "check" | "partial" | "cross" | "question", text: string}>}
+ * @type {Record<string, {icon: "check" | "partial" | "cross" | "question", text: string, short: string}>}
  */
 export const VERDICTS = {
-  supported: { icon: "check", text: "Found in the source" },
-  weak: { icon: "partial", text: "Only partly found in the source" },
-  unsupported: { icon: "cross", text: "Not found in the source" },
-  uncited: { icon: "question", text: "No source given" },
-  unchecked: { icon: "question", text: "Not checked against the source" },
-  exempt: { icon: "partial", text: "Nothing to check" },
+  supported: { icon: "check", text: "Found in the source", short: "found" },
+  weak: { icon: "partial", text: "Only partly found in the source", short: "partly found" },
+  unsupported: { icon: "cross", text: "Not found in the source", short: "not in the source" },
+  uncited: { icon: "question", text: "No source given", short: "no source" },
+  unchecked: { icon: "question", text: "Not checked against the source", short: "not checked" },
+  exempt: { icon: "partial", text: "Nothing to check", short: "nothing to check" },
 };
+
+/** @param {string} verdict one that this page does not know is told by its own name */
+export function verdictOf(verdict) {
+  return VERDICTS[verdict] ?? { icon: /** @type {const} */ ("question"), text: verdict, short: verdict };
+}
+
+/**
+ * A verdict with its reasons: "Not found in the source: number 14.2 not in the source".
+ *
+ * @param {{verdict: string, reasons: string[]}} sentence
+ */
+export function reasonText({ verdict, reasons }) {
+  const { text } = verdictOf(verdict);
+  // "No source given: no source given" says it twice.
+  const more = reasons.filter((reason) => reason.toLowerCase() !== text.toLowerCase());
+  return more.length ? `${text}: ${more.join("; ")}` : text;
+}
 
 /** @param {string | null | undefined} model */
 export function modelText(model) {
@@ -83,4 +100,16 @@ export function newId() {
   bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
   const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
   return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
+}
+
+/**
+ * Small talk: nothing was claimed, so there is nothing to show a source for.
+ *
+ * @param {import("./types.js").Run} run
+ */
+export function needsNoSource(run) {
+  const claims = run.sentences.some((sentence) => sentence.verdict !== "exempt");
+  return (
+    run.status === "done" && !run.no_answer && !run.citations.length && run.sentences.length > 0 && !claims
+  );
 }
