@@ -74,6 +74,7 @@ def _import() -> None:
         # Its type definitions make pydantic warn, at import and when a model is first built.
         warnings.simplefilter("ignore")
         import litellm as imported
+        import litellm.llms.cohere.chat.transformation  # its types warn too, and at the first call otherwise
 
         module: Any = imported
         said = {"role": "assistant", "content": "."}
