@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Literal, TypeAlias, get_args
 
@@ -12,11 +13,21 @@ from chatapp.answering.check import check_sentence
 from chatapp.answering.checking import IN_A_HURRY, PATIENCE, Checks, Judge
 from chatapp.answering.events import Answer, AnswerEvent, Partial
 from chatapp.answering.gate import Enforcement, Gate
+from chatapp.answering.handover import hand_over
 from chatapp.answering.prompt import LabelledPassage, build_messages, fit_to_window, label_passages
 from chatapp.answering.repair import Repairs, close_stream
 from knowledge.errors import KnowledgeError
 from knowledge.llm import Delta as ModelDelta
-from knowledge.llm import Finish, Message, ModelSettings, StreamEvent, Usage, estimate_usage
+from knowledge.llm import (
+    Finish,
+    Message,
+    ModelSettings,
+    NativeCitation,
+    StreamEvent,
+    Usage,
+    dialect,
+    estimate_usage,
+)
 from knowledge.types import Passage, Turn
 
 __all__ = ["CitationMode", "answer", "no_answer_text"]
@@ -45,7 +56,8 @@ async def answer(
 ) -> AsyncGenerator[AnswerEvent, None]:
     """Yield the events of one answer; the last one is the ``Answer``.
 
-    Without passages the model is not called. ``searched`` names the places for the reply of that
+    Without passages the model is not called. A provider that cites by itself is asked to where the model's settings say
+    so; its citations join the markers. ``searched`` names the places for the reply of that
     case, ``nearest`` the documents that come nearest. ``should_stop`` is asked before each piece; the
     answer then ends with finish ``stopped``. ``judge`` looks closer at sentences that are neither word for word in
     their sources nor wrong for certain; their events may come later than those of sentences after them. With the mode
@@ -68,7 +80,10 @@ async def answer(
     )  # fmt: skip
     checks = Checks(assembly, judge)
     write = stream_fn or _default_stream()
-    run = _Run(write, model, messages, assembly, should_stop, checks)
+    asked = model
+    if model.native_citations and dialect(model.model) is not None:
+        asked = replace(model, handover=hand_over(question=question, passages=labelled, today=today))
+    run = _Run(write, asked, messages, assembly, should_stop, checks)
     events = run.events()
     released = events
     if citation_mode == "require":
@@ -205,6 +220,8 @@ class _Run:
     def _take(self, item: StreamEvent) -> list[AnswerEvent]:
         if isinstance(item, ModelDelta):
             return list(self._assembly.feed(item.text))
+        if isinstance(item, NativeCitation):
+            return list(self._assembly.cite(item))
         if isinstance(item, Finish):
             self._finish = item.reason
         else:
