@@ -56,8 +56,7 @@ async def answer(
 ) -> AsyncGenerator[AnswerEvent, None]:
     """Yield the events of one answer; the last one is the ``Answer``.
 
-    Without passages the model is not called. A provider that cites by itself is asked to where the model's settings say
-    so; its citations join the markers. ``searched`` names the places for the reply of that
+    Without passages the model is not called. ``searched`` names the places for the reply of that
     case, ``nearest`` the documents that come nearest. ``should_stop`` is asked before each piece; the
     answer then ends with finish ``stopped``. ``judge`` looks closer at sentences that are neither word for word in
     their sources nor wrong for certain; their events may come later than those of sentences after them. With the mode
@@ -80,11 +79,8 @@ async def answer(
     )  # fmt: skip
     checks = Checks(assembly, judge)
     write = stream_fn or _default_stream()
-    asked = model
-    if model.native_citations and dialect(model.model) is not None:
-        asked = replace(model, handover=hand_over(question=question, passages=labelled, today=today))
-    run = _Run(write, asked, messages, assembly, should_stop, checks)
-    events = run.events()
+    asked = _asking_for_citations(model, question, labelled, today)
+    events = _Run(write, asked, messages, assembly, should_stop, checks).events()
     released = events
     if citation_mode == "require":
         given = [each.passage for each in labelled]
@@ -116,6 +112,15 @@ def _handed_over(
     return labelled, build_messages(
         question=question, passages=labelled, history=turns, system_prompt=system_prompt, today=today
     )
+
+
+def _asking_for_citations(
+    model: ModelSettings, question: str, passages: Sequence[LabelledPassage], today: str | None
+) -> ModelSettings:
+    """Return the settings with the passages as documents, where the model's provider is to cite by itself."""
+    if not model.native_citations or dialect(model.model) is None:
+        return model
+    return replace(model, handover=hand_over(question=question, passages=passages, today=today))
 
 
 async def _released(
