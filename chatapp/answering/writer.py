@@ -190,6 +190,7 @@ class CanonicalWriter:
             self._space = ""
         else:
             self._write_space()
+            self._run.clear()  # of the line before
         for label in labels:
             self._write_cite(label, attach=attach and self._splitter.is_open)
             attach = True

@@ -70,8 +70,6 @@ async def _native(response: Any, reader: Reader) -> AsyncGenerator[Piece, None]:
         async for event in _events(response):
             for piece in reader.take(event):
                 yield piece
-    except GeneratorExit:
-        raise
     except Exception:  # what had come is given before the error
         for piece in reader.end():
             yield piece

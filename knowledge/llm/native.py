@@ -15,9 +15,9 @@ from typing import Any, Literal, TypeAlias
 
 from knowledge.errors import LanguageModelError, ModelRefused
 from knowledge.llm.faults import BLOCKED, TOO_LONG
-from knowledge.llm.types import Handover, Message, ModelSettings
+from knowledge.llm.types import Document, Handover, Message, ModelSettings
 
-__all__ = ["Dialect", "NativeCall", "dialect"]
+__all__ = ["Dialect", "NativeCall", "dialect", "forget_refusals"]
 
 logger = logging.getLogger(__name__)
 
@@ -98,7 +98,7 @@ def _with_blocks(messages: Sequence[Message], handover: Handover) -> list[Messag
     """Put the passages into the newest message as documents of plain text, which Anthropic cites by characters."""
     blocks: list[Mapping[str, Any]] = []
     for document in handover.documents:
-        block = {
+        block: dict[str, Any] = {
             "type": "document",
             "source": {"type": "text", "media_type": "text/plain", "data": document.text},
             "title": f"[{document.label}] {document.title}",
@@ -111,7 +111,7 @@ def _with_blocks(messages: Sequence[Message], handover: Handover) -> list[Messag
     return [*messages[:-1], {**messages[-1], "content": blocks}]
 
 
-def _cohere_document(document: Any) -> dict[str, Any]:
+def _cohere_document(document: Document) -> dict[str, Any]:
     data = {"title": f"[{document.label}] {document.title}", "text": document.text}
     if document.context:
         data["context"] = document.context

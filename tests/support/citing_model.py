@@ -18,12 +18,14 @@ __all__ = ["CitingModel", "anthropic", "anthropic_block", "char_location", "cohe
 
 
 class CitingModel:
-    """The server, with what it was asked. ``cut`` closes the connection before the last chunk of the response."""
+    """The server, with what it was asked. ``cut`` closes the connection before the last chunk of the response;
+    ``left`` is set when a client went away while it wrote."""
 
     def __init__(self) -> None:
-        self.events: Sequence[Json] | Callable[[Json], Sequence[Json]] = ()
+        self.events: Sequence[Json] | Callable[[Json], Iterable[Json]] = ()
         self.refuse: Callable[[Json], int | None] = lambda _: None
         self.cut = False
+        self.left = threading.Event()
         self.requests: list[Json] = []
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
@@ -57,8 +59,13 @@ def _handler(model: CitingModel) -> type[BaseHTTPRequestHandler]:
             self.send_header("Content-Type", "text/event-stream")
             self.send_header("Transfer-Encoding", "chunked")
             self.end_headers()
-            for event in model.events(body) if callable(model.events) else model.events:
-                self._chunk(f"event: {event['type']}\ndata: {json.dumps(event, ensure_ascii=False)}\n\n".encode())
+            try:
+                for event in model.events(body) if callable(model.events) else model.events:
+                    self._chunk(f"event: {event['type']}\ndata: {json.dumps(event, ensure_ascii=False)}\n\n".encode())
+            except ConnectionError:
+                model.left.set()
+                self.close_connection = True
+                return
             if model.cut:
                 self.close_connection = True
             else:

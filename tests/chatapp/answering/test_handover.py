@@ -160,6 +160,7 @@ BESIDE = {
     "Sources vary{1}. Two.": ["Sources vary<1>.", "Two."],
     "One [1{2}]. Two.": ["One<1>.<2>", "Two."],
     "One.\n[S2]\n{1}": ["One.<1><2>"],
+    "One.{1}\n\n[S1] says two.": ["One.<1>", "<1> says two."],
     "One{1}\n\nSources:\n- [S1] x{2}": ["One<1>"],
     "Eins<cite{1}>zwei</cite>.": ["Eins<1>zwei."],
 }

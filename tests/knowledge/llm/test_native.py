@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Callable, Iterator
 from contextlib import aclosing
 from typing import Any
@@ -200,6 +202,53 @@ def test_server_that_refuses_documents_is_asked_without_and_remembered(
     assert refuses_documents(server.requests[3]) == 400
 
 
+def test_refusal_is_forgotten_after_an_hour(run: Run, server: CitingModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    server.refuse, server.events = refuses_documents, anthropic(anthropic_block("Twelve."))
+    settings = settings_for(server, "anthropic")
+    answer(run, settings)
+    monkeypatch.setattr("knowledge.llm.native.REFUSED_SECONDS", 0.0)
+    answer(run, settings)
+    assert [refuses_documents(body) for body in server.requests] == [400, None, 400, None]
+
+
+def test_refusal_of_one_address_says_nothing_of_another(run: Run, server: CitingModel) -> None:
+    server.refuse, server.events = refuses_documents, anthropic(anthropic_block("Twelve."))
+    answer(run, settings_for(server, "anthropic"))
+    with CitingModel() as other:
+        other.events = server.events
+        answer(run, settings_for(other, "anthropic"))
+        assert refuses_documents(other.requests[0]) == 400
+
+
+@pytest.mark.parametrize("status", [401, 404])
+def test_other_statuses_are_no_refusal_of_documents(run: Run, server: CitingModel, status: int) -> None:
+    server.refuse = lambda _: status
+    _, error = answer(run, settings_for(server, "anthropic"))
+    assert error is not None
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("provider", ["anthropic", "cohere"])
+def test_leaving_early_closes_the_connection(run: Run, server: CitingModel, provider: str) -> None:
+    def endless(_: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        yield from (
+            anthropic(anthropic_block("x" * 40)[:-1], finish=None)
+            if provider == "anthropic"
+            else cohere("x" * 40, finish=None)
+        )
+        while True:
+            yield {"type": "ping"}
+            time.sleep(0.01)
+
+    async def leave() -> bool:
+        async with aclosing(stream(settings_for(server, provider), MESSAGES)) as source:
+            assert isinstance(await anext(source), Delta)
+        return await asyncio.to_thread(server.left.wait, 5)
+
+    server.events = endless
+    assert run(leave())
+
+
 def test_refusal_for_another_reason_is_the_error_and_is_not_remembered(run: Run, server: CitingModel) -> None:
     server.refuse = lambda _: 400
     settings = settings_for(server, "anthropic")
@@ -254,6 +303,14 @@ def test_cohere_span_is_looked_for_where_its_offsets_do_not_fit(run: Run, server
     assert error is None
     assert text_of(events) == "🦊 Twelve books"
     assert [(each.label, each.fault) for _, each in cited(events)] == [("S1", ""), ("", "span"), ("", ""), ("", "span")]
+
+
+def test_cohere_s_hidden_reasoning_moves_no_offset(run: Run, server: CitingModel) -> None:
+    thinking = {"type": "content-delta", "index": 0, "delta": {"message": {"content": {"thinking": "[S2] hm"}}}}
+    server.events = cohere(thinking, "Twelve", thinking, " books", cohere_citation(7, "books", "S1"))
+    events, error = answer(run, settings_for(server, "cohere"))
+    assert (text_of(events), error) == ("Twelve books", None)
+    assert [(before, each.label) for before, each in cited(events)] == [("Twelve books", "S1")]
 
 
 def test_cohere_answers_without_documents_are_read_and_not_delayed(run: Run, server: CitingModel) -> None:
