@@ -118,7 +118,7 @@ def test_at_most_32_characters_are_held_back(raw: str) -> None:
     parser = MarkerParser(LABELS)
     for c in raw:
         parser.feed(c)
-        assert parser.held <= 32 + 1
+        assert parser.held <= 32 + 1  # a space that waits for its word
 
 
 def test_a_tag_or_run_that_is_never_closed_takes_little_with_it() -> None:
