@@ -17,12 +17,13 @@ from chatapp.answering.events import (
     SentenceChecked,
 )
 from chatapp.answering.evidence import Evidence, locate
+from chatapp.answering.handover import place
 from chatapp.answering.markers import Anomaly, Cite, Event, MarkerParser, NoAnswer, SentenceEnd, Text
 from chatapp.answering.prompt import PROMPT_VERSION, LabelledPassage
 from chatapp.answering.sentences import Sentence
 from chatapp.answering.sentinels import sentinel
 from chatapp.answering.verification import Claim, Judgement, SourceEvidence
-from knowledge.llm import Usage
+from knowledge.llm import NativeCitation, Usage
 from knowledge.types import Passage
 
 __all__ = ["ANSWER_LIMIT", "AnswerAssembly", "Undecided"]
@@ -67,6 +68,9 @@ class AnswerAssembly:
         self._raw_bytes = 0
         self._numbers: dict[int, str] = {}
         self._cited: dict[int, list[int]] = {}  # sentence index -> display numbers
+        self._beside: dict[
+            str, tuple[int, int]
+        ] = {}  # label -> where the provider itself saw the open sentence's words
         self._sentence_start = 0
         self._sentences: list[SentenceChecked] = []
         self._citations: list[Citation] = []
@@ -87,6 +91,16 @@ class AnswerAssembly:
             self._raw.append(piece)
             self._raw_bytes += len(piece)
             yield from self._translate(self._parser.feed(piece))
+
+    def cite(self, citation: NativeCitation) -> Iterator[AnswerEvent]:
+        """Take a citation of the provider's own for the words that came last; one that cannot be is counted."""
+        found = place(citation, self._passages.get(citation.label))
+        if isinstance(found, str):
+            yield from self._translate([Anomaly(found, (citation.quote or citation.label)[:64])])
+            return
+        if found is not None:
+            self._beside.setdefault(citation.label, found)
+        yield from self._translate(self._parser.cite(citation.label))
 
     def finish(self) -> Iterator[AnswerEvent]:
         """End the output: decide what was held back and close the last sentence."""
@@ -158,8 +172,16 @@ class AnswerAssembly:
     def _first_use(self, cite: Cite) -> CitationUsed:
         self._numbers[cite.number] = cite.label
         passage = self._passages[cite.label]
-        evidence = locate(self._text[self._sentence_start :], passage.text, question=self._question)
+        evidence = self._evidence(self._text[self._sentence_start :], cite.label)
         return CitationUsed(number=cite.number, label=cite.label, passage=passage, evidence=evidence)
+
+    def _evidence(self, words: str, label: str) -> Evidence:
+        """Find the words of a passage: a sentence's own, else those the provider named, else the likeliest."""
+        evidence = locate(words, self._passages[label].text, question=self._question)
+        if label not in self._beside or evidence.verbatim:
+            return evidence
+        start, end = self._beside[label]
+        return replace(evidence, start=start, end=end)
 
     def take_undecided(self) -> list[Undecided]:
         """Return the sentences that ended since and wait for a closer look."""
@@ -191,8 +213,9 @@ class AnswerAssembly:
         text = self._text[sentence.start : sentence.end]
         sources = [self._passages[self._numbers[number]] for number in numbers]
         for number, passage in zip(numbers, sources, strict=True):
-            evidence = locate(text, passage.text, question=self._question)
+            evidence = self._evidence(text, self._numbers[number])
             self._citations.append(self._citation(number, passage, sentence, evidence))
+        self._beside.clear()
         self._sentence_start = sentence.end
         if self._checker is None:
             return [self._checked(sentence, Verdict("unchecked", 0.0, ("checking is off",)), numbers)]

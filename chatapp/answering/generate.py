@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Literal, TypeAlias, get_args
 
@@ -12,12 +13,22 @@ from chatapp.answering.check import check_sentence
 from chatapp.answering.checking import IN_A_HURRY, PATIENCE, Checks, Judge
 from chatapp.answering.events import Answer, AnswerEvent, Partial
 from chatapp.answering.gate import Enforcement, Gate
+from chatapp.answering.handover import hand_over
 from chatapp.answering.prompt import LabelledPassage, build_messages, fit_to_window, label_passages
 from chatapp.answering.repair import Repairs, close_stream
 from chatapp.answering.small_talk import is_small_talk
 from knowledge.errors import KnowledgeError
 from knowledge.llm import Delta as ModelDelta
-from knowledge.llm import Finish, Message, ModelSettings, StreamEvent, Usage, estimate_usage
+from knowledge.llm import (
+    Finish,
+    Message,
+    ModelSettings,
+    NativeCitation,
+    StreamEvent,
+    Usage,
+    dialect,
+    estimate_usage,
+)
 from knowledge.types import Passage, Turn
 
 __all__ = ["CitationMode", "answer", "no_answer_text"]
@@ -69,8 +80,8 @@ async def answer(
     )  # fmt: skip
     checks = Checks(assembly, judge)
     write = stream_fn or _default_stream()
-    run = _Run(write, model, messages, assembly, should_stop, checks)
-    events = run.events()
+    asked = _asking_for_citations(model, question, labelled, today)
+    events = _Run(write, asked, messages, assembly, should_stop, checks).events()
     released = events
     if citation_mode == "require":
         given = [each.passage for each in labelled]
@@ -102,6 +113,15 @@ def _handed_over(
     return labelled, build_messages(
         question=question, passages=labelled, history=turns, system_prompt=system_prompt, today=today
     )
+
+
+def _asking_for_citations(
+    model: ModelSettings, question: str, passages: Sequence[LabelledPassage], today: str | None
+) -> ModelSettings:
+    """Return the settings with the passages as documents, where the model's provider is to cite by itself."""
+    if not model.native_citations or dialect(model.model) is None:
+        return model
+    return replace(model, handover=hand_over(question=question, passages=passages, today=today))
 
 
 async def _released(
@@ -206,6 +226,8 @@ class _Run:
     def _take(self, item: StreamEvent) -> list[AnswerEvent]:
         if isinstance(item, ModelDelta):
             return list(self._assembly.feed(item.text))
+        if isinstance(item, NativeCitation):
+            return list(self._assembly.cite(item))
         if isinstance(item, Finish):
             self._finish = item.reason
         else:

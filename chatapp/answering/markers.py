@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 
 from chatapp.answering.grammar import HOLD_LIMIT, Marker, could_be_marker, parse_marker, unclosed_label
+from chatapp.answering.leaks import LONGEST_TAG, RUN_START, HostedRun, is_leaked_tag
 from chatapp.answering.lines import LINE_STARTS, Line, SourceList, read_line
 from chatapp.answering.regions import SQUARE_OPENERS, Fence, InlineCode, Math, Region, Step, Tag, Url
 from chatapp.answering.sentinels import is_deceptive
@@ -20,9 +21,6 @@ __all__ = ["Anomaly", "Cite", "Event", "MarkerParser", "NoAnswer", "SentenceEnd"
 _ROUND_OPENERS = "(（"
 _SQUARE_CLOSERS = "]】］"
 _ROUND_CLOSERS = ")）"
-_LEAK_WORDS = ("cite", "filecite", "navlist")  # what follows U+E200 in leaked hosted markup
-_LEAK_TAGS = frozenset({"cite", "co", "citation", "antml:cite"})
-_LEAK_LIMIT = 200
 _ADDRESS_STARTS = ("http:", "https:", "www.", "mailto:", "#", "/")
 
 
@@ -44,7 +42,9 @@ class MarkerParser:
         self._after_bracket = False  # the last character closed a bracket of text: "(" begins an address
         self._ticks = 0
         self._region: Region = Url()
-        self._leak: str | None = None
+        self._leak: HostedRun | None = None
+        self._dropped = 0  # characters of a leaked tag
+        self._beside: list[str] = []  # citations that were told beside the text and wait for a place
         self._in_private_run = False
         self._number: Marker | None = None
         self._cited = False
@@ -54,23 +54,35 @@ class MarkerParser:
     @property
     def held(self) -> int:
         """Characters taken in whose fate is open."""
-        return len(self._hold) + len(self._leak or "") + self._out.held
+        return len(self._hold) + (self._leak.held if self._leak else 0) + self._out.held
 
     def feed(self, delta: str) -> list[Event]:
         """Take the next piece of output."""
         for c in delta:
             self._take(c)
+            if self._beside:
+                self._place_beside()
+        return self._out.drain()
+
+    def cite(self, label: str) -> list[Event]:
+        """Cite a source for the sentence that is open, as told beside the text and not in it.
+
+        A passage is cited once a sentence so. The place is behind the last word, or behind the code or link around it.
+        """
+        if label in self._labels:
+            self._beside.append(label)
+            self._place_beside()
         return self._out.drain()
 
     def finish(self) -> list[Event]:
         """End the output."""
         leak, self._leak = self._leak, None
-        if leak and not leak.startswith(_LEAK_WORDS):
-            self._replay(leak)
+        self._replay(leak.rest() if leak else "")
         for _ in range(HOLD_LIMIT):  # a released line may leave a bracket open, which is then released too
             if self._state == self._text:
                 break
             self._finish_state()
+        self._place_beside()
         self._out.finish()
         return self._out.drain()
 
@@ -78,7 +90,10 @@ class MarkerParser:
 
     def _take(self, c: str) -> None:
         if self._leak is not None:
-            self._take_leak(c)
+            instead = self._leak.take(c)
+            if instead is not None:
+                self._leak = None
+                self._replay(instead)
         elif is_deceptive(c):
             self._private(c)
         elif c >= " " or c in "\n\t":
@@ -91,25 +106,19 @@ class MarkerParser:
         if not self._in_private_run:
             self._out.anomaly("private_use", f"U+{ord(c):04X}")
         self._in_private_run = True
-        if c == "\ue200":
-            self._leak = ""
+        if c == RUN_START:
+            self._leak = HostedRun()
 
-    def _take_leak(self, c: str) -> None:
-        """Drop hosted markup such as U+E200 ``cite`` U+E202 ``turn0search0`` U+E201."""
-        assert self._leak is not None
-        leak = self._leak + c
-        named = leak.startswith(_LEAK_WORDS)
-        if c == "\ue201" or (named and (c == "\n" or len(leak) > _LEAK_LIMIT)):
-            self._leak = None
-            if not named:
-                self._replay(leak[:-1])
-            elif c == "\n":
-                self._take(c)
-        elif named or any(word.startswith(leak) for word in _LEAK_WORDS):
-            self._leak = leak
-        else:
-            self._leak = None
-            self._replay(leak)
+    def _place_beside(self) -> None:
+        """Place what was cited beside the text, unless brackets, code or a held line are in the way."""
+        if self._hold or self._after_bracket or self._state not in (self._text, self._after_marker):
+            return
+        for label in self._beside:
+            placed = self._out.cite_beside(label)
+            self._cited = self._cited or placed
+            if not placed:
+                self._out.anomaly("native_unplaced", label)
+        self._beside.clear()
 
     def _replay(self, text: str) -> None:
         for c in text:
@@ -238,7 +247,9 @@ class MarkerParser:
             if held == "<" and not (c.isalpha() or c in "/!"):
                 self._leave_tag(held, c)
             return
-        if held.strip("</").lower() in _LEAK_TAGS and (c in "> \t\n/" or held.lower() in ("<co:", "</co:")):
+        if is_leaked_tag(held, c):
+            self._dropped = 0
+            self._hold = held
             self._state = self._leaked_tag
             self._leaked_tag(c)
             return
@@ -255,13 +266,14 @@ class MarkerParser:
         self._enter(Tag(), c)
 
     def _leaked_tag(self, c: str) -> None:
-        if c in ">\n" or len(self._hold) > _LEAK_LIMIT:
+        self._dropped += 1
+        if c in ">\n" or self._dropped > LONGEST_TAG:
             self._out.anomaly("leaked_tag", self._hold)
             self._hold = ""
             self._state = self._text
             if c != ">":
                 self._text(c)
-        else:
+        elif len(self._hold) < HOLD_LIMIT:
             self._hold += c
 
     # --- markers -----------------------------------------------------------------------------------
@@ -455,6 +467,7 @@ class MarkerParser:
         if self._state == self._line or self._sources.is_source_list():
             self._out.anomaly("source_list", self._hold)
             self._hold = ""
+            self._beside.clear()
             self._state = self._text
         else:
             self._release_line()
@@ -465,7 +478,7 @@ class MarkerParser:
         self._state = self._text
         if state == self._marker:
             self._finish_marker(held)
-        elif state == self._leaked_tag:
+        elif state == self._leaked_tag or (state == self._tag_name and is_leaked_tag(held, ">")):
             self._out.anomaly("leaked_tag", held)
         elif state == self._backslash:
             self._out.put("\\")

@@ -23,7 +23,10 @@ __all__ = [
     "build_messages",
     "fit_to_window",
     "label_passages",
+    "neutral",
+    "one_line",
     "read_sources",
+    "source_details",
 ]
 
 PROMPT_VERSION = "2026-11-2"
@@ -114,14 +117,19 @@ def build_messages(
 
 def _block(labelled: LabelledPassage, fence: str, labels: Mapping[str, str]) -> str:
     passage = labelled.passage
-    heading = [f"[{labelled.label}] {_one_line(passage.title)}"]
+    heading = [f"[{labelled.label}] {one_line(passage.title)}", *source_details(passage, labels)]
+    return "\n".join((" | ".join(heading), f"<<<{fence}", neutral(passage.text), f"{fence}>>>"))
+
+
+def source_details(passage: Passage, labels: Mapping[str, str]) -> list[str]:
+    """Return what is told of a passage beside its title: section, pages, and which sources say nearly the same."""
+    details = []
     if passage.heading_path:
-        heading.append("section: " + " > ".join(_one_line(each) for each in passage.heading_path))
+        details.append("section: " + " > ".join(one_line(each) for each in passage.heading_path))
     if passage.page_first is not None:
         last = passage.page_last
-        heading.append(f"page {passage.page_first}" + (f"-{last}" if last and last != passage.page_first else ""))
-    heading += _variants(passage, labels)
-    return "\n".join((" | ".join(heading), f"<<<{fence}", _neutral(passage.text), f"{fence}>>>"))
+        details.append(f"page {passage.page_first}" + (f"-{last}" if last and last != passage.page_first else ""))
+    return [*details, *_variants(passage, labels)]
 
 
 def _variants(passage: Passage, labels: Mapping[str, str]) -> Iterator[str]:
@@ -133,14 +141,15 @@ def _variants(passage: Passage, labels: Mapping[str, str]) -> Iterator[str]:
 
 
 def _quoted(words: str) -> str:
-    return f"“{_one_line(words)}”" if words else "nothing"
+    return f"“{one_line(words)}”" if words else "nothing"
 
 
-def _one_line(text: str) -> str:
-    return " ".join(_neutral(text).split()).replace(" | ", " / ")
+def one_line(text: str) -> str:
+    """Return document text as part of a heading."""
+    return " ".join(neutral(text).split()).replace(" | ", " / ")
 
 
-def _neutral(text: str) -> str:
+def neutral(text: str) -> str:
     """Take from document text what could pass for our fence, a label or a chat template's control token."""
     if not text.isascii():
         text = "".join(" " if is_private_use(c) else c for c in text)

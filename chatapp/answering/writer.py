@@ -77,6 +77,8 @@ class CanonicalWriter:
         self._waiting: list[str] = []  # citations at the beginning of a line, not yet attached
         self._after_waiting = ""
         self._run: set[int] = set()  # citations since the last character of text
+        self._here: set[str] = set()  # cited in the open sentence
+        self._beside: set[str] = set()  # cited in it beside the text
         self._line = ""  # the beginning of the line
 
     @property
@@ -138,6 +140,19 @@ class CanonicalWriter:
         for label in labels:
             self._write_cite(label, attach=self._splitter.is_open)
 
+    def cite_beside(self, label: str) -> bool:
+        """Cite behind the last word of the open sentence, unless it cites the label; False where no mark may stand."""
+        self._place_waiting(attach=True)
+        line = self._line.lstrip()
+        if not self._splitter.is_open or line.startswith(("#", "```", "~~~")) or (line[:1] == "|" == self.last):
+            return False
+        if label not in self._here:
+            space, self._space = self._space, ""
+            self._write_cite(label, attach=True)
+            self._space = space
+            self._beside.add(label)
+        return True
+
     def anomaly(self, kind: str, raw: str) -> None:
         self._flush_text()
         self._events.append(Anomaly(kind, raw[:64]))
@@ -175,6 +190,7 @@ class CanonicalWriter:
             self._space = ""
         else:
             self._write_space()
+            self._run.clear()  # of the line before
         for label in labels:
             self._write_cite(label, attach=attach and self._splitter.is_open)
             attach = True
@@ -201,6 +217,8 @@ class CanonicalWriter:
             self._line += c
 
     def _write_cite(self, label: str, *, attach: bool) -> None:
+        if attach and label in self._beside:
+            return
         number = self.numbers.setdefault(label, len(self.numbers) + 1)
         if number in self._run:
             return
@@ -210,11 +228,14 @@ class CanonicalWriter:
         self._flush_text()
         self._events.append(Cite(label, number, position, self._splitter.index))
         self._run.add(number)
+        self._here.add(label)
         self.last = self.word = ""
         self._line = self._line or sentinel(number)
 
     def _end_sentence(self, sentence: Sentence | None) -> None:
         if sentence is not None:
+            self._here.clear()
+            self._beside.clear()
             self._flush_text()
             self._events.append(SentenceEnd(sentence))
 

@@ -22,6 +22,10 @@ class LanguageModel(models.Model):
     source = models.CharField(max_length=20, choices=Source.choices)
     context_window = models.PositiveIntegerField(default=8192, help_text="Tokens.")
     max_output_tokens = models.PositiveIntegerField(default=1024)
+    native_citations = models.BooleanField(
+        default=False,
+        help_text="Hand passages over as documents and take the provider's own citations too (anthropic/, cohere/).",
+    )
     created = models.DateTimeField(auto_now_add=True)
     updated = models.DateTimeField(auto_now=True)
 

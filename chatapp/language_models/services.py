@@ -37,6 +37,7 @@ def sync_environment_model(*, tenant: Tenant) -> LanguageModel:
             "source": LanguageModel.Source.ENVIRONMENT,
             "context_window": settings.LLM_CONTEXT_WINDOW,
             "max_output_tokens": settings.LLM_MAX_OUTPUT_TOKENS,
+            "native_citations": settings.LLM_NATIVE_CITATIONS,
         },
     )
     return configured
@@ -51,6 +52,7 @@ def model_settings(model: LanguageModel) -> ModelSettings:
         api_key=(settings.LLM_API_KEY or None) if from_environment else None,
         max_output_tokens=model.max_output_tokens,
         context_window=model.context_window,
+        native_citations=model.native_citations,
         deadlines=Deadlines(
             first_token=settings.FIRST_TOKEN_SECONDS, gap=settings.TOKEN_GAP_SECONDS, total=settings.ANSWER_SECONDS
         ),

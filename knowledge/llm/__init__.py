@@ -3,14 +3,18 @@
 from knowledge.llm.boot import close_clients, warm_up
 from knowledge.llm.gateway import complete, stream
 from knowledge.llm.local import is_local, register_local_provider
+from knowledge.llm.native import dialect
 from knowledge.llm.types import (
     Completion,
     Deadlines,
     Delta,
+    Document,
     Finish,
+    Handover,
     LocalModel,
     Message,
     ModelSettings,
+    NativeCitation,
     StreamEvent,
     Usage,
     estimate_tokens,
@@ -22,14 +26,18 @@ __all__ = [
     "Completion",
     "Deadlines",
     "Delta",
+    "Document",
     "Finish",
+    "Handover",
     "LocalModel",
     "Message",
     "ModelSettings",
+    "NativeCitation",
     "StreamEvent",
     "Usage",
     "close_clients",
     "complete",
+    "dialect",
     "embed",
     "estimate_tokens",
     "estimate_usage",

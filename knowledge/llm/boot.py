@@ -55,6 +55,9 @@ async def close_clients() -> None:
     if _module is None:
         return
     await _module.close_litellm_async_clients()
+    shared = vars(_module).get("module_level_aclient")  # Anthropic's; it is in the cache only until the first flush
+    if shared is not None:
+        await shared.close()
     for client in list(_module.in_memory_llm_clients_cache.cache_dict.values()):
         close = getattr(client, "close", None)
         if close is not None and not inspect.iscoroutinefunction(close):
@@ -74,6 +77,7 @@ def _import() -> None:
         # Its type definitions make pydantic warn, at import and when a model is first built.
         warnings.simplefilter("ignore")
         import litellm as imported
+        import litellm.llms.cohere.chat.transformation  # its types warn too, and at the first call otherwise
 
         module: Any = imported
         said = {"role": "assistant", "content": "."}

@@ -3,35 +3,32 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Any
 
 from knowledge.errors import LanguageModelError
 from knowledge.llm.faults import error_for_status
+from knowledge.llm.native_streams import AnthropicReader, CohereReader, Reader
+from knowledge.llm.pieces import Piece
 from knowledge.llm.types import Usage
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """One chunk. ``alive`` says that the model produced something, be it hidden reasoning."""
-
-    text: str = ""
-    alive: bool = False
-    finish: str | None = None
-    usage: Usage | None = None
-
-
-async def read(stream: Any) -> AsyncGenerator[Piece, None]:
-    """Yield the pieces of a stream that ``litellm.acompletion`` returned.
+async def read(stream: Any, documents: Sequence[str] = ()) -> AsyncGenerator[Piece, None]:
+    """Yield the pieces of a stream that ``litellm.acompletion`` returned; ``documents`` are the labels handed over.
 
     LiteLLM builds three models of its own per chunk (0.35 ms here, ten times the rest of the work),
     drops chunks whose text holds "[DONE]", splits lines at U+2028, and replaces a missing finish reason
     by "stop". So the two OpenAI-shaped routes, ``hosted_vllm/`` with its kin and ``openai/``, are read
-    from the HTTP response that LiteLLM opened. Every other provider is read as LiteLLM gives it.
+    from the HTTP response that LiteLLM opened; so are Cohere, and Anthropic where documents were handed over (see
+    ``native_streams``). Every other provider is read as LiteLLM gives it.
     """
-    response = _openai_response(getattr(stream, "completion_stream", None))
-    if response is None:
+    inner = getattr(stream, "completion_stream", None)
+    response = _openai_response(inner)
+    native, reader = _native_response(inner, documents)
+    if native is not None and reader is not None:
+        async for piece in _native(native, reader):
+            yield piece
+    elif response is None:
         async for piece in _decorated(stream):
             yield piece
     else:
@@ -50,6 +47,37 @@ def _openai_response(inner: Any) -> Any:
     if isinstance(inner, Handler) and type(inner).chunk_parser is Handler.chunk_parser:
         return inner.http_response
     return None
+
+
+def _native_response(inner: Any, documents: Sequence[str]) -> tuple[Any, Reader | None]:
+    """The open response of a provider whose own events are read, and their reader."""
+    from litellm.llms.anthropic.chat.handler import ModelResponseIterator
+    from litellm.llms.cohere.common_utils import CohereV2ModelResponseIterator
+
+    reader: Reader | None = None
+    if type(inner) is CohereV2ModelResponseIterator:
+        reader = CohereReader(documents)
+    elif type(inner) is ModelResponseIterator and documents:
+        reader = AnthropicReader(documents)
+    # LiteLLM keeps only ``response.aiter_lines()``, which has not begun.
+    frame = getattr(getattr(inner, "streaming_response", None), "ag_frame", None)
+    response = frame.f_locals.get("self") if frame is not None else None
+    return (response, reader) if hasattr(response, "aiter_bytes") else (None, None)
+
+
+async def _native(response: Any, reader: Reader) -> AsyncGenerator[Piece, None]:
+    try:
+        async for event in _events(response):
+            for piece in reader.take(event):
+                yield piece
+    except Exception:  # what had come is given before the error
+        for piece in reader.end():
+            yield piece
+        raise
+    finally:
+        await response.aclose()
+    for piece in reader.end():
+        yield piece
 
 
 async def _events(response: Any) -> AsyncGenerator[Any, None]:

@@ -11,9 +11,11 @@ from typing import Any
 
 from knowledge.errors import ModelInterrupted, ModelTimeout, ModelUnavailable
 from knowledge.llm.boot import litellm_async
-from knowledge.llm.chunks import Piece, read
+from knowledge.llm.chunks import read
 from knowledge.llm.faults import fault_from
 from knowledge.llm.local import is_local
+from knowledge.llm.native import NativeCall
+from knowledge.llm.pieces import Piece
 from knowledge.llm.retry import next_delay
 from knowledge.llm.types import (
     Completion,
@@ -64,18 +66,21 @@ async def stream(
     """
     await litellm_async()  # the seconds of a first import are ours, not the model's
     clock = _Clock(settings)
+    native = NativeCall(settings)
     attempt = 0
     while True:
         attempt += 1
         yielded = False
         try:
-            async with aclosing(_attempt(settings, messages, extra_body, clock)) as events:
+            async with aclosing(_attempt(settings, messages, extra_body, clock, native)) as events:
                 async for event in events:
                     yielded = True
                     yield event
             return
         except Exception as exc:  # the boundary to LiteLLM: providers raise whatever they like
             fault = fault_from(exc, began=yielded)
+            if not yielded and native.falls_back(fault.error):
+                continue
             delay = None if yielded else next_delay(fault, attempt=attempt, budget=clock.left())
             logger.warning(
                 "model %s failed: %s (%s), attempt %d, %s",
@@ -109,16 +114,21 @@ async def complete(
 
 
 async def _attempt(
-    settings: ModelSettings, messages: Sequence[Message], extra_body: Mapping[str, Any] | None, clock: _Clock
-) -> AsyncGenerator[StreamEvent, None]:
-    upstream = await _within(clock, _open(settings, messages, extra_body))
+    settings: ModelSettings, messages: Sequence[Message], extra_body: Mapping[str, Any] | None, clock: _Clock,
+    native: NativeCall,
+) -> AsyncGenerator[StreamEvent, None]:  # fmt: skip
+    upstream = await _within(clock, _open(settings, native.arguments(messages), extra_body))
     parts: list[str] = []
     finish, usage = None, None
     try:
-        async with aclosing(read(upstream)) as pieces:
+        async with aclosing(read(upstream, native.documents)) as pieces:
             while (piece := await _within(clock, anext(pieces, _END))) is not _END:
                 clock.began = clock.began or piece.alive
                 finish, usage = piece.finish or finish, piece.usage or usage
+                if piece.alive:
+                    native.answered()
+                if piece.citation is not None:
+                    yield piece.citation
                 if piece.text:
                     parts.append(piece.text)
                     yield Delta(piece.text)
@@ -140,10 +150,9 @@ async def _within(clock: _Clock, awaitable: Any) -> Any:
         raise ModelTimeout() from err
 
 
-async def _open(settings: ModelSettings, messages: Sequence[Message], extra_body: Mapping[str, Any] | None) -> Any:
+async def _open(settings: ModelSettings, prompt: Mapping[str, Any], extra_body: Mapping[str, Any] | None) -> Any:
     arguments: dict[str, Any] = {
         "model": settings.model,
-        "messages": list(messages),
         "api_base": settings.api_base,
         "api_key": key_for(settings),
         "max_tokens": settings.max_output_tokens,
@@ -154,6 +163,7 @@ async def _open(settings: ModelSettings, messages: Sequence[Message], extra_body
         "num_retries": 0,
         "max_retries": 0,
         **settings.extra,
+        **prompt,
     }
     if extra_body:
         arguments["extra_body"] = dict(extra_body)

@@ -20,6 +20,24 @@ class Deadlines:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """A passage as a provider that cites by itself is handed it; ``context`` is told, but never cited."""
+
+    label: str
+    title: str
+    text: str
+    context: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handover:
+    """Passages to send as documents, and what then stands in the newest message instead of its content."""
+
+    documents: tuple[Document, ...]
+    content: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelSettings:
     """How to reach one model. ``model`` is a LiteLLM model string, e.g. ``hosted_vllm/qwen3-4b``."""
 
@@ -31,6 +49,8 @@ class ModelSettings:
     temperature: float | None = 0.0
     deadlines: Deadlines = Deadlines()
     extra: Mapping[str, Any] = field(default_factory=dict)  # further LiteLLM arguments, e.g. {"seed": 1}
+    native_citations: bool = False  # the provider may cite in its own way beside the markers
+    handover: Handover | None = None  # of one call
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +58,22 @@ class Delta:
     """The next piece of the answer, never empty."""
 
     text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NativeCitation:
+    """What the provider cites for the words of the answer that came right before: a candidate, to be checked.
+
+    ``start`` and ``end`` are characters of the document handed over, ``quote`` is what the provider copied out of it
+    (None: it copies nothing). ``since`` is the text that came after the words it belongs to.
+    """
+
+    label: str  # empty: none of the documents handed over
+    quote: str | None
+    start: int | None = None
+    end: int | None = None
+    since: str = ""
+    fault: str = ""  # why it is none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +98,7 @@ def key_for(settings: ModelSettings) -> str | None:
     return settings.api_key or ("none" if settings.api_base else None)
 
 
-StreamEvent: TypeAlias = Delta | Usage | Finish
+StreamEvent: TypeAlias = Delta | NativeCitation | Usage | Finish
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

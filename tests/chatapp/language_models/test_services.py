@@ -41,6 +41,22 @@ def test_the_environment_names_the_model(tenant: Any, environment: Any) -> None:
     assert LanguageModel.objects.get(slug="environment").model == "openai/other"
 
 
+def test_native_citations_are_off_until_the_environment_or_an_administrator_turns_them_on(
+    tenant: Any, environment: Any
+) -> None:
+    model = sync_environment_model(tenant=tenant)
+    assert model_settings(model).native_citations is False
+    environment.LLM_NATIVE_CITATIONS = True
+    assert model_settings(sync_environment_model(tenant=tenant)).native_citations is True
+    built_in = LanguageModel.objects.get(slug="extractive")
+    assert model_settings(built_in).native_citations is False
+    built_in.native_citations = True
+    built_in.save()
+    sync_environment_model(tenant=tenant)
+    built_in.refresh_from_db()
+    assert model_settings(built_in).native_citations is True
+
+
 def test_a_model_that_left_the_environment_leaves_the_catalogue(tenant: Any, environment: Any) -> None:
     used = sync_environment_model(tenant=tenant)
     assistant = ensure_default_assistant(tenant=tenant, knowledge_bases=[], language_model=used)
