@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-__all__ = ["missing_numbers"]
+__all__ = ["displaced_numbers", "missing_numbers"]
 
 _NUMBER = re.compile(r"\d+(?:[.,'’\u00a0\u202f]\d+)*(?: \d{3}(?!\d))*")
 _SCALE = re.compile(
@@ -44,6 +44,18 @@ def missing_numbers(sentence: str, sources: tuple[str, ...], *, question: str = 
     known = _values(question, words=True).union(*(_values(source, words=True) for source in sources))
     body = _LIST_ORDINAL.sub("", sentence, count=1)
     return [written for written, values in _numbers(body) if not values & known]
+
+
+def displaced_numbers(sentence: str, held: tuple[str, ...], *, question: str = "") -> list[str]:
+    """Return the numbers of a sentence that the sentences nearest to it do not have, where those have others instead.
+
+    ``held`` are these sentences. Without a number of their own that the sentence lacks, nothing was put in the place of
+    anything: who sums up adds the year that stands one sentence earlier.
+    """
+    missing = missing_numbers(sentence, held, question=question)
+    own = _values(sentence, words=True)
+    others = any(not values & own for text in held for _, values in _numbers(text))
+    return missing if others else []
 
 
 @lru_cache(maxsize=256)
