@@ -19,6 +19,7 @@ from chatapp.conversations.models import AnswerRun
 from chatapp.conversations.notices import group_of
 from chatapp.conversations.runs import manager
 from chatapp.conversations.services import Ask
+from chatapp.conversations.shown import shown_events
 from knowledge.errors import KnowledgeError
 from knowledge.tenants.access import Actor
 
@@ -192,7 +193,13 @@ class ChatConsumer(SignedInConsumer):
         seq = message.get("seq", 0)
         if not isinstance(seq, int) or isinstance(seq, bool) or not 0 <= seq < 2**31:
             raise BadFrame("The number to resume after is not a number.")
-        self._follow(run, after=seq)
+        events = await in_thread(shown_events, run, actor=self.actor)
+        if events is None:
+            self._follow(run, after=seq)
+            return
+        for event in events:
+            if event["seq"] > seq:
+                await self.send_json(event)
 
     def _follow(self, run: AnswerRun, *, after: int) -> None:
         """Send a run's events from a number on; a second follower of the same run replaces the first."""

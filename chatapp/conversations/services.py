@@ -14,9 +14,17 @@ from django.utils import timezone
 from chatapp.accounts.models import User
 from chatapp.answering import CitationMode
 from chatapp.answering.gate import Enforcement
-from chatapp.conversations import access, audit
+from chatapp.conversations import access, audit, snapshots
 from chatapp.conversations.citations import locate
-from chatapp.conversations.models import AnswerRun, Assistant, Citation, ContextPassage, Conversation, Message
+from chatapp.conversations.models import (
+    AnswerRun,
+    Assistant,
+    Citation,
+    ContextPassage,
+    Conversation,
+    Message,
+    PassageSnapshot,
+)
 from chatapp.conversations.policies import citation_rules
 from chatapp.conversations.retrieval import (
     chat_query,
@@ -262,23 +270,30 @@ def store_passages(
         # A document may be deleted between search and here; the passage is then kept without its row.
         rows = Document.objects.filter(pk__in={item.passage.document for item in labelled})
         there = {str(pk) for pk in rows.values_list("pk", flat=True)}
-        ContextPassage.objects.bulk_create([_context(run, item.label, item.passage, there) for item in labelled])
+        kept = snapshots.keep(run, [item.passage for item in labelled])
+        ContextPassage.objects.bulk_create(
+            [_context(run, item.label, item.passage, there, kept[item.passage.key]) for item in labelled]
+        )
 
 
-def _context(run: AnswerRun, label: str, passage: Any, there: set[str]) -> ContextPassage:
+def _context(
+    run: AnswerRun, label: str, passage: Any, there: set[str], snapshot: PassageSnapshot
+) -> ContextPassage:  # fmt: skip
+    erased = snapshot.erased is not None
     return ContextPassage(
         run=run,
         label=label,
         key=passage.key,
         document_id=passage.document if passage.document in there else None,
         document_ref=passage.document,
+        base_ref=passage.knowledge_base,
         version=passage.version,
-        title=passage.title,
-        heading_path=list(passage.heading_path),
+        title="" if erased else passage.title,
+        heading_path=[] if erased else list(passage.heading_path),
         page=passage.page_first,
         start=passage.start,
         end=passage.end,
-        text=passage.text,
+        snapshot=snapshot,
         score=passage.score,
         scores=dict(passage.scores),
     )
@@ -350,5 +365,10 @@ def rename_conversation(*, conversation: Conversation, title: str) -> Conversati
     return conversation
 
 
+@transaction.atomic
 def delete_conversation(*, conversation: Conversation) -> None:
+    """Delete a conversation with its answers, and the words that no other answer was given."""
+    rows = ContextPassage.objects.filter(run__conversation=conversation)
+    kept = set(rows.values_list("snapshot_id", flat=True))
     conversation.delete()
+    snapshots.drop_unused(kept)
