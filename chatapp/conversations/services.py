@@ -14,7 +14,7 @@ from django.utils import timezone
 from chatapp.accounts.models import User
 from chatapp.answering import CitationMode
 from chatapp.answering.gate import Enforcement
-from chatapp.conversations import access, audit, snapshots
+from chatapp.conversations import access, audit, erasing, snapshots
 from chatapp.conversations.citations import locate
 from chatapp.conversations.models import (
     AnswerRun,
@@ -357,6 +357,7 @@ def _store_outcome(
     Citation.objects.bulk_create(rows)
     ContextPassage.objects.filter(run=run, pk__in={row.passage_id for row in rows}).update(used=True)
     audit.append(run.pk)
+    erasing.catch_up(run)
 
 
 def rename_conversation(*, conversation: Conversation, title: str) -> Conversation:

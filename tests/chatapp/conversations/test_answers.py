@@ -421,7 +421,7 @@ async def test_a_sentence_in_other_words_is_checked_and_quotes_what_it_rests_on(
     run = await rows(run_row)
     assert [each["verdict"] for each in run.sentences] == [told[0]["verdict"], told[1]["verdict"]]
     assert 0 < run.sentences[0]["score"] <= 1
-    citation = (await rows(lambda: list(Citation.objects.select_related("passage").order_by("sentence"))))[0]
+    citation = (await rows(lambda: list(Citation.objects.select_related("passage__snapshot").order_by("sentence"))))[0]
     inside = slice(citation.start - citation.passage.start, citation.end - citation.passage.start)
     assert citation.passage.text[inside] == citation.quote
     assert "18:00" in citation.quote
