@@ -42,9 +42,11 @@ from knowledge.llm import ModelSettings
 from knowledge.retrieval.base import RetrievalProfile
 from knowledge.tenants.access import Actor
 from knowledge.tenants.models import Tenant
-from knowledge.types import Query, Rewritten, Scope, Turn
+from knowledge.types import Passage, Query, Rewritten, Scope, Turn
 
 HISTORY_TURNS = 8
+NEAREST = 5
+"""Passages whose places are kept with a question that got no answer."""
 
 
 class QuestionRefused(KnowledgeError):
@@ -253,15 +255,18 @@ def _store_question(
 
 def store_passages(
     *, run: AnswerRun, query: str, labelled: Sequence[Any], rewritten: Rewritten | None = None,
-    notes: Sequence[str] = (),
+    notes: Sequence[str] = (), nearest: Sequence[Passage] = (),
 ) -> None:  # fmt: skip
-    """Store the query as searched, what a language model made of it, what the search says about itself, and the
-    passages as the model is given them."""
+    """Store the query as searched, what a language model made of it, what the search says about itself, the
+    passages as the model is given them, and where the nearest are when it is given none."""
     found: dict[str, Any] = {}
     if rewritten:
         found["rewritten"] = rewritten_trace(rewritten)
     if notes:
         found["notes"] = list(notes)
+    if nearest:  # where they are and not what they say: titles and words are read where their reader may
+        places = [(p.document, p.version, p.start, p.end) for p in nearest[:NEAREST]]
+        found["nearest"] = [dict(zip(("document", "version", "start", "end"), place, strict=True)) for place in places]
     with transaction.atomic():
         trace = {"retrieval": {**run.retrieval, **found}} if found else {}
         running = AnswerRun.objects.filter(pk=run.pk, status=AnswerRun.Status.RUNNING)
