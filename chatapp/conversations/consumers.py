@@ -182,7 +182,10 @@ class ChatConsumer(SignedInConsumer):
                 {"v": 1, "type": "error", "code": error.code, "message": error.message, "client_id": ask.client_id}
             )
             return
-        self._follow(started.run, after=0)
+        if started.resumed:
+            await self._replay(started.run, after=0)
+        else:
+            self._follow(started.run, after=0)
 
     async def _stop(self, message: dict[str, Any]) -> None:
         run = await in_thread(access.access_run, actor=self.actor, pk=_text(message, "run", required=True))
@@ -193,12 +196,16 @@ class ChatConsumer(SignedInConsumer):
         seq = message.get("seq", 0)
         if not isinstance(seq, int) or isinstance(seq, bool) or not 0 <= seq < 2**31:
             raise BadFrame("The number to resume after is not a number.")
+        await self._replay(run, after=seq)
+
+    async def _replay(self, run: AnswerRun, *, after: int) -> None:
+        """Send the events of an earlier run, without what its reader may no longer see."""
         events = await in_thread(shown_events, run, actor=self.actor)
         if events is None:
-            self._follow(run, after=seq)
+            self._follow(run, after=after)
             return
         for event in events:
-            if event["seq"] > seq:
+            if event["seq"] > after:
                 await self.send_json(event)
 
     def _follow(self, run: AnswerRun, *, after: int) -> None:

@@ -242,7 +242,7 @@ class ContextPassage(models.Model):
     page = models.PositiveIntegerField(null=True)
     start = models.PositiveIntegerField()
     end = models.PositiveIntegerField()
-    snapshot = models.ForeignKey(PassageSnapshot, null=True, on_delete=models.PROTECT, related_name="passages")
+    snapshot = models.ForeignKey(PassageSnapshot, null=True, on_delete=models.RESTRICT, related_name="passages")
     score = models.FloatField()
     scores = models.JSONField(default=dict)
     used = models.BooleanField(default=False)

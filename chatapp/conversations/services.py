@@ -33,6 +33,7 @@ from chatapp.conversations.retrieval import (
     rewritten_trace,
     trace_of,
 )
+from chatapp.conversations.shown import readable_messages
 from chatapp.language_models.models import LanguageModel
 from chatapp.language_models.services import model_settings
 from knowledge.documents.access import access_knowledge_bases, scope_of, visible_knowledge_bases
@@ -148,7 +149,7 @@ def start_run(*, actor: Actor, ask: Ask) -> StartedRun:
     bases = bases_of(actor=actor, assistant=assistant, wanted=ask.knowledge_bases)
     conversation = access.access_conversation(actor=actor, pk=ask.conversation) if ask.conversation else None
     earlier = list(conversation.messages.order_by("-created")[:HISTORY_TURNS]) if conversation else []
-    history = ask.history if ask.history is not None else _history(earlier)
+    history = ask.history if ask.history is not None else _history(readable_messages(earlier, actor=actor))
     model = model_settings(assistant.language_model)
     query = chat_query(question=question, history=history, context_window=model.context_window)
     mode, enforcement = citation_rules(assistant)

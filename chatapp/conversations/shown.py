@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from chatapp.conversations.models import AnswerRun, ContextPassage
+from chatapp.conversations.models import AnswerRun, ContextPassage, Message
 from chatapp.conversations.redaction import Repeats, redacted, redacted_events
 from chatapp.conversations.standing import Standing, State, standings
 from knowledge.tenants.access import Actor
 
-__all__ = ["WITHHELD", "Shown", "shown_events", "shown_of", "shown_runs"]
+__all__ = ["WITHHELD", "Shown", "readable_messages", "shown_events", "shown_of", "shown_runs"]
 
 WITHHELD = "[A sentence is left out: you may no longer open its source.]"
 
@@ -62,6 +62,19 @@ def _shown(run: AnswerRun, where: Mapping[int, Standing]) -> Shown:
         text=text, sentences=sentences, standings=mine, gone=frozenset(gone),
         hidden=frozenset(str(passage.key) for passage in hidden),
     )  # fmt: skip
+
+
+def readable_messages(messages: Sequence[Message], *, actor: Actor) -> list[Message]:
+    """Return messages with what the actor may read of their answers: what a model is told, it may say again."""
+    answers = [message.pk for message in messages if message.role == Message.Role.ASSISTANT]
+    read = ContextPassage.objects.filter(run__answer__in=answers).defer("snapshot__text")
+    if not any(where.state is State.FORBIDDEN for where in standings(read, actor=actor).values()):
+        return list(messages)
+    runs = AnswerRun.objects.filter(answer__in=answers).select_related("answer")
+    found = list(runs.prefetch_related("passages", "citations"))
+    shown = shown_runs(found, actor=actor)
+    texts = {run.answer_id: shown[run.pk].text for run in found}
+    return [Message(pk=m.pk, role=m.role, text=texts.get(m.pk, m.text)) for m in messages]
 
 
 def shown_events(run: AnswerRun, *, actor: Actor) -> list[dict[str, Any]] | None:

@@ -124,7 +124,7 @@ class Migration(migrations.Migration):
             name="snapshot",
             field=models.ForeignKey(
                 null=True,
-                on_delete=django.db.models.deletion.PROTECT,
+                on_delete=django.db.models.deletion.RESTRICT,
                 related_name="passages",
                 to="conversations.passagesnapshot",
             ),

@@ -349,6 +349,19 @@ async def test_nothing_found_is_said_without_asking_the_model(
     assert run.usage["prompt_tokens"] == 0
 
 
+async def test_a_refused_search_keeps_where_the_nearest_passages_are(
+    cite: Any, library: Any, owner: Any, open_chat: Any, rows: Any
+) -> None:
+    await rows(cite)
+    actor = await rows(actor_for, user_id=owner.pk)
+    await rows(services.save_retrieval, actor=actor, slug="default", settings={"least_chance": 0.9})
+    events = await (await open_chat(owner)).ask("Which planet has the most moons?")
+    assert events[-1]["no_answer"]
+    nearest = (await rows(run_row)).retrieval["nearest"]
+    assert {place["document"] for place in nearest} <= {str(document.pk) for document in library.documents}
+    assert nearest[0].keys() == {"document", "version", "start", "end"}  # neither title nor words
+
+
 async def test_a_refusal_of_the_model_is_marked_as_no_answer(
     use_model: Any, library: Any, owner: Any, open_chat: Any, rows: Any
 ) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
-from django.db.models import ProtectedError
+from django.db.models import RestrictedError
 from django.test.utils import CaptureQueriesContext
 
 from chatapp.answering.sentinels import strip_sentinels
@@ -162,12 +162,29 @@ def test_words_are_kept_once_and_go_with_the_last_answer(make_answer: Any, visit
     first, second = make_answer(visitors, leave), make_answer(visitors)
     assert PassageSnapshot.objects.count() == 2
     snapshot = PassageSnapshot.objects.get(document_ref=visitors.pk)
-    with pytest.raises(ProtectedError):
+    with pytest.raises(RestrictedError):
         snapshot.delete()
     services.delete_conversation(conversation=first.conversation)
     assert list(PassageSnapshot.objects.all()) == [snapshot]
     services.delete_conversation(conversation=second.conversation)
     assert not PassageSnapshot.objects.exists()
+
+
+def test_words_go_with_their_tenant(make_answer: Any, visitors: Document, tenant: Any) -> None:
+    make_answer(visitors)
+    tenant.delete()
+    assert not PassageSnapshot.objects.exists()
+
+
+def test_a_follow_up_does_not_hand_forbidden_words_to_the_model(
+    make_answer: Any, visitors: Document, base: KnowledgeBase, actor: Any, other_tenant: Any
+) -> None:
+    conversation = str(make_answer(visitors).conversation_id)
+    ask = services.Ask(text="And then?", conversation=conversation)
+    assert "front desk" in services.start_run(actor=actor, ask=ask).history[1].text
+    close(base, other_tenant)
+    history = services.start_run(actor=actor, ask=ask).history
+    assert [turn.text for turn in history if turn.role == "assistant"] == [f"{WITHHELD}\n\nAsk again for more."]
 
 
 def test_the_same_words_in_two_documents_are_two_snapshots() -> None:
