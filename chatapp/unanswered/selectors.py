@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
 from chatapp.conversations.models import AnswerRun, ContextPassage
@@ -83,6 +83,8 @@ def no_answers(*, actor: Actor) -> QuerySet[AnswerRun]:
 def unanswered(*, actor: Actor, days: int) -> list[Question]:
     """Return the questions of the last days, those asked most often first."""
     rows = no_answers(actor=actor).filter(started__gte=timezone.now() - timedelta(days=days))
+    # What the model wrote may have been erased; that passages were read stays.
+    rows = rows.annotate(read=Exists(ContextPassage.objects.filter(run=OuterRef("pk"))))
     rows = rows.select_related("question").only(
         "started", "raw_output", "knowledge_bases", "retrieval", "question__text"
     )
@@ -102,10 +104,16 @@ def _question(key: str, run: AnswerRun, mark: Mark | None) -> Question:
     refs = run.retrieval.get("nearest", ())
     return Question(
         key=key, run=run.pk, text=run.question.text, count=1, last=run.started,
-        gate="model" if run.raw_output.lstrip().startswith("NO_ANSWER") else "checks" if run.raw_output else "search",
+        gate=_gate(run),
         bases=run.knowledge_bases, state=mark.state if mark is not None and not again else "open", again=again,
         refs=refs,
     )  # fmt: skip
+
+
+def _gate(run: Any) -> str:
+    if not run.read:
+        return "search"
+    return "model" if run.raw_output.lstrip().startswith("NO_ANSWER") else "checks"
 
 
 def with_places(questions: Sequence[Question], *, actor: Actor) -> list[Question]:

@@ -134,6 +134,7 @@ def test_a_question_without_an_answer_is_marked_as_done(
         page.emulate_media(color_scheme=scheme)
         page.goto(f"{window.url}/unanswered/")
         expect(page.get_by_role("heading", name=question)).to_be_visible()
+        expect(page.get_by_text("Nothing was found that is likely to answer it.").first).to_be_visible()
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
         page.screenshot(path=pictures / f"unanswered-{scheme}.png")
     page.get_by_role("button", name=f"Done: {question}").click()

@@ -86,18 +86,20 @@ def test_the_same_question_has_the_same_key(one: str, other: str, same: bool) ->
 def test_the_same_question_is_listed_once_and_the_most_frequent_first(
     asked: Any, editor: Any, visitors: Document, base: KnowledgeBase
 ) -> None:
-    asked("Who has the key?", raw="NO_ANSWER\nNothing says it.")
+    asked("Who has the key?", visitors, raw="NO_ANSWER\nNothing says it.")
     asked("when may I park", days=3)
+    asked("What is lost?", raw="Nothing was found.", days=9)
     newest = asked("When may I park?", visitors, days=1, raw="They park [S1].")
     asked("Too old", days=31)
     actor = actor_for(user_id=editor.pk)
     assert actor is not None
-    first, second = with_places(unanswered(actor=actor, days=30), actor=actor)
+    first, second, third = with_places(unanswered(actor=actor, days=30), actor=actor)
     assert (first.text, first.count, first.run, first.gate) == ("When may I park?", 2, newest.pk, "checks")
     assert first.searched == ["Rules of the house"]
     assert [(near.title, near.start) for near in first.nearest] == [("About visitors", 0)]
-    assert (second.text, second.count, second.gate, second.nearest) == ("Who has the key?", 1, "model", [])
-    assert len(unanswered(actor=actor, days=90)) == 3
+    assert (second.text, second.count, second.gate) == ("Who has the key?", 1, "model")
+    assert (third.text, third.gate, third.nearest) == ("What is lost?", "search", [])
+    assert len(unanswered(actor=actor, days=90)) == 4
 
 
 def test_the_page_tells_what_was_searched_and_what_came_nearest(
