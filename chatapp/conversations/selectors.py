@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import Any
 
-from django.db.models import Prefetch
+from django.db.models import Prefetch, prefetch_related_objects
 
 from chatapp.answering.sentinels import strip_sentinels
 from chatapp.conversations.models import AnswerRun, AuditEntry, Citation, ContextPassage, Conversation
@@ -23,10 +23,7 @@ NOTHING: dict[str, Any] = {
 
 
 def run_rows() -> Prefetch[str]:
-    return Prefetch(
-        "citations",
-        queryset=Citation.objects.select_related("passage__snapshot").order_by("sentence", "number", "id"),
-    )
+    return Prefetch("citations", queryset=Citation.objects.select_related("passage__snapshot"))
 
 
 def conversation_detail(conversation: Conversation, *, actor: Actor) -> dict[str, Any]:
@@ -70,6 +67,7 @@ def run_detail(
 
     ``slides`` and ``shown`` save asking where the caller knows them already.
     """
+    prefetch_related_objects([run], run_rows(), "passages")
     slides = _slides([run]) if slides is None else slides
     shown = shown_of(run, actor=actor) if shown is None else shown
     detail = {
@@ -82,8 +80,8 @@ def run_detail(
         "notes": run.retrieval.get("notes", []),
         "model": run.model,
         "no_answer": run.no_answer,
-        "passages": [passage_detail(p, shown=shown, slides=slides) for p in run.passages.all()],
-        "citations": [citation_detail(c, shown=shown, slides=slides) for c in run.citations.all()],
+        "passages": [passage_detail(p, shown=shown, slides=slides) for p in _passages(run)],
+        "citations": [citation_detail(c, shown=shown, slides=slides) for c in _citations(run)],
         "sentences": shown.sentences,
         "timings": run.timings,
         "usage": run.usage,
@@ -104,6 +102,15 @@ def run_detail(
             "audit": AuditEntry.objects.filter(run_ref=run.pk).values("sequence", "previous", "digest").first(),
         }
     return detail
+
+
+def _passages(run: AnswerRun) -> list[ContextPassage]:
+    """Return the passages as they were given, in their order; no database keeps one by itself."""
+    return sorted(run.passages.all(), key=lambda passage: passage.pk)
+
+
+def _citations(run: AnswerRun) -> list[Citation]:
+    return sorted(run.citations.all(), key=lambda citation: (citation.sentence, citation.number, citation.pk))
 
 
 def _page_kind(passage: ContextPassage, slides: Collection[tuple[str, int]]) -> str:

@@ -155,6 +155,9 @@ def test_where_sources_stand_is_asked_once_for_all(
     with CaptureQueriesContext(connection) as four:
         selectors.conversation_detail(conversation, actor=actor)
     assert len(four) == len(one)
+    with CaptureQueriesContext(connection) as trace:
+        selectors.run_detail(AnswerRun.objects.get(pk=run.pk), actor=actor)
+    assert len(trace) == 10  # however many passages and citations it has
     assert standings([], actor=actor) == {}
 
 
