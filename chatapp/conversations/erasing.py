@@ -180,6 +180,8 @@ def _forget_streams(runs: list[str]) -> None:
         return
     try:
         with redis.Redis.from_url(settings.REDIS_URL, socket_timeout=5) as client:
-            client.delete(*map(stream_key, runs))
+            held = client.delete(*map(stream_key, runs))
+            if held and client.info("persistence").get("aof_enabled"):
+                client.bgrewriteaof()  # its log on the disk holds them until then
     except (RedisError, OSError):
         logger.warning("Redis is away: it forgets the events of %d answers within the hour", len(runs))

@@ -9,11 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 from django.core import serializers
 from django.core.management import CommandError, call_command
+from django.db import connection
 from django.test import Client
 
 from chatapp.conversations import audit, erasing, selectors, services
+from chatapp.conversations.events import stream_key
 from chatapp.conversations.models import (
     AnswerRun,
     AuditEntry,
@@ -23,6 +26,7 @@ from chatapp.conversations.models import (
     Message,
     PassageSnapshot,
 )
+from knowledge.documents.deletion import purge
 from knowledge.documents.models import Document, KnowledgeBase
 from knowledge.documents.services import erase_document
 
@@ -206,6 +210,44 @@ def test_an_export_tells_what_was_erased(
     assert [f.words for f in audit.checked_export(data) if f.broken] == ["Passage S2 is not as it was recorded."]
     del data["salts"]
     assert audit.checked_export(data)[0].words == "This is no exported answer."
+
+
+@pytest.mark.django_db(transaction=True)
+def test_no_byte_stays_in_the_database_file(make_answer: Any, visitors: Document, actor: Any) -> None:
+    if connection.vendor != "sqlite":
+        pytest.skip("PostgreSQL cleans its own files, by VACUUM")
+    make_answer(visitors)
+    file = Path(connection.settings_dict["NAME"])
+
+    def held() -> bool:
+        files = (file, file.with_name(f"{file.name}-wal"))
+        return any(b"badge" in path.read_bytes() for path in files if path.exists())
+
+    assert held()
+    erase_document(document=visitors, actor=actor)
+    assert purge() == 1
+    assert not held()
+
+
+def test_redis_forgets_the_events(
+    make_answer: Any, visitors: Document, actor: Any, redis_server: Any, django_capture_on_commit_callbacks: Any
+) -> None:
+    run = make_answer(visitors)
+    with redis.Redis(unix_socket_path=str(redis_server.socket)) as client:
+        client.xadd(stream_key(str(run.pk)), {"e": "Visitors register at the front desk"})
+        with django_capture_on_commit_callbacks(execute=True):
+            erase_document(document=visitors, actor=actor)
+        assert not client.exists(stream_key(str(run.pk)))
+
+
+def test_a_redis_that_is_away_stops_no_erasure(
+    make_answer: Any, visitors: Document, actor: Any, settings: Any, django_capture_on_commit_callbacks: Any
+) -> None:
+    make_answer(visitors)
+    settings.REDIS_URL = "redis://127.0.0.1:9/0"
+    with django_capture_on_commit_callbacks(execute=True):
+        erase_document(document=visitors, actor=actor)
+    assert "front desk" not in everything()
 
 
 def erase_over_http(client: Client, user: Any, document: object) -> int:
