@@ -17,8 +17,8 @@ from uuid import UUID
 from chatapp.answering.sentinels import strip_sentinels
 from chatapp.conversations.models import AnswerRun, AuditEntry, Citation, ContextPassage, Erasure
 from chatapp.conversations.sealing import TEXTS, Sealer, canonical, new_salts, sha, source_part
-from chatapp.conversations.standing import standings
-from knowledge.tenants.access import system_actor
+from chatapp.conversations.shown import shown_of
+from knowledge.tenants.access import Actor, system_actor
 from knowledge.tenants.models import Tenant
 
 __all__ = [
@@ -164,10 +164,14 @@ def erasures(tenant: Tenant) -> dict[str, dict[str, str]]:
     found: dict[str, dict[str, str]] = {}
     refs = Erasure.objects.filter(tenant=tenant).values("pk")
     for entry in AuditEntry.objects.filter(tenant=tenant, run_ref__in=refs).order_by("sequence"):
-        record = json.loads(entry.record)
-        for run, names in record["parts"].items():
+        try:
+            record = json.loads(entry.record)
+            parts, day = dict(record["parts"]), str(record["erased"])[:10]
+        except (KeyError, TypeError, ValueError):
+            continue  # a changed entry excuses nothing
+        for run, names in parts.items():
             for name in names:
-                found.setdefault(run, {}).setdefault(name, record["erased"][:10])
+                found.setdefault(run, {}).setdefault(name, day)
     return found
 
 
@@ -182,15 +186,19 @@ def _compared(
     if named != (str(entry.run_ref), str(entry.tenant_id), entry.sequence):
         yield Finding(True, f"Entry {entry.sequence} names another answer than its record does.")
         return
-    if kept["format"] == ERASURE:
-        yield Finding(False, f"Entry {entry.sequence}: the words of the document {kept['document']} were erased.")
+    if kept.get("format") == ERASURE:
+        yield Finding(False, f"Entry {entry.sequence}: the words of the document {kept.get('document')} were erased.")
         return
     if run is None:
         yield Finding(False, f"The answer {entry.run_ref} of entry {entry.sequence} was deleted.")
         return
     parts = erased.get(str(run.pk), {})
-    now = json.loads(canonical(record_of(run, sequence=entry.sequence, form=kept["format"])))
-    for name in differing(without(kept, parts), without(now, parts)):
+    now = json.loads(canonical(record_of(run, sequence=entry.sequence, form=kept.get("format", FORMAT))))
+    try:
+        differences = differing(without(kept, parts), without(now, parts))
+    except (AttributeError, KeyError, TypeError):
+        differences = ["the record itself"]
+    for name in differences:
         yield Finding(True, f"The answer {entry.run_ref} of entry {entry.sequence}: {name} is not as it was recorded.")
     if parts:
         day = max(parts.values())
@@ -239,52 +247,62 @@ def differing(kept: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     return names
 
 
-def export(run: AnswerRun) -> dict[str, Any]:
+def export(run: AnswerRun, *, actor: Actor | None = None) -> dict[str, Any]:
     """Return everything that is kept of an answer with its entry: who has it can check it without the database.
 
-    For operators and auditors of the tenant: it asks for nobody's rights to the sources.
+    What ``actor`` may not see is withheld, and named; without one, what nobody of the tenant may see.
 
     :raises AuditEntry.DoesNotExist: the answer ended before there was a chain, or has not ended.
     """
     run = _runs().get(pk=run.pk)
     entry = AuditEntry.objects.get(run_ref=run.pk)
-    where = standings(run.passages.all(), actor=system_actor(run.tenant))
+    shown = shown_of(run, actor=actor or system_actor(run.tenant))
+    hidden = {source_part(p.document_ref) for p in run.passages.all() if shown.forbidden(p)}
+    withheld = hidden | ({"answer", "sentences", "prompt", "raw_output", "retrieval"} if hidden else set())
+    empty = {"answer": shown.text, "prompt": [], "raw_output": "", "retrieval": {}}
     return {
         "format": json.loads(entry.record)["format"],
         "entry": {
             "sequence": entry.sequence, "previous": entry.previous, "digest": entry.digest, "record": entry.record,
             "created": _time(entry.created),
         },
-        "salts": run.salts,
+        "salts": {part: salt for part, salt in run.salts.items() if part not in withheld},
         "erased": erasures(run.tenant).get(str(run.pk), {}),
-        "texts": _texts(run),
+        "withheld": sorted(withheld),
+        "texts": {name: empty[name] if name in withheld else text for name, text in _texts(run).items()},
         "passages": [
             {
-                "label": p.label, "title": p.title, "document": str(p.document_ref), "version": p.version,
-                "page": p.page, "start": p.start, "end": p.end, "text": p.text, "standing": where[p.pk].state.value,
+                "label": p.label, "title": "" if shown.forbidden(p) else p.title, "document": str(p.document_ref),
+                "version": p.version, "page": p.page, "start": p.start, "end": p.end,
+                "text": "" if shown.forbidden(p) else p.text, "standing": shown.standings[p.pk].state.value,
             }
             for p in _passages(run)
         ],
         "citations": [
-            {"number": c.number, "label": c.passage.label, "sentence": c.sentence, "quote": c.quote}
+            {
+                "number": c.number, "label": c.passage.label, "sentence": c.sentence,
+                "quote": "" if shown.forbidden(c.passage) else c.quote,
+            }
             for c in _citations(run)
         ],
-        "readable": strip_sentinels(run.answer.text),
+        "readable": strip_sentinels(shown.text),
     }  # fmt: skip
 
 
 def checked_export(data: Any) -> list[Finding]:
-    """Compare an exported answer with its own digest: every text must be the one that was recorded, or be erased.
+    """Compare an exported answer with its own digest: every text must be the one that was recorded, or be missing and
+    named as erased or withheld.
 
     Whether an erasure was, only the chain of the database proves: a file can say so of itself.
     """
     try:
         entry, texts = data["entry"], data["texts"]
-        record, erased = json.loads(entry["record"]), dict(data.get("erased", {}))
+        record, erased, withheld = json.loads(entry["record"]), dict(data.get("erased", {})), data.get("withheld", [])
+        missing = {*erased, *withheld}
         seal = Sealer(None if record["format"] == FIRST_FORMAT else dict(data["salts"]))
         broken = [] if digest_of(entry["previous"], entry["record"]) == entry["digest"] else ["the digest"]
         broken += ["the sequence"] if entry["sequence"] != record["sequence"] else []
-        broken += [n for n in TEXTS if n not in erased and record[n] != seal(n, _as_text(texts[n]))]
+        broken += [n for n in TEXTS if n not in missing and record[n] != seal(n, _as_text(texts[n]))]
         broken += ["the readable text"] if data["readable"] != strip_sentinels(texts["answer"]) else []
         parts = {row["label"]: source_part(row["document"]) for row in record["passages"]}
         for kind, hashed, same in (
@@ -293,12 +311,13 @@ def checked_export(data: Any) -> list[Finding]:
         ):
             for kept, shown in zip(record[kind], data[kind], strict=True):
                 part = parts[kept["label"]]
-                fits = part in erased or all(kept[name] == seal(part, shown[name]) for name in hashed)
+                fits = part in missing or all(kept[name] == seal(part, shown[name]) for name in hashed)
                 if not fits or any(kept[name] != shown[name] for name in same):
                     broken.append(f"{kind[:-1]} {kept['label']}")
     except (AttributeError, KeyError, TypeError, ValueError):
         return [Finding(True, "This is no exported answer.")]
     gone = [Finding(False, f"Erased, as the file says: {told(erased)}.")] if erased else []
+    gone += [Finding(False, f"Withheld from who made the file: {told(withheld)}.")] if withheld else []
     return gone + [
         Finding(True, f"{name[:1].upper()}{name[1:]} is not as it was recorded.".replace("_", " ")) for name in broken
     ]

@@ -90,12 +90,10 @@ def catch_up(run: AnswerRun) -> None:
         erase(tenant_id=run.tenant_id, document_ref=ref, by="", reason="An answer under way had read it.")
 
 
-def _runs_touched(tenant_id: UUID, document_ref: UUID) -> Any:
+def _runs_touched(tenant_id: UUID, document_ref: UUID) -> set[UUID]:
     """Return the answers that have ended and read the document, or came after one that did."""
     read = ContextPassage.objects.filter(run__tenant_id=tenant_id, document_ref=document_ref)
     first = dict(read.values_list("run__conversation").annotate(first=Min("run__started")))
-    if not first:
-        return AnswerRun.objects.none()
     ended = AnswerRun.objects.filter(tenant_id=tenant_id).exclude(status=AnswerRun.Status.RUNNING)
     later = [Q(conversation=conversation, started__gte=started) for conversation, started in first.items()]
     found: set[UUID] = set()
@@ -104,7 +102,7 @@ def _runs_touched(tenant_id: UUID, document_ref: UUID) -> Any:
     return found
 
 
-def _erase_runs(pks: Any, erasure: Erasure, repeats: Repeats) -> dict[UUID, list[str]]:
+def _erase_runs(pks: set[UUID], erasure: Erasure, repeats: Repeats) -> dict[UUID, list[str]]:
     """Erase from each of the runs; return the parts that went, by run."""
     found: dict[UUID, list[str]] = {}
     ordered = sorted(pks)

@@ -212,6 +212,49 @@ def test_an_export_tells_what_was_erased(
     assert audit.checked_export(data)[0].words == "This is no exported answer."
 
 
+def test_a_changed_entry_of_an_erasure_excuses_nothing(
+    make_answer: Any, visitors: Document, actor: Any, tenant: Any
+) -> None:
+    make_answer(visitors)
+    erase_document(document=visitors, actor=actor)
+    entry = AuditEntry.objects.get(run_ref=Erasure.objects.get().pk)
+    for record in ("{}", "odd", '{"parts": 1, "erased": "x"}'):
+        with connection.cursor() as cursor:
+            table = AuditEntry._meta.db_table
+            cursor.execute(f"UPDATE {table} SET record = %s WHERE id = %s", [record, entry.pk])  # noqa: S608
+        words = findings(tenant)[0]
+        assert f"Entry {entry.sequence} was changed." in words
+        assert any("raw output is not as it was recorded" in each for each in words)
+
+
+def test_a_record_without_its_parts_is_told(make_answer: Any, visitors: Document, tenant: Any) -> None:
+    run = make_answer(visitors)
+    AuditEntry.objects.all()._raw_delete("default")
+    record = audit.canonical({"run": str(run.pk), "tenant": str(tenant.pk), "sequence": 1})
+    AuditEntry.objects.create(
+        tenant=tenant, sequence=1, run_ref=run.pk, record=record, digest=audit.digest_of("", record)
+    )
+    (words,) = findings(tenant)[0]
+    assert "the record itself is not as it was recorded" in words
+
+
+def test_an_export_withholds_what_nobody_of_the_tenant_may_see(
+    make_answer: Any, make_base: Any, make_source: Any, visitors: Document, base: KnowledgeBase, other_tenant: Any
+) -> None:
+    run = make_answer(visitors, make_source(make_base("open"), "leave"))
+    assert audit.checked_export(audit.export(run)) == []
+    KnowledgeBase.objects.filter(pk=base.pk).update(tenant=other_tenant)
+    data = json.loads(json.dumps(audit.export(run)))
+    assert not any(words in json.dumps(data, ensure_ascii=False) for words in WORDS)
+    assert [p["standing"] for p in data["passages"]] == ["forbidden", "current"]
+    (finding,) = audit.checked_export(data)
+    assert finding == audit.Finding(
+        False, "Withheld from who made the file: answer, prompt, raw output, retrieval, 1 source."
+    )
+    data["citations"][1]["quote"] = "No."
+    assert audit.checked_export(data)[-1].words == "Citation S2 is not as it was recorded."
+
+
 @pytest.mark.django_db(transaction=True)
 def test_no_byte_stays_in_the_database_file(make_answer: Any, visitors: Document, actor: Any) -> None:
     if connection.vendor != "sqlite":
