@@ -15,6 +15,7 @@ from chatapp.conversations.policies import citation_rules
 from chatapp.language_models.models import LanguageModel
 from knowledge.documents import paging
 from knowledge.documents.paging import PageSize
+from knowledge.tenants.access import Actor
 
 conversations = Router(tags=["conversations"])
 runs = Router(tags=["runs"])
@@ -51,7 +52,7 @@ def list_conversations(
 @conversations.get("/{conversation_id}", response=dict[str, Any])
 def get_conversation(request: HttpRequest, conversation_id: str) -> dict[str, Any]:
     found = access.access_conversation(actor=request.actor, pk=conversation_id)  # type: ignore[attr-defined]
-    return selectors.conversation_detail(found)
+    return selectors.conversation_detail(found, actor=request.actor)  # type: ignore[attr-defined]
 
 
 @conversations.patch("/{conversation_id}", response=dict[str, Any])
@@ -69,7 +70,8 @@ def delete(request: HttpRequest, conversation_id: str) -> Any:
 
 @runs.get("/{run_id}", response=dict[str, Any])
 def get_run(request: HttpRequest, run_id: str) -> dict[str, Any]:
-    return selectors.run_detail(access.access_run(actor=request.actor, pk=run_id))  # type: ignore[attr-defined]
+    actor: Actor = request.actor  # type: ignore[attr-defined]
+    return selectors.run_detail(access.access_run(actor=actor, pk=run_id), actor=actor)
 
 
 @assistants.get("", response=dict[str, Any])

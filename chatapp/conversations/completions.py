@@ -19,6 +19,7 @@ from chatapp.conversations.database import in_thread
 from chatapp.conversations.models import Conversation
 from chatapp.conversations.runs import manager
 from chatapp.conversations.services import Ask, StartedRun
+from chatapp.conversations.shown import shown_of
 from knowledge.tenants.access import Actor
 from knowledge.types import Turn
 
@@ -84,7 +85,8 @@ async def complete(request: HttpRequest, data: ChatIn) -> Any:
 
 def _completion(*, actor: Actor, run_id: str, model: str) -> dict[str, Any]:
     run = access.access_run(actor=actor, pk=run_id)
-    detail = selectors.run_detail(run, trace=False)
+    shown = shown_of(run, actor=actor)
+    detail = selectors.run_detail(run, actor=actor, trace=False, shown=shown)
     usage = run.usage or {}
     prompt, completion = usage.get("prompt_tokens", 0), usage.get("completion_tokens", 0)
     return {
@@ -95,7 +97,7 @@ def _completion(*, actor: Actor, run_id: str, model: str) -> dict[str, Any]:
         "choices": [
             {
                 "index": 0,
-                "message": {"role": "assistant", "content": strip_sentinels(run.answer.text)},
+                "message": {"role": "assistant", "content": strip_sentinels(shown.text)},
                 "finish_reason": "stop",
             }
         ],

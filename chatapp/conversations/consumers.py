@@ -19,6 +19,7 @@ from chatapp.conversations.models import AnswerRun
 from chatapp.conversations.notices import group_of
 from chatapp.conversations.runs import manager
 from chatapp.conversations.services import Ask
+from chatapp.conversations.shown import shown_events
 from knowledge.errors import KnowledgeError
 from knowledge.tenants.access import Actor
 
@@ -181,7 +182,10 @@ class ChatConsumer(SignedInConsumer):
                 {"v": 1, "type": "error", "code": error.code, "message": error.message, "client_id": ask.client_id}
             )
             return
-        self._follow(started.run, after=0)
+        if started.resumed:
+            await self._replay(started.run, after=0)
+        else:
+            self._follow(started.run, after=0)
 
     async def _stop(self, message: dict[str, Any]) -> None:
         run = await in_thread(access.access_run, actor=self.actor, pk=_text(message, "run", required=True))
@@ -192,7 +196,17 @@ class ChatConsumer(SignedInConsumer):
         seq = message.get("seq", 0)
         if not isinstance(seq, int) or isinstance(seq, bool) or not 0 <= seq < 2**31:
             raise BadFrame("The number to resume after is not a number.")
-        self._follow(run, after=seq)
+        await self._replay(run, after=seq)
+
+    async def _replay(self, run: AnswerRun, *, after: int) -> None:
+        """Send the events of an earlier run, without what its reader may no longer see."""
+        events = await in_thread(shown_events, run, actor=self.actor)
+        if events is None:
+            self._follow(run, after=after)
+            return
+        for event in events:
+            if event["seq"] > after:
+                await self.send_json(event)
 
     def _follow(self, run: AnswerRun, *, after: int) -> None:
         """Send a run's events from a number on; a second follower of the same run replaces the first."""

@@ -177,7 +177,7 @@ class Engine:
         """Announce the passages. They are stored once the first words are out: nothing stands before those."""
         self._unstored = partial(
             services.store_passages, run=self.started.run, query=result.query, labelled=labelled,
-            rewritten=self._rewriting, notes=result.notes,
+            rewritten=self._rewriting, notes=result.notes, nearest=result.related,
         )  # fmt: skip
         await self.log.emit(
             "retrieval.done",

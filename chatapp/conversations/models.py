@@ -173,6 +173,10 @@ class AnswerRun(models.Model):
     events = models.JSONField(default=list, help_text="What the socket was sent, for replay after the stream is gone.")
     error_code = models.CharField(max_length=40, blank=True, default="")
     error_message = models.TextField(blank=True, default="")
+    salts = models.JSONField(
+        default=dict, help_text="Of the digests in its audit entry, by part; that of an erased part is gone with it."
+    )
+    erased = models.DateTimeField(null=True, blank=True, help_text="When texts of it were erased with their source.")
     heartbeat = models.DateTimeField()
     started = models.DateTimeField(auto_now_add=True)
     finished = models.DateTimeField(null=True, blank=True)
@@ -189,6 +193,38 @@ class AnswerRun(models.Model):
         return f"run {self.pk}"
 
 
+class PassageSnapshot(models.Model):
+    """Words of a document as answers were given them: written once, shared by all those answers.
+
+    They stay when the document is replaced or deleted, and go only when they are erased (``erasing``).
+    """
+
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+")
+    document_ref = models.UUIDField(help_text="The document's id, kept when its row is gone.")
+    # Of an erased text it is random: nobody can try texts until one fits.
+    address = models.CharField(max_length=64, help_text="SHA-256 of document and text.")
+    text = models.TextField(blank=True)
+    erased = models.DateTimeField(null=True, blank=True)
+    created = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["tenant", "address"], name="snapshot_once_per_tenant")]
+        indexes = [
+            # What an erasure of one document asks for.
+            models.Index(fields=["tenant", "document_ref"], name="snapshot_of_document"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.document_ref} {self.address[:12]}"
+
+
+class WithSnapshots(models.Manager["ContextPassage"]):
+    """Brings the words along: whoever reads a passage reads them."""
+
+    def get_queryset(self) -> models.QuerySet[ContextPassage]:
+        return super().get_queryset().select_related("snapshot")
+
+
 class ContextPassage(models.Model):
     """A passage as the model was given it. Its text stays readable when the document is replaced."""
 
@@ -197,19 +233,29 @@ class ContextPassage(models.Model):
     key = models.UUIDField()
     document = models.ForeignKey(Document, null=True, on_delete=models.SET_NULL, related_name="+")
     document_ref = models.UUIDField(help_text="The document's id, kept when its row is gone.")
+    base_ref = models.UUIDField(
+        null=True, help_text="The knowledge base's id: who may read it may read this when the document is gone."
+    )
     version = models.PositiveIntegerField()
     title = models.CharField(max_length=400)
     heading_path = models.JSONField(default=list)
     page = models.PositiveIntegerField(null=True)
     start = models.PositiveIntegerField()
     end = models.PositiveIntegerField()
-    text = models.TextField()
+    snapshot = models.ForeignKey(PassageSnapshot, null=True, on_delete=models.RESTRICT, related_name="passages")
     score = models.FloatField()
     scores = models.JSONField(default=dict)
     used = models.BooleanField(default=False)
 
+    objects = WithSnapshots()
+
     class Meta:
         constraints = [models.UniqueConstraint(fields=["run", "label"], name="label_once_per_run")]
+
+    @property
+    def text(self) -> str:
+        """The words of its snapshot, which ``objects`` brings along; empty when they were erased."""
+        return self.snapshot.text if self.snapshot is not None else ""
 
 
 class Citation(models.Model):
@@ -243,7 +289,7 @@ class AppendOnly(models.QuerySet["AuditEntry"]):
 
 
 class AuditEntry(models.Model):
-    """What an answer was when it ended, as digests of its parts; it stays when the answer is deleted.
+    """What an answer was when it ended, as digests of its parts, or what an erasure took; it is never changed.
 
     Entries of a tenant are a chain: each digest is over the one before. Whoever changes an answer in the database, or
     leaves one out, would have to make all digests after it anew (``chatapp.conversations.audit``).
@@ -273,3 +319,25 @@ class AuditEntry(models.Model):
 
     def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
         raise TypeError("an audit entry is never deleted")
+
+
+class Erasure(models.Model):
+    """Somebody had the words of a document removed for ever; its audit entry says from which answers."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+")
+    document_ref = models.UUIDField()
+    by = models.CharField(
+        max_length=254, blank=True, default="", help_text="Who asked for it, as they were named then."
+    )
+    reason = models.CharField(max_length=400, blank=True, default="")
+    created = models.DateTimeField()
+
+    class Meta:
+        indexes = [
+            # Whether a document that an answer under way has read was erased meanwhile.
+            models.Index(fields=["tenant", "document_ref"], name="erasure_of_document"),
+        ]
+
+    def __str__(self) -> str:
+        return f"erasure of {self.document_ref}"

@@ -5,28 +5,35 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import Any
 
-from django.db.models import Prefetch
+from django.db.models import Prefetch, prefetch_related_objects
 
 from chatapp.answering.sentinels import strip_sentinels
 from chatapp.conversations.models import AnswerRun, AuditEntry, Citation, ContextPassage, Conversation
+from chatapp.conversations.shown import Shown, shown_of, shown_runs
 from knowledge.documents.selectors import slide_versions
+from knowledge.tenants.access import Actor
 
 EXCERPT = 220
 """Characters of the passage shown on each side of the cited words."""
 
+NOTHING: dict[str, Any] = {
+    "document": "", "version": None, "title": "", "heading_path": [], "page": None, "start": None, "end": None,
+}  # fmt: skip
+"""Takes the place of what would say something about a source that the reader may no longer see."""
+
 
 def run_rows() -> Prefetch[str]:
-    return Prefetch(
-        "citations", queryset=Citation.objects.select_related("passage").order_by("sentence", "number", "id")
-    )
+    return Prefetch("citations", queryset=Citation.objects.select_related("passage__snapshot"))
 
 
-def conversation_detail(conversation: Conversation) -> dict[str, Any]:
-    """Return a conversation with its messages in order, answers with their runs."""
+def conversation_detail(conversation: Conversation, *, actor: Actor) -> dict[str, Any]:
+    """Return a conversation with its messages in order, answers with their runs, as the actor may read them."""
     messages = conversation.messages.order_by("created").select_related("run")
     runs = AnswerRun.objects.filter(conversation=conversation).prefetch_related(run_rows(), "passages")
-    by_answer = {run.answer_id: run for run in runs.select_related("question")}
+    by_answer = {run.answer_id: run for run in runs.select_related("question", "answer")}
     slides = _slides(by_answer.values())
+    shown = shown_runs(by_answer.values(), actor=actor)
+    texts = {run.answer_id: shown[run.pk].text for run in by_answer.values()}
     return {
         "id": str(conversation.pk),
         "title": conversation.title,
@@ -35,13 +42,14 @@ def conversation_detail(conversation: Conversation) -> dict[str, Any]:
             {
                 "id": str(message.pk),
                 "role": message.role,
-                "text": message.text,
+                "text": texts.get(message.pk, message.text),
                 "created": message.created,
-                "run": run_detail(by_answer[message.pk], trace=False, slides=slides)
-                if message.pk in by_answer
+                "run": run_detail(run, actor=actor, trace=False, slides=slides, shown=shown[run.pk])
+                if run is not None
                 else None,
             }
             for message in messages
+            for run in [by_answer.get(message.pk)]
         ],
     }
 
@@ -52,11 +60,18 @@ def _slides(runs: Iterable[AnswerRun]) -> frozenset[tuple[str, int]]:
 
 
 def run_detail(
-    run: AnswerRun, *, trace: bool = True, slides: Collection[tuple[str, int]] | None = None
-) -> dict[str, Any]:
-    """Return a run in the public shape; with ``trace`` also the prompt, raw output and anomalies."""
-    if slides is None:
-        slides = _slides([run])
+    run: AnswerRun, *, actor: Actor, trace: bool = True, slides: Collection[tuple[str, int]] | None = None,
+    shown: Shown | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """Return a run in the public shape as the actor may read it; with ``trace`` also prompt, raw output, anomalies.
+
+    ``slides`` and ``shown`` save asking where the caller knows them already.
+    """
+    prefetch_related_objects([run], run_rows(), "passages")
+    slides = _slides([run]) if slides is None else slides
+    shown = shown_of(run, actor=actor) if shown is None else shown
+    # These quote passages side by side.
+    differing = run.retrieval.get("differences", {}) if shown.whole else {}
     detail = {
         "id": str(run.pk),
         "conversation": str(run.conversation_id),
@@ -68,14 +83,16 @@ def run_detail(
         "model": run.model,
         "no_answer": run.no_answer,
         "passages": [
-            passage_detail(p, slides=slides) | {"differs": run.retrieval.get("differences", {}).get(p.label, [])}
-            for p in run.passages.all()
+            passage_detail(p, shown=shown, slides=slides) | {"differs": differing.get(p.label, [])}
+            for p in _passages(run)
         ],
-        "citations": [citation_detail(c, slides=slides) for c in run.citations.all()],
-        "sentences": run.sentences,
+        "citations": [citation_detail(c, shown=shown, slides=slides) for c in _citations(run)],
+        "sentences": shown.sentences,
         "timings": run.timings,
         "usage": run.usage,
         "error": {"code": run.error_code, "message": run.error_message} if run.error_code else None,
+        "erased": run.erased,
+        "withheld": not shown.whole,
         "started": run.started,
         "finished": run.finished,
     }
@@ -83,21 +100,33 @@ def run_detail(
         detail |= {
             "citation_mode": run.citation_mode,
             "prompt_version": run.prompt_version,
-            "prompt": run.prompt,
-            "raw_output": run.raw_output,
+            "prompt": run.prompt if shown.whole else None,
+            "raw_output": run.raw_output if shown.whole else None,
             "anomalies": run.anomalies,
-            "answer": strip_sentinels(run.answer.text),
+            "answer": strip_sentinels(shown.text),
             "audit": AuditEntry.objects.filter(run_ref=run.pk).values("sequence", "previous", "digest").first(),
         }
     return detail
+
+
+def _passages(run: AnswerRun) -> list[ContextPassage]:
+    """Return the passages as they were given, in their order; no database keeps one by itself."""
+    return sorted(run.passages.all(), key=lambda passage: passage.pk)
+
+
+def _citations(run: AnswerRun) -> list[Citation]:
+    return sorted(run.citations.all(), key=lambda citation: (citation.sentence, citation.number, citation.pk))
 
 
 def _page_kind(passage: ContextPassage, slides: Collection[tuple[str, int]]) -> str:
     return "slide" if (str(passage.document_ref), passage.version) in slides else "page"
 
 
-def passage_detail(passage: ContextPassage, *, slides: Collection[tuple[str, int]]) -> dict[str, Any]:
-    return {
+def passage_detail(
+    passage: ContextPassage, *, shown: Shown, slides: Collection[tuple[str, int]]
+) -> dict[str, Any]:  # fmt: skip
+    """Return a passage with where its source stands; of a forbidden one no more than that it was read."""
+    detail = {
         "label": passage.label,
         "key": str(passage.key),
         "document": str(passage.document_ref),
@@ -112,15 +141,18 @@ def passage_detail(passage: ContextPassage, *, slides: Collection[tuple[str, int
         "score": passage.score,
         "scores": passage.scores,
         "used": passage.used,
-        "deleted": passage.document_id is None,
+        "standing": shown.standings[passage.pk].public(),
     }
+    return {**detail, **NOTHING, "text": ""} if shown.forbidden(passage) else detail
 
 
-def citation_detail(citation: Citation, *, slides: Collection[tuple[str, int]]) -> dict[str, Any]:
+def citation_detail(
+    citation: Citation, *, shown: Shown, slides: Collection[tuple[str, int]]
+) -> dict[str, Any]:  # fmt: skip
     """Return a citation with its excerpt already split: browsers count in other units than we do."""
     passage = citation.passage
     start, end = citation.start - passage.start, citation.end - passage.start
-    return {
+    detail = {
         "number": citation.number,
         "passage": str(passage.key),
         "document": str(passage.document_ref),
@@ -135,12 +167,15 @@ def citation_detail(citation: Citation, *, slides: Collection[tuple[str, int]]) 
         "boxes": citation.boxes,
         "sentence": citation.sentence,
         "score": citation.score,
+        "standing": shown.standings[passage.pk].public(),
         "excerpt": {
             "before": _before(passage.text[:start]),
             "match": citation.quote,
             "after": _after(passage.text[end:]),
         },
     }
+    empty = {"quote": "", "boxes": [], "excerpt": {"before": "", "match": "", "after": ""}}
+    return {**detail, **NOTHING, **empty} if shown.forbidden(passage) else detail
 
 
 def _before(text: str) -> str:

@@ -14,9 +14,17 @@ from django.utils import timezone
 from chatapp.accounts.models import User
 from chatapp.answering import CitationMode
 from chatapp.answering.gate import Enforcement
-from chatapp.conversations import access, audit
+from chatapp.conversations import access, audit, erasing, snapshots
 from chatapp.conversations.citations import locate
-from chatapp.conversations.models import AnswerRun, Assistant, Citation, ContextPassage, Conversation, Message
+from chatapp.conversations.models import (
+    AnswerRun,
+    Assistant,
+    Citation,
+    ContextPassage,
+    Conversation,
+    Message,
+    PassageSnapshot,
+)
 from chatapp.conversations.policies import citation_rules
 from chatapp.conversations.retrieval import (
     chat_query,
@@ -25,6 +33,7 @@ from chatapp.conversations.retrieval import (
     rewritten_trace,
     trace_of,
 )
+from chatapp.conversations.shown import readable_messages
 from chatapp.language_models.models import LanguageModel
 from chatapp.language_models.services import model_settings
 from knowledge.documents.access import access_knowledge_bases, scope_of, visible_knowledge_bases
@@ -34,9 +43,11 @@ from knowledge.llm import ModelSettings
 from knowledge.retrieval.base import RetrievalProfile
 from knowledge.tenants.access import Actor
 from knowledge.tenants.models import Tenant
-from knowledge.types import Query, Rewritten, Scope, Turn
+from knowledge.types import Passage, Query, Rewritten, Scope, Turn
 
 HISTORY_TURNS = 8
+NEAREST = 5
+"""Passages whose places are kept with a question that got no answer."""
 
 
 class QuestionRefused(KnowledgeError):
@@ -138,7 +149,7 @@ def start_run(*, actor: Actor, ask: Ask) -> StartedRun:
     bases = bases_of(actor=actor, assistant=assistant, wanted=ask.knowledge_bases)
     conversation = access.access_conversation(actor=actor, pk=ask.conversation) if ask.conversation else None
     earlier = list(conversation.messages.order_by("-created")[:HISTORY_TURNS]) if conversation else []
-    history = ask.history if ask.history is not None else _history(earlier)
+    history = ask.history if ask.history is not None else _history(readable_messages(earlier, actor=actor))
     model = model_settings(assistant.language_model)
     query = chat_query(question=question, history=history, context_window=model.context_window)
     mode, enforcement = citation_rules(assistant)
@@ -245,10 +256,10 @@ def _store_question(
 
 def store_passages(
     *, run: AnswerRun, query: str, labelled: Sequence[Any], rewritten: Rewritten | None = None,
-    notes: Sequence[str] = (),
+    notes: Sequence[str] = (), nearest: Sequence[Passage] = (),
 ) -> None:  # fmt: skip
-    """Store the query as searched, what a language model made of it, what the search says about itself, where
-    passages contradict each other, and the passages as the model is given them."""
+    """Store the query as searched, what a language model made of it, what the search says about itself, where passages
+    contradict each other, the passages as the model is given them, and where the nearest are when it is given none."""
     found: dict[str, Any] = {}
     if rewritten:
         found["rewritten"] = rewritten_trace(rewritten)
@@ -256,6 +267,9 @@ def store_passages(
         found["notes"] = list(notes)
     if differing := differences(labelled):
         found["differences"] = differing
+    if nearest:  # where they are and not what they say: titles and words are read where their reader may
+        places = [(p.document, p.version, p.start, p.end) for p in nearest[:NEAREST]]
+        found["nearest"] = [dict(zip(("document", "version", "start", "end"), place, strict=True)) for place in places]
     with transaction.atomic():
         trace = {"retrieval": {**run.retrieval, **found}} if found else {}
         running = AnswerRun.objects.filter(pk=run.pk, status=AnswerRun.Status.RUNNING)
@@ -264,7 +278,10 @@ def store_passages(
         # A document may be deleted between search and here; the passage is then kept without its row.
         rows = Document.objects.filter(pk__in={item.passage.document for item in labelled})
         there = {str(pk) for pk in rows.values_list("pk", flat=True)}
-        ContextPassage.objects.bulk_create([_context(run, item.label, item.passage, there) for item in labelled])
+        kept = snapshots.keep(run, [item.passage for item in labelled])
+        ContextPassage.objects.bulk_create(
+            [_context(run, item.label, item.passage, there, kept[item.passage.key]) for item in labelled]
+        )
 
 
 def differences(labelled: Sequence[Any]) -> dict[str, list[dict[str, Any]]]:
@@ -281,20 +298,24 @@ def differences(labelled: Sequence[Any]) -> dict[str, list[dict[str, Any]]]:
     return {label: others for label, others in found.items() if others}
 
 
-def _context(run: AnswerRun, label: str, passage: Any, there: set[str]) -> ContextPassage:
+def _context(
+    run: AnswerRun, label: str, passage: Any, there: set[str], snapshot: PassageSnapshot
+) -> ContextPassage:  # fmt: skip
+    erased = snapshot.erased is not None
     return ContextPassage(
         run=run,
         label=label,
         key=passage.key,
         document_id=passage.document if passage.document in there else None,
         document_ref=passage.document,
+        base_ref=passage.knowledge_base,
         version=passage.version,
-        title=passage.title,
-        heading_path=list(passage.heading_path),
+        title="" if erased else passage.title,
+        heading_path=[] if erased else list(passage.heading_path),
         page=passage.page_first,
         start=passage.start,
         end=passage.end,
-        text=passage.text,
+        snapshot=snapshot,
         score=passage.score,
         scores=dict(passage.scores),
     )
@@ -358,6 +379,7 @@ def _store_outcome(
     Citation.objects.bulk_create(rows)
     ContextPassage.objects.filter(run=run, pk__in={row.passage_id for row in rows}).update(used=True)
     audit.append(run.pk)
+    erasing.catch_up(run)
 
 
 def rename_conversation(*, conversation: Conversation, title: str) -> Conversation:
@@ -366,5 +388,10 @@ def rename_conversation(*, conversation: Conversation, title: str) -> Conversati
     return conversation
 
 
+@transaction.atomic
 def delete_conversation(*, conversation: Conversation) -> None:
+    """Delete a conversation with its answers, and the words that no other answer was given."""
+    rows = ContextPassage.objects.filter(run__conversation=conversation)
+    kept = set(rows.values_list("snapshot_id", flat=True))
     conversation.delete()
+    snapshots.drop_unused(kept)

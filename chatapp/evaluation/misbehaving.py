@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from chatapp.answering import Answer, answer
 from chatapp.answering.sentinels import strip_sentinels
 from chatapp.answering.verification import Claim, Judgement, Verifier
-from chatapp.evaluation.faults import FAULTS, Fault, faults_of
+from chatapp.evaluation.faults import Fault, faults_of
 from chatapp.evaluation.labelled import LabelledSet
 from chatapp.evaluation.model_server import ToldModel, told_model
 from knowledge.llm import Deadlines, ModelSettings

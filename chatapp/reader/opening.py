@@ -52,7 +52,7 @@ def opening_of(
         steps = stops.found_stops(version, found.ranges)
         match = match or (found.ranges[0] if found.ranges and not missing else None)
     else:
-        steps = stops.citation_stops(run) if run else []
+        steps = stops.citation_stops(run, actor=actor) if run else []
     index = stops.current_index(steps, version, match=match, number=number)
     if match is None and not missing and index is not None:
         match = steps[index].range

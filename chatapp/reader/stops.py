@@ -10,6 +10,7 @@ from django.urls import reverse
 
 from chatapp.conversations.access import RunNotFound, access_run
 from chatapp.conversations.models import AnswerRun, Citation
+from chatapp.conversations.standing import standings
 from chatapp.reader.inline import Range
 from knowledge.documents.models import DocumentVersion
 from knowledge.tenants.access import Actor
@@ -44,9 +45,11 @@ def run_of(*, actor: Actor, run_id: str) -> AnswerRun | None:
         return None
 
 
-def citation_stops(run: AnswerRun) -> list[Stop]:
-    """Return the places an answer cites in the order of their numbers, each once; deleted documents have none."""
-    rows = Citation.objects.filter(run=run, passage__document__isnull=False).select_related("passage")
+def citation_stops(run: AnswerRun, *, actor: Actor) -> list[Stop]:
+    """Return the places an answer cites in the order of their numbers, each once: those that open for the actor."""
+    rows = Citation.objects.filter(run=run, passage__document__isnull=False).select_related("passage__snapshot")
+    found = list(rows.order_by("number", "start", "id")[:MOST])
+    where = standings([row.passage for row in found], actor=actor)
     stops = [
         Stop(
             number=row.number,
@@ -56,7 +59,8 @@ def citation_stops(run: AnswerRun) -> list[Stop]:
             end=row.end,
             title=row.passage.title,
         )
-        for row in rows.order_by("number", "start", "id")[:MOST]
+        for row in found
+        if where[row.passage_id].opens
     ]
     return list(dict.fromkeys(stops))
 

@@ -9,9 +9,11 @@ from urllib.parse import urlencode
 
 from django.urls import reverse
 
-from chatapp.conversations.models import AnswerRun
+from chatapp.conversations.models import AnswerRun, ContextPassage
+from chatapp.conversations.standing import Standing, State, standings
 from chatapp.searching.marking import Piece, flowing, pieces
 from knowledge.parsing.formats import SLIDES
+from knowledge.tenants.access import Actor
 from knowledge.types import Considered, Explanation, Fate, Passage, RetrievalResult
 
 EXCERPT = 160  # characters of a passage that was dropped
@@ -65,7 +67,8 @@ class Hit:
     text: list[Piece]
     score: Score
     scores: list[Score]
-    link: str  # into the reader; empty where the document is gone
+    link: str  # into the reader; empty where nothing opens
+    notice: str = ""  # where the source of a stored passage stands today
     label: str = ""  # in the stored answer
     cited: bool = False
     copies: int = 0  # other places that say the same
@@ -169,25 +172,32 @@ def column_of(title: str, result: RetrievalResult, *, media: MediaTypes, differs
     )
 
 
-def stored_column(run: AnswerRun, *, why: Explanation | None, media: MediaTypes) -> Column:
+def stored_column(run: AnswerRun, *, actor: Actor, why: Explanation | None, media: MediaTypes) -> Column:
     """Return the passages a stored answer was given, marked with the words that are searched now."""
-    rows = run.passages.order_by("pk")
+    rows = list(run.passages.order_by("pk"))
+    where = standings(rows, actor=actor)
     hits = [
-        Hit(
-            place=place, key=str(row.key), document=str(row.document_ref), version=row.version, start=row.start,
-            end=row.end, title=row.title, heading=_heading(row.heading_path, row.title),
-            page=_page(row.page, None, kind in SLIDES), text=_marked(row.text, kind, why),
-            score=Score(label="Score", value=row.score), scores=_scores(row.scores, {}), label=row.label,
-            cited=row.used,
-            link=_link(str(row.document_ref), row.version, row.start, row.end) if row.document_id else "",
-        )
+        _stored(place, row, where[row.pk], why, media.get((str(row.document_ref), row.version), ""))
         for place, row in enumerate(rows, start=1)
-        for kind in [media.get((str(row.document_ref), row.version), "")]
-    ]  # fmt: skip
+    ]
     timings = [("Until the passages were found", run.timings["retrieval"])] if "retrieval" in run.timings else []
     stages = [(name.removeprefix("retrieval."), value) for name, value in run.timings.items() if "retrieval." in name]
     timings = [(STAGES.get(name, name), value) for name, value in stages] + timings
     return Column(title="Then", query=run.query or run.question.text, hits=hits, timings=timings, stored=True)
+
+
+def _stored(place: int, row: ContextPassage, where: Standing, why: Explanation | None, kind: str) -> Hit:
+    """Return a passage of a stored answer; of a source that its reader may not see, only that it was read."""
+    closed = where.state is State.FORBIDDEN
+    link = _link(str(row.document_ref), row.version, row.start, row.end) if where.opens else ""
+    return Hit(
+        place=place, key=str(row.key), document="" if closed else str(row.document_ref), version=row.version,
+        start=row.start, end=row.end, title="A source" if closed or not row.title else row.title,
+        heading="" if closed else _heading(row.heading_path, row.title),
+        page="" if closed else _page(row.page, None, kind in SLIDES),
+        text=[] if closed else _marked(row.text, kind, why), score=Score(label="Score", value=row.score),
+        scores=_scores(row.scores, {}), label=row.label, cited=row.used, link=link, notice=where.words,
+    )  # fmt: skip
 
 
 def compared(left: Column, right: Column) -> tuple[Column, Column]:

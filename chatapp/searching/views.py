@@ -117,7 +117,7 @@ def _columns(asked: Asked, actor: Actor) -> tuple[list[Column], str]:
         for (title, used), result in zip(tries, results, strict=True)
     ]
     if asked.run is not None:
-        columns.insert(0, stored_column(asked.run, why=results[0].explanation, media=media))
+        columns.insert(0, stored_column(asked.run, actor=actor, why=results[0].explanation, media=media))
     return list(compared(*columns)) if len(columns) == 2 else columns, ""
 
 

@@ -5,11 +5,11 @@ The application that mounts these routers authenticates and puts the ``Actor`` o
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
-from ninja import File, Form, Router
+from ninja import File, Form, Query, Router
 from ninja.errors import HttpError
 from ninja.files import UploadedFile
 from ninja.responses import Status
@@ -39,6 +39,7 @@ documents = Router(tags=["documents"])
 search = Router(tags=["search"])
 
 MAX_QUERY_BYTES = 8 * 1024
+Reason = Annotated[str, Query(max_length=400)]
 
 
 def _actor(request: HttpRequest) -> Actor:
@@ -127,9 +128,17 @@ def get_document(request: HttpRequest, document_id: str) -> Any:
 
 
 @documents.delete("/{document_id}", response={202: DocumentOut})
-def delete_document(request: HttpRequest, document_id: str) -> Any:
+def delete_document(
+    request: HttpRequest, document_id: str, erase: bool = False, reason: Reason = ""
+) -> Any:  # fmt: skip
+    """Delete a document; with ``erase`` also its words in answers, which only administrators may."""
     document = access.access_document(actor=_editor(request), pk=document_id)
-    services.delete_document(document=document)
+    if not erase:
+        services.delete_document(document=document)
+    elif _actor(request).can_administer:
+        services.erase_document(document=document, actor=_actor(request), reason=reason)
+    else:
+        raise HttpError(403, "Only administrators may erase a document from answers.")
     document.status = Document.Status.DELETING
     return Status(202, DocumentOut.of(document))
 

@@ -14,7 +14,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.text import slugify
 
-from knowledge.documents import files, notices
+from knowledge.documents import files, notices, signals
 from knowledge.documents.models import Document, DocumentVersion, IngestionJob, KnowledgeBase
 from knowledge.errors import DocumentEmpty, DocumentNotFound, DocumentTooLarge, RetryUseless
 from knowledge.retrieval.calibration import Curve
@@ -317,6 +317,15 @@ def delete_document(*, document: Document) -> None:
     row.save(update_fields=["status", "current_version", "updated"])
     _new_job(row, kind=IngestionJob.Kind.DELETE)
     notices.changed(row)
+
+
+@transaction.atomic
+def erase_document(*, document: Document, actor: Actor, reason: str = "") -> None:
+    """Delete the document, and its words from all that was made of them, for ever; who may is asked before."""
+    delete_document(document=document)
+    signals.document_erased.send(
+        sender=Document, actor=actor, tenant_id=str(document.tenant_id), document_id=str(document.pk), reason=reason
+    )
 
 
 def resume_deletions(*, now: datetime) -> None:

@@ -7,5 +7,9 @@ from django.dispatch import Signal
 document_changed = Signal()
 """Sent with ``tenant_id: str`` and ``payload: dict`` after the change is committed."""
 
+document_erased = Signal()
+"""Sent with ``actor``, ``tenant_id: str``, ``document_id: str``, ``reason: str`` in the transaction that deletes the
+document: its words must go from wherever they were copied to, or it stays."""
+
 searched = Signal()
 """Sent with ``timings: Mapping[str, float]``, the milliseconds of each stage of a retrieval that is over."""

@@ -363,6 +363,19 @@ async def test_small_talk_is_searched_for_nowhere(cite: Any, owner: Any, open_ch
     assert not await rows(run.passages.exists)
 
 
+async def test_a_refused_search_keeps_where_the_nearest_passages_are(
+    cite: Any, library: Any, owner: Any, open_chat: Any, rows: Any
+) -> None:
+    await rows(cite)
+    actor = await rows(actor_for, user_id=owner.pk)
+    await rows(services.save_retrieval, actor=actor, slug="default", settings={"least_chance": 0.9})
+    events = await (await open_chat(owner)).ask("Which planet has the most moons?")
+    assert events[-1]["no_answer"]
+    nearest = (await rows(run_row)).retrieval["nearest"]
+    assert {place["document"] for place in nearest} <= {str(document.pk) for document in library.documents}
+    assert nearest[0].keys() == {"document", "version", "start", "end"}  # neither title nor words
+
+
 async def test_a_refusal_of_the_model_is_marked_as_no_answer(
     use_model: Any, library: Any, owner: Any, open_chat: Any, rows: Any
 ) -> None:
@@ -435,7 +448,7 @@ async def test_a_sentence_in_other_words_is_checked_and_quotes_what_it_rests_on(
     run = await rows(run_row)
     assert [each["verdict"] for each in run.sentences] == [told[0]["verdict"], told[1]["verdict"]]
     assert 0 < run.sentences[0]["score"] <= 1
-    citation = (await rows(lambda: list(Citation.objects.select_related("passage").order_by("sentence"))))[0]
+    citation = (await rows(lambda: list(Citation.objects.select_related("passage__snapshot").order_by("sentence"))))[0]
     inside = slice(citation.start - citation.passage.start, citation.end - citation.passage.start)
     assert citation.passage.text[inside] == citation.quote
     assert "18:00" in citation.quote

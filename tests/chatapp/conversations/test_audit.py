@@ -12,7 +12,15 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from chatapp.conversations import audit, tasks
-from chatapp.conversations.models import AnswerRun, AuditEntry, Citation, ContextPassage, Conversation, Message
+from chatapp.conversations.models import (
+    AnswerRun,
+    AuditEntry,
+    Citation,
+    ContextPassage,
+    Conversation,
+    Message,
+    PassageSnapshot,
+)
 from chatapp.conversations.services import store_passages
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.asyncio(loop_scope="session")]
@@ -72,7 +80,11 @@ def change_quote() -> None:
 
 
 def change_passage() -> None:
-    ContextPassage.objects.filter(run=AnswerRun.objects.order_by("started")[1], label="S1").update(text="other words")
+    passage = ContextPassage.objects.get(run=AnswerRun.objects.order_by("started")[1], label="S1")
+    other = PassageSnapshot.objects.create(
+        tenant=passage.run.tenant, document_ref=passage.document_ref, address="0" * 64, text="other words"
+    )
+    ContextPassage.objects.filter(pk=passage.pk).update(snapshot=other)
 
 
 def change_verdict() -> None:

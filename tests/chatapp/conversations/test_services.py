@@ -13,15 +13,10 @@ from chatapp.conversations.models import AnswerRun, Citation, Conversation, Mess
 from chatapp.conversations.services import Ask, Outcome, QuestionRefused, QuestionTooLong, clean_question
 from knowledge.documents.services import create_knowledge_base, delete_knowledge_base
 from knowledge.errors import ModelNotConfigured, NotFound
-from knowledge.tenants.access import actor_for, system_actor
+from knowledge.tenants.access import system_actor
 from knowledge.types import Passage, Variant
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def actor(owner: Any) -> Any:
-    return actor_for(user_id=owner.pk)
 
 
 @pytest.fixture
@@ -139,7 +134,7 @@ def test_a_citation_shows_its_words_within_their_surroundings(actor: Any, assist
     services.store_passages(run=run, query="what", labelled=[labelled()])
     outcome = Outcome(status="done", text=f"Yes{sentinel(1)}.", citations=[citation(), citation(label="S9")])
     services.store_outcome(run=run, outcome=outcome, events=[])
-    detail = selectors.run_detail(AnswerRun.objects.get())
+    detail = selectors.run_detail(AnswerRun.objects.get(), actor=actor)
     (shown,) = detail["citations"]
     assert shown["excerpt"]["match"] == "the words"
     before, after = shown["excerpt"]["before"], shown["excerpt"]["after"]
@@ -150,7 +145,7 @@ def test_a_citation_shows_its_words_within_their_surroundings(actor: Any, assist
     assert AFTER.startswith(after.removesuffix(" …"))
     assert after.endswith("word …")
     assert detail["passages"][0]["used"]
-    assert detail["passages"][0]["deleted"], "no such document any more: the text stays readable"
+    assert detail["passages"][0]["standing"]["state"] == "deleted", "no such document any more: the text stays readable"
     assert detail["answer"] == "Yes[1]."
     assert detail["error"] is None
 
@@ -162,17 +157,17 @@ def test_passages_that_contradict_each_other_name_each_other(actor: Any, assista
     differing = Variant(key=two.passage.key, differences=(("30", "14"), ("", "only")))
     one = replace(one, passage=replace(one.passage, variants=(differing, away)))
     services.store_passages(run=run, query="what", labelled=[one, two])
-    first, second = selectors.run_detail(AnswerRun.objects.get())["passages"]
+    first, second = selectors.run_detail(AnswerRun.objects.get(), actor=actor)["passages"]
     assert first["differs"] == [{"label": "S2", "differences": [["30", "14"], ["", "only"]]}]
     assert second["differs"] == [], "what was not given to the model is not named"
 
 
 def test_what_a_search_says_about_itself_is_kept_beside_its_settings(actor: Any, assistant: Any) -> None:
     run = start(actor).run
-    assert selectors.run_detail(run)["notes"] == []
+    assert selectors.run_detail(run, actor=actor)["notes"] == []
     services.store_passages(run=run, query="what", labelled=[], notes=["The reranker did not answer in time."])
     stored = AnswerRun.objects.get()
-    assert selectors.run_detail(stored)["notes"] == ["The reranker did not answer in time."]
+    assert selectors.run_detail(stored, actor=actor)["notes"] == ["The reranker did not answer in time."]
     assert stored.retrieval.items() >= run.retrieval.items()
 
 

@@ -15,7 +15,7 @@ const at = (words) => 100 + Array.from(TEXT.slice(0, TEXT.indexOf(words))).lengt
 
 const passage = {
   label: "S1", key: "k1", document: "d1", version: 2, title: "Lease", heading_path: [], page: null,
-  start: 100, end: 100 + Array.from(TEXT).length, text: TEXT, score: 1, used: true, deleted: false,
+  start: 100, end: 100 + Array.from(TEXT).length, text: TEXT, score: 1, used: true,
 };
 const citation = {
   number: 1, passage: "k1", document: "d1", version: 2, title: "Lease", page: null, start: at("90"), end: at("90") + 2,
@@ -65,7 +65,8 @@ test("a place in a presentation is a slide, anywhere else a page", () => {
 });
 
 test("words of a deleted document stay, without a link", () => {
-  const panel = shown({ passages: [{ ...passage, deleted: true }] });
+  const standing = { state: "deleted", words: "The document has been deleted.", newest: null };
+  const panel = shown({ citations: [{ ...citation, standing }] });
   assert.equal(panel.querySelector(".card-open"), null);
   assert.match(panel.textContent, /has been deleted/);
   assert.equal(panel.querySelector("mark").textContent, "90");

@@ -13,11 +13,20 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from chatapp.conversations.models import AnswerRun, Citation, ContextPassage, Conversation, Message
+from chatapp.conversations.models import (
+    AnswerRun,
+    Citation,
+    ContextPassage,
+    Conversation,
+    Message,
+    PassageSnapshot,
+)
 from chatapp.conversations.selectors import run_detail
+from chatapp.conversations.snapshots import address_of
 from knowledge.documents import ingest
 from knowledge.documents.models import Document, DocumentVersion, KnowledgeBase
 from knowledge.documents.selectors import slide_versions
+from knowledge.tenants.access import actor_for
 from knowledge.types import Block, BlockKind, CharBoxes, Page, ParsedDocument
 
 pytestmark = pytest.mark.django_db
@@ -83,10 +92,13 @@ def make_run(tenant: Any) -> Callable[..., AnswerRun]:
             tenant=tenant, conversation=conversation, question=question, answer=answer, heartbeat=timezone.now()
         )
         for index, (number, document, words) in enumerate(cited):
+            snapshot, _ = PassageSnapshot.objects.get_or_create(
+                tenant=tenant, document_ref=document.pk, address=address_of(document.pk, TEXT), defaults={"text": TEXT}
+            )
             start, end = at(words)
             passage = ContextPassage.objects.create(
                 run=run, label=f"S{index + 1}", key=uuid.uuid4(), document=document, document_ref=document.pk,
-                version=1, title=document.title, start=0, end=len(TEXT), text=TEXT, score=1,
+                version=1, title=document.title, start=0, end=len(TEXT), snapshot=snapshot, score=1,
             )  # fmt: skip
             Citation.objects.create(
                 run=run, passage=passage, number=number, sentence=index, start=start, end=end, quote=words
@@ -286,7 +298,7 @@ def test_the_trace_of_an_answer_calls_a_slide_a_slide(
     kind = "application/vnd.openxmlformats-officedocument.presentationml.presentation"
     talk, lease = make_document("talk.pptx", media_type=kind), make_document("lease.pdf")
     run = make_run(member, (1, talk, RENT), (2, lease, RENT), (3, talk, HEATING))
-    detail = run_detail(run)
+    detail = run_detail(run, actor=actor_for(user_id=member.pk))
     assert [citation["page_kind"] for citation in detail["citations"]] == ["slide", "page", "slide"]
     assert [passage["page_kind"] for passage in detail["passages"]] == ["slide", "page", "slide"]
     with django_assert_num_queries(1):

@@ -66,6 +66,6 @@ class Command(BaseCommand):
         async for _event in manager().follow(run=started.run, after=0):
             pass
         run: AnswerRun = await in_thread(access.access_run, actor=actor, pk=str(started.run.pk))
-        detail = await in_thread(selectors.run_detail, run)
+        detail = await in_thread(selectors.run_detail, run, actor=actor)
         await manager().shutdown()
         return {**detail, "answer": strip_sentinels(str(detail["answer"]))}

@@ -166,7 +166,7 @@ export class SourcesPanel extends HTMLElement {
     const card = el(
       "li",
       { class: "card", tabindex: "-1", "data-number": first.number, "aria-label": `Source ${first.number}` },
-      cardHead(String(first.number), first.title, place),
+      cardHead(String(first.number), first, place),
       ...disagreements(run, passage),
       ...distinct(group).map((citation) => this.#evidence(run, group, citation, passage)),
     );
@@ -202,9 +202,9 @@ export class SourcesPanel extends HTMLElement {
     const words = el(
       "div",
       { class: "evidence", "data-sentences": indexes.join(" ") },
-      el("blockquote", { dir: "auto" }, ...excerptNodes(excerpt, above)),
+      quotation(excerpt, above),
       ...verdictRows(run.sentences.filter((sentence) => indexes.includes(sentence.index))),
-      openLink({ ...citation, deleted: passage?.deleted }, `run=${run.id}&citation=${citation.number}&`),
+      ...openLinks(citation, `run=${run.id}&citation=${citation.number}&`),
     );
     words.addEventListener("pointerenter", () => emit(this, "fn-card", indexes));
     return words;
@@ -243,10 +243,10 @@ function distinct(group) {
 
 /**
  * @param {string} number
- * @param {string} title
+ * @param {{title: string, standing?: import("../lib/types.js").Standing}} source
  * @param {string} place
  */
-function cardHead(number, title, place) {
+function cardHead(number, { title, standing }, place) {
   return el(
     "div",
     { class: "card-head" },
@@ -254,8 +254,9 @@ function cardHead(number, title, place) {
     el(
       "div",
       {},
-      el("strong", { class: "card-title", dir: "auto" }, title),
+      el("strong", { class: "card-title", dir: "auto" }, title || "A source"),
       place && el("span", { class: "card-place" }, place),
+      standing?.words && el("span", { class: `card-standing ${standing.state}` }, standing.words),
     ),
   );
 }
@@ -306,6 +307,17 @@ function quoted(words) {
 }
 
 /**
+ * The words of a source; nothing where they were erased or are not the reader's to see.
+ *
+ * @param {{before: string, match: string, after: string}} excerpt
+ * @param {string | undefined} above
+ */
+function quotation(excerpt, above) {
+  const empty = !excerpt.before && !excerpt.match && !excerpt.after;
+  return empty ? null : el("blockquote", { dir: "auto" }, ...excerptNodes(excerpt, above));
+}
+
+/**
  * @param {Run} run
  * @param {RunPassage} passage
  */
@@ -315,28 +327,36 @@ function readCard(run, passage) {
   return el(
     "li",
     { class: "card" },
-    cardHead("", passage.title, placeText(passage)),
+    cardHead("", passage, placeText(passage)),
     ...disagreements(run, passage),
     el(
       "div",
       { class: "evidence" },
-      el("blockquote", { dir: "auto" }, ...excerptNodes({ before: text, match: "", after: "" }, "")),
-      openLink(passage),
+      quotation({ before: text, match: "", after: "" }, ""),
+      ...openLinks(passage),
     ),
   );
 }
 
 /**
- * @param {{document: string, version: number, start: number, end: number, title: string, deleted?: boolean}} place
+ * Links to the words in their document: in the version that was read, and to the version of today where that is another.
+ *
+ * @param {{document: string, version: number, start: number, end: number, title: string,
+ *   standing?: import("../lib/types.js").Standing}} place
  * @param {string} [from] the citation it is opened from, as parameters: the reader then leads on to the others
  */
-function openLink(place, from = "") {
-  if (place.deleted) return el("p", { class: "sources-hint" }, "This document has been deleted.");
-  const range = `start=${place.start}&end=${place.end}`;
-  const href = `/documents/${place.document}/v/${place.version}/?${from}${range}#match`;
-  return el(
-    "a",
-    { class: "card-open", href, "aria-label": `Open in document: ${place.title}` },
-    "Open in document",
-  );
+function openLinks({ document: id, version, start, end, title, standing }, from = "") {
+  if (standing && !["current", "replaced"].includes(standing.state)) return [];
+  const replaced = standing?.state === "replaced";
+  const href = `/documents/${id}/v/${version}/?${from}start=${start}&end=${end}#match`;
+  const words = replaced ? "Open the cited version" : "Open in document";
+  return [
+    el("a", { class: "card-open", href, "aria-label": `${words}: ${title}` }, words),
+    replaced &&
+      el(
+        "a",
+        { class: "card-open", href: `/documents/${id}/`, "aria-label": `Open the current version: ${title}` },
+        "Open the current version",
+      ),
+  ];
 }

@@ -1,0 +1,12 @@
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+
+class UnansweredConfig(AppConfig):
+    """Questions that ended without an answer, for those who can add what is missing."""
+
+    name = "chatapp.unanswered"
+    label = "unanswered"
+    verbose_name = "Unanswered questions"
+    default_auto_field = "django.db.models.BigAutoField"
