@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 
 __all__ = ["displaced_numbers", "missing_numbers"]
@@ -53,17 +54,31 @@ def displaced_numbers(sentence: str, held: tuple[str, ...], *, question: str = "
     anything: who sums up adds the year that stands one sentence earlier.
     """
     missing = missing_numbers(sentence, held, question=question)
-    own = _values(sentence, words=True)
-    others = any(not values & own for text in held for _, values in _numbers(text))
-    return missing if others else []
+    spelt = _spelt(sentence)
+    own = [values for _, values in _numbers(sentence)] + [{value} for value in spelt]
+    for text in held if missing else ():
+        for _, values in (theirs := _numbers(text)):
+            # Counted, for a number may stand twice and be replaced once.
+            if _times(values, [each for _, each in theirs]) > _times(values, own):
+                return missing
+    return []
+
+
+def _times(values: set[float], numbers: Sequence[set[float]]) -> int:
+    return sum(not values.isdisjoint(each) for each in numbers)
+
+
+def _spelt(text: str) -> list[float]:
+    """Return the values of the words that are numbers or months."""
+    words = _WORD.findall(text.casefold())
+    return [table[word] for word in words for table in (_WORDS, _MONTHS) if word in table]
 
 
 @lru_cache(maxsize=256)
 def _values(text: str, *, words: bool) -> frozenset[float]:
     found = {value for _, values in _numbers(text) for value in values}
     if words:
-        for word in _WORD.findall(text.casefold()):
-            found |= {table[word] for table in (_WORDS, _MONTHS) if word in table}
+        found.update(_spelt(text))
     return frozenset(found)
 
 

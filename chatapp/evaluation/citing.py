@@ -11,11 +11,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import count
 from pathlib import Path
 
 import numpy as np
 
 from chatapp.answering import Answer, ExtractiveModel, answer, label_passages
+from chatapp.answering.sentences import split_text
 from chatapp.answering.sentinels import strip_sentinels
 from chatapp.answering.verification import Claim, Verifier
 from chatapp.evaluation.corpus import Answered, Corpus
@@ -120,7 +123,15 @@ def measure(
 
     yield of("extractive", lambda _, messages: model.stream(messages))
     for name, defect in {"scripted": _as_it_is, **DEFECTS}.items():
-        yield of(name, lambda each, _, defect=defect: _written(each, gold.get(each.question.id, ()), texts, defect))  # type: ignore[misc]
+        numbers = count(1)
+        yield of(name, partial(_scripted, gold=gold, texts=texts, defect=defect, numbers=numbers))
+
+
+def _scripted(
+    answered: Answered, _: Sequence[Message], *, gold: Mapping[str, Sequence[Span]], texts: Mapping[str, str],
+    defect: Defect, numbers: Iterator[int],
+) -> Iterator[str]:  # fmt: skip
+    return _written(answered, gold.get(answered.question.id, ()), texts, defect, numbers)
 
 
 Defect = Callable[[int, int, int], Sequence[int]]
@@ -150,17 +161,19 @@ DEFECTS: Mapping[str, Defect] = {
 }  # fmt: skip
 
 
-def _written(answered: Answered, gold: Sequence[Span], texts: Mapping[str, str], defect: Defect) -> Iterator[str]:
+def _written(
+    answered: Answered, gold: Sequence[Span], texts: Mapping[str, str], defect: Defect, numbers: Iterator[int]
+) -> Iterator[str]:
     """Write the marked sentences that stand in the passages, each with the marks that the defect leaves it."""
-    number = 0
     for span in sorted(gold, key=lambda span: (span.document, span.start)):
         holders = [at for at, place in enumerate(answered.spans, start=1) if _within(span, place)]
-        words = " ".join(texts[span.document][span.start : span.end].split()).rstrip(" .!?")
-        if not holders or not words:
-            continue
-        marks = "".join(f" [S{label}]" for label in defect(number, holders[0], len(answered.spans)))
-        yield f"{words}{marks}. "
-        number += 1
+        text = " ".join(texts[span.document][span.start : span.end].split())
+        text = text.replace("``", "“").replace("''", "”")  # TeX's quotation marks would be code in an answer
+        # In the pieces that the product takes for sentences, or all but the last would have no mark.
+        for sentence in split_text(text) if holders else ():
+            words = text[sentence.start : sentence.end].strip(" .!?")
+            marks = "".join(f" [S{label}]" for label in defect(next(numbers), holders[0], len(answered.spans)))
+            yield f"{words}{marks}.\n\n"
 
 
 def _within(inner: Span, outer: Span) -> bool:

@@ -6,15 +6,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from chatapp.answering.evidence import analysed
-from chatapp.answering.figures import displaced_numbers, missing_numbers
+from chatapp.answering.figures import displaced_numbers
 from knowledge.analysis import terms
 
 __all__ = ["displaced"]
 
-NEARLY_SAID, SAID = 0.75, 0.9
+NEARLY_SAID = 0.75
 """Share of the statement's words, numbers aside, that one sentence of a source holds: from here on it is where the
-statement was taken from, and its numbers are the ones that count; from the second on, though it has no other number in
-the place of a missing one (measured)."""
+statement was taken from, and its numbers are the ones that count (measured)."""
 
 FEWEST = 3
 """Words; with fewer, a sentence about something else holds them all."""
@@ -25,14 +24,10 @@ def displaced(words: str, sources: Sequence[str], *, question: str = "") -> list
     wanted = frozenset(term for term in terms(words) if not any(c.isdigit() for c in term))
     if len(wanted) < FEWEST or not any(c.isdigit() for c in words):
         return []
-    shares = [
-        (source[start:end], len(wanted & found) / len(wanted))
+    held = tuple(
+        source[start:end]
         for source in sources
         for (start, end), found in zip(analysed(source).ranges, analysed(source).terms, strict=True)
-    ]
-    held = tuple(text for text, share in shares if share >= NEARLY_SAID)
-    if not held:
-        return []
-    if any(share >= SAID for _, share in shares):
-        return missing_numbers(words, held, question=question)
-    return displaced_numbers(words, held, question=question)
+        if len(wanted & found) >= NEARLY_SAID * len(wanted)
+    )
+    return displaced_numbers(words, held, question=question) if held else []

@@ -1,6 +1,8 @@
 """``manage.py evaluate retrieval SET...``: how well retrieval finds what labelled sets say is to be found.
 
 ``manage.py evaluate verification``: how well the verifier tells held statements from others.
+``manage.py evaluate injected SET...``: what reaches the reader of a model that misbehaves.
+``manage.py evaluate citations SET``: citation recall and precision of whole answers.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from chatapp.answering.verification import Verifier, default_record
-from chatapp.evaluation import gate, groundedness, labelled, report, runner
+from chatapp.evaluation import answers, gate, groundedness, labelled, report, runner
 from chatapp.evaluation.checking_cost import SENTENCES, cost
 from chatapp.evaluation.corpus import build
 from chatapp.evaluation.faults import injected
@@ -38,14 +40,23 @@ class Command(BaseCommand):
     requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
-        kinds = parser.add_subparsers(dest="kind", required=True, metavar="retrieval|verification")
+        kinds = parser.add_subparsers(dest="kind", required=True, metavar="KIND")
         add_retrieval(kinds.add_parser("retrieval", help="Passages found for questions whose gold spans are known."))
         add_verification(kinds.add_parser("verification", help="Statements whose sources hold them, or do not."))
+        answers.add_injected(kinds.add_parser("injected", help="Answers with planted errors, on the whole path."))
+        answers.add_citations(kinds.add_parser("citations", help="Citation recall and precision of answers (ALCE)."))
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             if options["kind"] == "verification":
                 self._verification(options["folder"], fit=options["fit"], faults=options["faults"])
+            elif options["kind"] == "injected":
+                folders = [_one(name, DATA)[0] for name in options["sets"]]
+                missed = answers.injected(folders, out=self.stdout.write, say=self._say, **options)
+                if missed:
+                    self._missed(missed, gate=options["gate"])
+            elif options["kind"] == "citations":
+                answers.citations(_one(options["set"], DATA)[0], out=self.stdout.write, say=self._say, **options)
             else:
                 self._retrieval(**options)
         except (UnusableSet, gate.UnusableBaseline, runner.UnknownSetting, UnknownChunker) as error:
@@ -150,6 +161,12 @@ class Command(BaseCommand):
         worse = [change.words() for change in compared if change.fell]
         if worse:
             raise CommandError("\n".join(worse), returncode=1)
+
+    def _missed(self, words: Sequence[str], *, gate: bool) -> None:
+        if gate:
+            raise CommandError("\n".join(words), returncode=1)
+        for line in words:
+            self._say(line)
 
     def _say(self, words: str) -> None:
         self.stderr.write(words)
