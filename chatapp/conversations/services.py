@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -245,11 +245,11 @@ def _store_question(
 
 def store_passages(
     *, run: AnswerRun, query: str, labelled: Sequence[Any], rewritten: Rewritten | None = None,
-    notes: Sequence[str] = (),
+    notes: Sequence[str] = (), found_by: Callable[[], dict[str, Any]] | None = None,
 ) -> None:  # fmt: skip
     """Store the query as searched, what a language model made of it, what the search says about itself, and the
-    passages as the model is given them."""
-    found: dict[str, Any] = {}
+    passages as the model is given them. ``found_by`` returns the trace of the search."""
+    found: dict[str, Any] = {"search": found_by()} if found_by else {}
     if rewritten:
         found["rewritten"] = rewritten_trace(rewritten)
     if notes:
