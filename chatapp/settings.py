@@ -84,6 +84,7 @@ INSTALLED_APPS = [
     "chatapp.conversations",
     "chatapp.reader",
     "chatapp.searching",
+    "chatapp.tracing",
     "chatapp.evaluation",
 ]
 MIDDLEWARE = [

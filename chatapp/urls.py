@@ -14,6 +14,7 @@ urlpatterns = [
     path("c/<uuid:conversation_id>/", conversations.chat, name="conversation"),
     path("documents/", include("chatapp.reader.urls")),
     path("search/", include("chatapp.searching.urls")),
+    path("runs/", include("chatapp.tracing.urls")),
     path("accounts/", include("allauth.account.urls")),
     path("admin/", admin.site.urls),
     path("api/v1/", api.urls),

@@ -254,6 +254,8 @@ def store_passages(
         found["rewritten"] = rewritten_trace(rewritten)
     if notes:
         found["notes"] = list(notes)
+    if labelled:
+        found["tokens"] = {item.label: item.passage.tokens for item in labelled}
     with transaction.atomic():
         trace = {"retrieval": {**run.retrieval, **found}} if found else {}
         running = AnswerRun.objects.filter(pk=run.pk, status=AnswerRun.Status.RUNNING)

@@ -1,0 +1,10 @@
+from __future__ import annotations
+
+from django.urls import path
+
+from chatapp.tracing import views
+
+app_name = "tracing"
+urlpatterns = [
+    path("<uuid:run_id>/", views.trace, name="trace"),
+]
