@@ -70,8 +70,7 @@ def record_of(run: AnswerRun, *, sequence: int) -> dict[str, Any]:
         "prompt": _sha(canonical(run.prompt)),
         "raw_output": _sha(run.raw_output),
         "no_answer": run.no_answer,
-        # Reasons quote the answer.
-        "sentences": [{**each, "reasons": _sha(canonical(each.get("reasons", [])))} for each in run.sentences],
+        "sentences": _hashed(run.sentences),
         "anomalies": run.anomalies,
         "usage": run.usage,
         "timings": run.timings,
@@ -180,6 +179,7 @@ def export(run: AnswerRun) -> dict[str, Any]:
             {"number": c.number, "label": c.passage.label, "sentence": c.sentence, "quote": c.quote}
             for c in _citations(run)
         ],
+        "sentences": run.sentences,
         "readable": strip_sentinels(run.answer.text),
     }  # fmt: skip
 
@@ -201,11 +201,19 @@ def checked_export(data: Any) -> list[Finding]:
                 fits = all(kept[name] == _sha(shown[name]) for name in hashed)
                 if not fits or any(kept[name] != shown[name] for name in same):
                     broken.append(f"{kind[:-1]} {kept['label']}")
+        # Files of earlier releases have no sentences.
+        if "sentences" in data and _hashed(data["sentences"]) != record["sentences"]:
+            broken.append("the verdicts of sentences")
     except (AttributeError, KeyError, TypeError, ValueError):
         return [Finding(True, "This is no exported answer.")]
     return [
         Finding(True, f"{name[:1].upper()}{name[1:]} is not as it was recorded.".replace("_", " ")) for name in broken
     ]
+
+
+def _hashed(sentences: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return sentences with their reasons as digests: those quote the answer."""
+    return [{**each, "reasons": _sha(canonical(each.get("reasons", [])))} for each in sentences]
 
 
 def _as_text(value: Any) -> str:

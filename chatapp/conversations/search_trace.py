@@ -44,11 +44,12 @@ def _considered(one: Considered) -> dict[str, Any]:
 
 def _place(passage: Passage) -> dict[str, Any]:
     """Say which passage it is. Its text stays where it is: in the document."""
+    path = passage.heading_path
     return {
         "document": passage.document,
         "version": passage.version,
         "title": _cut(passage.title, LONGEST),
-        "heading": _cut(" › ".join(passage.heading_path), LONGEST),
+        "heading": _cut(" › ".join(path[1:] if path and path[0] == passage.title else path), LONGEST),
         "page": passage.page_first,
         "start": passage.start,
         "end": passage.end,
