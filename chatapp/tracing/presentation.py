@@ -234,12 +234,12 @@ def _sentences(detail: Mapping[str, Any]) -> list[Sentence]:
         )  # fmt: skip
     return [
         Sentence(
-            text=detail["answer"][row["start"] : row["end"]].strip(), verdict=row["verdict"],
-            words=VERDICTS.get(row["verdict"], VERDICTS["unchecked"]), kind=KINDS.get(row["kind"], ""),
-            score=row["score"], reasons=row["reasons"], evidence=cited.get(row["index"], ()),
+            text=detail["answer"][row["start"] : row["end"]].strip(), verdict=row.get("verdict", "unchecked"),
+            words=VERDICTS.get(row.get("verdict", ""), VERDICTS["unchecked"]), kind=KINDS.get(row.get("kind", ""), ""),
+            score=row.get("score", 0.0), reasons=row.get("reasons", ()), evidence=cited.get(row.get("index", -1), ()),
         )
         for row in detail["sentences"]
-        if row["kind"] != "markup"
+        if row.get("kind") != "markup" and {"start", "end"} <= row.keys()
     ]  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
+from chatapp.conversations.readable import checked_page
 from chatapp.operations.bench.client import Client
 
 pytestmark = [pytest.mark.timeout(300)]
@@ -65,3 +66,24 @@ def test_on_a_narrow_screen_nothing_runs_out_of_it(scheme: str, visit: Callable[
     page.evaluate("for (const fold of document.querySelectorAll('details')) fold.open = true")
     assert no_sideways_scrolling(page)
     page.screenshot(path=str(pictures / f"trace-narrow-{scheme}.png"), full_page=True)
+
+
+def test_an_administrator_takes_the_proof_along(visit: Callable[..., Any], pictures: Path, tmp_path: Path) -> None:
+    found = visit(color_scheme="light")
+    page = found.page
+    answer = found.ask(QUESTION)
+    assert found.settled(answer) == "done"
+    answer.get_by_role("link", name="How this answer came about").click()
+    with page.expect_download() as download:
+        page.get_by_role("link", name="as a page to read").click()
+    file = tmp_path / "answer.html"
+    download.value.save_as(file)
+    assert checked_page(file.read_bytes().decode()) == []
+    reader = page.context.new_page()
+    try:
+        reader.goto(file.as_uri())
+        expect(reader.get_by_role("heading", level=1)).to_have_text("An answer and its proof")
+        assert no_sideways_scrolling(reader)
+        reader.screenshot(path=str(pictures / "trace-export.png"), full_page=True)
+    finally:
+        reader.close()

@@ -138,6 +138,10 @@ def bare(owner: Any, tenant: Any, **more: Any) -> str:
             ["It took too long.", "No times were kept.", "No sentence was kept."],
         ),
         ({"status": "failed", "error_code": "odd"}, ["odd"]),
+        (
+            {"status": "done", "text": "So it is.", "sentences": [{"index": 0, "start": 0, "end": 9}, {"index": 1}]},
+            ["So it is. Not checked against the source"],
+        ),
         ({"status": "done", "anomalies": {"new_kind": 2}, "raw_output": "x"}, ["2 times: new kind"]),
         ({"status": "done", "timings": {"total": 0.0, "retrieval.search": 0.0}}, ["Over 0.0 ms"]),
         (
