@@ -12,7 +12,7 @@ from knowledge.types import Considered, Fate, Passage, RetrievalResult
 __all__ = ["MOST", "search_trace"]
 
 MOST = 30
-"""Candidates that are kept, in their final order, beside those that were returned: some 250 bytes each."""
+"""Candidates that are kept, in their final order, beside those that were returned: some 400 bytes each."""
 
 LONGEST = 120  # characters of a title, and of the headings above a passage
 ALSO, LONGEST_ALSO = 8, 300  # other wordings that are kept, and their characters

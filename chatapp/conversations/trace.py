@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from django.db.models import prefetch_related_objects
+
 from chatapp.conversations import selectors
 from chatapp.conversations.models import AnswerRun
 from chatapp.conversations.seeing import SourceState, states_of
@@ -29,6 +31,7 @@ def trace_detail(run: AnswerRun, *, actor: Actor) -> dict[str, Any]:
     output, which hold the passages' texts, and of those sources no texts and titles. Each passage, citation and
     candidate has the ``state`` of its source: open, deleted or closed.
     """
+    prefetch_related_objects([run], selectors.run_rows(), "passages")
     detail = selectors.run_detail(run)
     search = run.retrieval.get("search") or None
     candidates = [row for name in ("considered", "related") for row in (search or {}).get(name, ())]

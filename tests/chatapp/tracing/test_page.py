@@ -8,7 +8,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from chatapp.conversations.models import AnswerRun, Conversation, Message
 from knowledge.documents.models import KnowledgeBase
@@ -182,3 +184,16 @@ async def test_words_of_a_page_never_become_markup(owner: Any, tenant: Any, fetc
     page = (await fetch(owner, f"/runs/{run}/")).content
     assert b"<script>alert" not in page
     assert page.count(b"&lt;script&gt;") == 4
+
+
+async def test_a_longer_answer_asks_the_database_no_more(answered: Any, rows: Any, owner: Any) -> None:
+    def counted(run: str) -> int:
+        client = Client()
+        client.force_login(owner)
+        with CaptureQueriesContext(connection) as seen:
+            assert client.get(f"/runs/{run}/").status_code == 200
+        return len(seen)
+
+    short = await answered(["Visitors register at the desk [S1]."])
+    long = await answered(["Visitors register at the desk [S1]. " * 6 + "Days are carried over [S2]. " * 6])
+    assert await rows(counted, long) == await rows(counted, short)
