@@ -85,6 +85,7 @@ INSTALLED_APPS = [
     "chatapp.reader",
     "chatapp.searching",
     "chatapp.unanswered",
+    "chatapp.tracing",
     "chatapp.evaluation",
 ]
 MIDDLEWARE = [

@@ -15,6 +15,7 @@ urlpatterns = [
     path("documents/", include("chatapp.reader.urls")),
     path("search/", include("chatapp.searching.urls")),
     path("unanswered/", include("chatapp.unanswered.urls")),
+    path("runs/", include("chatapp.tracing.urls")),
     path("accounts/", include("allauth.account.urls")),
     path("admin/", admin.site.urls),
     path("api/v1/", api.urls),

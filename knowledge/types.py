@@ -6,7 +6,7 @@ version, end exclusive. Ids are strings (UUIDs in their canonical form).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -306,3 +306,5 @@ class RetrievalResult:
     related: tuple[Passage, ...] = ()  # the nearest passages, where nothing is returned
     explanation: Explanation | None = None  # where the query asked for it
     also: tuple[str, ...] = ()  # what else was searched: other wordings, terms of the best passages, or the parts
+    outline: Callable[[], tuple[Considered, ...]] = field(default=tuple, compare=False, repr=False)
+    """What became of the passages that were ranked, in that order. Called by who keeps it: a moment's work."""

@@ -53,6 +53,19 @@ def access_run(*, actor: Actor, pk: object) -> AnswerRun:
     return found
 
 
+def access_run_to_audit(*, actor: Actor, pk: object) -> AnswerRun:
+    """Return any answer of the tenant, whoever asked, for those who administer it.
+
+    :raises RunNotFound: it does not exist, is another tenant's, or the actor is no administrator.
+    """
+    parsed = as_uuid(pk) if actor.can_administer else None
+    rows = AnswerRun.objects.filter(tenant_id=actor.tenant_id, conversation__tenant_id=actor.tenant_id)
+    found = rows.filter(pk=parsed).first() if parsed else None
+    if found is None:
+        raise RunNotFound
+    return found
+
+
 def visible_assistants(*, actor: Actor) -> QuerySet[Assistant]:
     return Assistant.objects.filter(tenant_id=actor.tenant_id).select_related("language_model").order_by("name", "pk")
 

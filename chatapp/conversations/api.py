@@ -12,6 +12,7 @@ from pydantic import Field
 from chatapp.conversations import access, selectors, services
 from chatapp.conversations.models import Assistant, Conversation
 from chatapp.conversations.policies import citation_rules
+from chatapp.conversations.trace import trace_detail
 from chatapp.language_models.models import LanguageModel
 from knowledge.documents import paging
 from knowledge.documents.paging import PageSize
@@ -70,8 +71,9 @@ def delete(request: HttpRequest, conversation_id: str) -> Any:
 
 @runs.get("/{run_id}", response=dict[str, Any])
 def get_run(request: HttpRequest, run_id: str) -> dict[str, Any]:
+    """The trace of an answer: all that is kept of it, as far as you may open the sources it was given."""
     actor: Actor = request.actor  # type: ignore[attr-defined]
-    return selectors.run_detail(access.access_run(actor=actor, pk=run_id), actor=actor)
+    return trace_detail(access.access_run(actor=actor, pk=run_id), actor=actor)
 
 
 @assistants.get("", response=dict[str, Any])

@@ -102,10 +102,7 @@ def record_of(run: AnswerRun, *, sequence: int, form: str = FORMAT) -> dict[str,
         "citation_mode": run.citation_mode,
         "prompt_version": run.prompt_version,
         "no_answer": run.no_answer,
-        # Reasons quote the answer.
-        "sentences": [
-            {**each, "reasons": seal("sentences", canonical(each.get("reasons", [])))} for each in run.sentences
-        ],
+        "sentences": _sealed(run.sentences, seal),
         "anomalies": run.anomalies,
         "usage": run.usage,
         "timings": run.timings,
@@ -285,6 +282,7 @@ def export(run: AnswerRun, *, actor: Actor | None = None) -> dict[str, Any]:
             }
             for c in _citations(run)
         ],
+        "sentences": shown.sentences,
         "readable": strip_sentinels(shown.text),
     }  # fmt: skip
 
@@ -314,6 +312,10 @@ def checked_export(data: Any) -> list[Finding]:
                 fits = part in missing or all(kept[name] == seal(part, shown[name]) for name in hashed)
                 if not fits or any(kept[name] != shown[name] for name in same):
                     broken.append(f"{kind[:-1]} {kept['label']}")
+        # Files of earlier releases have no sentences.
+        told_of = "sentences" in data and "sentences" not in missing
+        if told_of and _sealed(data["sentences"], seal) != record["sentences"]:
+            broken.append("the verdicts of sentences")
     except (AttributeError, KeyError, TypeError, ValueError):
         return [Finding(True, "This is no exported answer.")]
     gone = [Finding(False, f"Erased, as the file says: {told(erased)}.")] if erased else []
@@ -321,6 +323,11 @@ def checked_export(data: Any) -> list[Finding]:
     return gone + [
         Finding(True, f"{name[:1].upper()}{name[1:]} is not as it was recorded.".replace("_", " ")) for name in broken
     ]
+
+
+def _sealed(sentences: Sequence[Mapping[str, Any]], seal: Sealer) -> list[dict[str, Any]]:
+    """Return sentences with their reasons as digests: those quote the answer."""
+    return [{**each, "reasons": seal("sentences", canonical(each.get("reasons", [])))} for each in sentences]
 
 
 def _as_text(value: Any) -> str:

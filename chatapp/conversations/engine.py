@@ -19,9 +19,11 @@ from chatapp.answering import Answer, CitationUsed, Delta, LabelledPassage, Part
 from chatapp.answering.small_talk import is_small_talk
 from chatapp.conversations import services
 from chatapp.conversations.citations import citation_row
+from chatapp.conversations.costs import cost_of
 from chatapp.conversations.database import PATIENT_SECONDS, in_thread, in_thread_by
 from chatapp.conversations.events import RunLog
 from chatapp.conversations.models import AnswerRun
+from chatapp.conversations.search_trace import search_trace
 from chatapp.conversations.services import Outcome, StartedRun
 from chatapp.conversations.verifying import judge
 from knowledge import llm
@@ -178,6 +180,7 @@ class Engine:
         self._unstored = partial(
             services.store_passages, run=self.started.run, query=result.query, labelled=labelled,
             rewritten=self._rewriting, notes=result.notes, nearest=result.related,
+            found_by=partial(search_trace, result),
         )  # fmt: skip
         await self.log.emit(
             "retrieval.done",
@@ -279,6 +282,7 @@ class Engine:
         if usage and self._rewriting is not None:
             usage["prompt_tokens"] += self._rewriting.prompt_tokens
             usage["completion_tokens"] += self._rewriting.completion_tokens
+        usage |= cost_of(self.started.model, usage)
         return Outcome(
             status=status,
             text=answer.text,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -256,11 +256,14 @@ def _store_question(
 
 def store_passages(
     *, run: AnswerRun, query: str, labelled: Sequence[Any], rewritten: Rewritten | None = None,
-    notes: Sequence[str] = (), nearest: Sequence[Passage] = (),
+    notes: Sequence[str] = (), nearest: Sequence[Passage] = (), found_by: Callable[[], dict[str, Any]] | None = None,
 ) -> None:  # fmt: skip
     """Store the query as searched, what a language model made of it, what the search says about itself, where passages
-    contradict each other, the passages as the model is given them, and where the nearest are when it is given none."""
-    found: dict[str, Any] = {}
+    contradict each other, the passages as the model is given them, and where the nearest are when it is given none.
+
+    ``found_by`` returns the trace of the search.
+    """
+    found: dict[str, Any] = {"search": found_by()} if found_by else {}
     if rewritten:
         found["rewritten"] = rewritten_trace(rewritten)
     if notes:
@@ -270,6 +273,8 @@ def store_passages(
     if nearest:  # where they are and not what they say: titles and words are read where their reader may
         places = [(p.document, p.version, p.start, p.end) for p in nearest[:NEAREST]]
         found["nearest"] = [dict(zip(("document", "version", "start", "end"), place, strict=True)) for place in places]
+    if labelled:
+        found["tokens"] = {item.label: item.passage.tokens for item in labelled}
     with transaction.atomic():
         trace = {"retrieval": {**run.retrieval, **found}} if found else {}
         running = AnswerRun.objects.filter(pk=run.pk, status=AnswerRun.Status.RUNNING)

@@ -189,12 +189,12 @@ def stored_column(run: AnswerRun, *, actor: Actor, why: Explanation | None, medi
 def _stored(place: int, row: ContextPassage, where: Standing, why: Explanation | None, kind: str) -> Hit:
     """Return a passage of a stored answer; of a source that its reader may not see, only that it was read."""
     closed = where.state is State.FORBIDDEN
-    link = _link(str(row.document_ref), row.version, row.start, row.end) if where.opens else ""
+    link = reader_link(str(row.document_ref), row.version, row.start, row.end) if where.opens else ""
     return Hit(
         place=place, key=str(row.key), document="" if closed else str(row.document_ref), version=row.version,
         start=row.start, end=row.end, title="A source" if closed or not row.title else row.title,
-        heading="" if closed else _heading(row.heading_path, row.title),
-        page="" if closed else _page(row.page, None, kind in SLIDES),
+        heading="" if closed else headings(row.heading_path, row.title),
+        page="" if closed else pages(row.page, None, kind in SLIDES),
         text=[] if closed else _marked(row.text, kind, why), score=Score(label="Score", value=row.score),
         scores=_scores(row.scores, {}), label=row.label, cited=row.used, link=link, notice=where.words,
     )  # fmt: skip
@@ -252,25 +252,25 @@ def _marked(text: str, kind: str, why: Explanation | None) -> list[Piece]:
 def _where(passage: Passage, media: MediaTypes) -> dict[str, Any]:
     slide = media.get((passage.document, passage.version)) in SLIDES
     return {
-        "heading": _heading(passage.heading_path, passage.title),
-        "page": _page(passage.page_first, passage.page_last, slide),
-        "link": _link(passage.document, passage.version, passage.start, passage.end),
+        "heading": headings(passage.heading_path, passage.title),
+        "page": pages(passage.page_first, passage.page_last, slide),
+        "link": reader_link(passage.document, passage.version, passage.start, passage.end),
     }
 
 
-def _heading(path: Sequence[str], title: str) -> str:
+def headings(path: Sequence[str], title: str) -> str:
     """Return the headings above a passage, without a first one that is the document's title again."""
     return " › ".join(path[1:] if path and path[0] == title else path)
 
 
-def _page(first: int | None, last: int | None, slide: bool) -> str:
+def pages(first: int | None, last: int | None, slide: bool) -> str:
     if first is None:
         return ""
     word = "Slide" if slide else "Page"
     return f"{word} {first}" if last is None or last == first else f"{word}s {first} to {last}"
 
 
-def _link(document: str, version: int, start: int, end: int) -> str:
+def reader_link(document: str, version: int, start: int, end: int) -> str:
     address = reverse("reader:version", args=[document, version])
     return f"{address}?{urlencode({'start': start, 'end': end})}#match"
 

@@ -4,6 +4,7 @@ from knowledge.llm.boot import close_clients, warm_up
 from knowledge.llm.gateway import complete, stream
 from knowledge.llm.local import is_local, register_local_provider
 from knowledge.llm.native import dialect
+from knowledge.llm.prices import Price, price_of
 from knowledge.llm.types import (
     Completion,
     Deadlines,
@@ -33,6 +34,7 @@ __all__ = [
     "Message",
     "ModelSettings",
     "NativeCitation",
+    "Price",
     "StreamEvent",
     "Usage",
     "close_clients",
@@ -42,6 +44,7 @@ __all__ = [
     "estimate_tokens",
     "estimate_usage",
     "is_local",
+    "price_of",
     "register_local_provider",
     "rerank",
     "stream",

@@ -31,6 +31,11 @@ def litellm() -> Any:
     return _module
 
 
+def loaded() -> Any:
+    """Return the module where it has been imported already, else None."""
+    return _module
+
+
 def on_import(action: Callable[[Any], None]) -> None:
     """Run ``action(module)`` when LiteLLM is loaded; at once if it already is."""
     with _lock:

@@ -11,7 +11,7 @@ from knowledge.retrieval.question import Question
 from knowledge.retrieval.search import live_only
 from knowledge.types import Considered, Explanation, Fate, Passage, Query, Scope
 
-__all__ = ["explain"]
+__all__ = ["explain", "outline"]
 
 RanksOf = Callable[[str], dict[str, int]]
 
@@ -26,10 +26,7 @@ def explain(
     that were not needed any more are joined against live rows only here, so that they too can be named.
     """
     ranks = _ranks(scored, ranked=ranked)
-    shown = [
-        _shown(one.passage, one.fate, one.by, ranks=ranks, returned=returned)
-        for one in judge(ranked, query=query, profile=profile)[1]
-    ]
+    shown = list(outline(ranked, returned, scored=scored, query=query, profile=profile))
     known = {passage.key for passage in ranked}
     others = scored.only([key for key in scored.candidates.hits if key not in known])
     rest = to_passages(live_only(others.candidates, live=live, scope=scope), scored=others)
@@ -49,6 +46,17 @@ def explain(
         terms=dict(question.weights), idf=question.idf(), chunks=question.statistics.chunks, considered=tuple(shown),
         searched=tuple(question.searched), languages=question.words.languages,
     )  # fmt: skip
+
+
+def outline(
+    ranked: Sequence[Passage], returned: Sequence[Passage], *, scored: Scored, query: Query, profile: RetrievalProfile
+) -> tuple[Considered, ...]:
+    """Return what became of the passages that were assembled, in that order. Asks nobody for anything."""
+    ranks = _ranks(scored, ranked=ranked)
+    return tuple(
+        _shown(one.passage, one.fate, one.by, ranks=ranks, returned=returned)
+        for one in judge(ranked, query=query, profile=profile)[1]
+    )
 
 
 def _shown(passage: Passage, fate: Fate, by: str, *, ranks: RanksOf, returned: Sequence[Passage]) -> Considered:

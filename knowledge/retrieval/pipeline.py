@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 
 from knowledge.embedding.base import has_tokens
 from knowledge.errors import KnowledgeError
@@ -14,7 +15,7 @@ from knowledge.retrieval.assemble import assemble, related, to_passages
 from knowledge.retrieval.base import DEFAULT, RetrievalParts, RetrievalProfile
 from knowledge.retrieval.decompose import in_turns, split_question
 from knowledge.retrieval.expand import feedback_terms, joined, together
-from knowledge.retrieval.explain import explain
+from knowledge.retrieval.explain import explain, outline
 from knowledge.retrieval.fuse import Scored, score
 from knowledge.retrieval.query import Turns, select_turns
 from knowledge.retrieval.question import Question, embed, misspelt, respelt, weigh
@@ -72,6 +73,9 @@ def retrieve(
         notes=tuple(dict.fromkeys((*(query.rewritten.notes if query.rewritten else ()), *found.notes))),
         answerable=found.chance, uncalibrated=found.uncalibrated, threshold=profile.least_chance,
         related=() if found.passages else related(found.ranked, query=query),
+        outline=partial(
+            outline, found.ranked, found.passages, scored=found.scored, query=asking.wide, profile=profile
+        ),
     )  # fmt: skip
 
 

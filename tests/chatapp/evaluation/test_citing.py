@@ -61,7 +61,7 @@ def test_means_are_over_answers_and_those_without_statements_do_not_count() -> N
 
 def test_the_command_sees_planted_defects(ferry: Path, tmp_path: Path) -> None:
     rows = [json.loads(line) for line in (ferry / "qrels.jsonl").read_text().splitlines()]
-    write_rows(ferry / "qrels.jsonl", [*rows, *({**row, "grade": 2} for row in rows)])
+    write_rows(ferry, {"qrels": [*rows, *({**row, "grade": 2} for row in rows)]})
     out, written = StringIO(), tmp_path / "found.json"
     call_command("evaluate", "citations", str(ferry), "--json", str(written), stdout=out, stderr=StringIO())
     found = {row["name"]: row for row in json.loads(written.read_text())}

@@ -15,7 +15,7 @@ from django.core.management.base import CommandError
 from labelled_sets import write_rows
 
 from chatapp.answering.verification import Verifier
-from chatapp.evaluation import answers, misbehaving
+from chatapp.evaluation import misbehaving
 from chatapp.evaluation.labelled import LabelledSet, SourceDocument
 from chatapp.evaluation.misbehaving import HELD, KINDS, Outcome, misbehave, missed_goals
 from chatapp.evaluation.model_server import told_model
@@ -81,10 +81,7 @@ def test_the_model_says_what_it_is_told_and_nothing_else() -> None:
 
 def test_the_command_prints_the_table_and_its_gate_stops(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "towns"
-    folder.mkdir()
-    write_rows(folder / "corpus.jsonl", ROWS)
-    write_rows(folder / "queries.jsonl", [])
-    write_rows(folder / "qrels.jsonl", [])
+    write_rows(folder, {"corpus": ROWS, "queries": [], "qrels": []})
     written = tmp_path / "found.json"
 
     def run(*more: str) -> str:
@@ -100,4 +97,3 @@ def test_the_command_prints_the_table_and_its_gate_stops(tmp_path: Path, monkeyp
     assert run() == text
     with pytest.raises(CommandError, match=r"towns, number: 1\.000 seen, the goal is 1\.1"):
         run("--gate")
-    assert answers.__all__

@@ -149,3 +149,21 @@ def test_a_copy_of_a_joined_passage_leads_to_where_it_is_now(world: Any) -> None
 def test_nothing_indexed_explains_an_empty_list(world: Any) -> None:
     result, why = ask(world, "heron")
     assert (result.passages, why.considered, why.chunks) == ((), (), 0)
+
+
+def test_what_became_of_the_ranked_passages_is_known_without_asking_why(world: Any) -> None:
+    for number in range(60):
+        world.add(f"Birds {number}", f"The heron number {number} hunts fish {'and frogs ' * (number % 5)}.")
+    query = Query(text="heron fish frogs", limit=5, merge_neighbours=True)
+    plain, explained = (
+        retrieve(one, scope=world.scope, parts=world.parts) for one in (query, replace(query, explain=True))
+    )
+    outline = plain.outline()
+    assert explained.explanation is not None
+    assert outline == explained.explanation.considered[: len(outline)]
+    assert [one.key for one in outline if one.fate is Fate.RETURNED] == [passage.key for passage in plain.passages]
+    assert {one.fate for one in outline} > {Fate.RETURNED}, "what was left out is told too"
+
+
+def test_a_search_of_nothing_has_no_outline(world: Any) -> None:
+    assert retrieve(Query(text=""), scope=world.scope, parts=world.parts).outline() == ()

@@ -278,6 +278,10 @@ export class AnswerView {
       copy.addEventListener("click", () => this.#copy(copy));
       parts.push(copy);
     }
+    if (run) {
+      const href = `/runs/${encodeURIComponent(run.id)}/`;
+      parts.push(el("a", { class: "bar-button", href }, icon("look"), "How this answer came about"));
+    }
     this.bar.replaceChildren(...parts);
     this.bar.hidden = parts.length === 0;
   }
