@@ -86,6 +86,7 @@ INSTALLED_APPS = [
     "chatapp.searching",
     "chatapp.unanswered",
     "chatapp.tracing",
+    "chatapp.labelling",
     "chatapp.evaluation",
 ]
 MIDDLEWARE = [

@@ -16,6 +16,7 @@ urlpatterns = [
     path("search/", include("chatapp.searching.urls")),
     path("unanswered/", include("chatapp.unanswered.urls")),
     path("runs/", include("chatapp.tracing.urls")),
+    path("labels/", include("chatapp.labelling.urls")),
     path("accounts/", include("allauth.account.urls")),
     path("admin/", admin.site.urls),
     path("api/v1/", api.urls),

@@ -119,7 +119,7 @@ class Engine:
             searched=self.started.bases,
             nearest=[passage.title for passage in result.related],
             stream_fn=self._stream,
-            judge=judge,
+            judge=partial(judge, thresholds=self.started.thresholds),
         ):
             if isinstance(event, Answer):
                 self._partial = event

@@ -34,6 +34,7 @@ from chatapp.conversations.retrieval import (
     trace_of,
 )
 from chatapp.conversations.shown import readable_messages
+from chatapp.conversations.verifying import Thresholds, thresholds_of
 from chatapp.language_models.models import LanguageModel
 from chatapp.language_models.services import model_settings
 from knowledge.documents.access import access_knowledge_bases, scope_of, visible_knowledge_bases
@@ -117,6 +118,7 @@ class StartedRun:
     citation_mode: CitationMode
     enforcement: Enforcement
     client_id: str | None
+    thresholds: Thresholds | None = None  # the tenant's own, where it fitted some
     resumed: bool = False  # the same client message was sent before: nothing new was stored
 
 
@@ -166,6 +168,7 @@ def start_run(*, actor: Actor, ask: Ask) -> StartedRun:
         system_prompt=assistant.system_prompt,
         citation_mode=mode,
         enforcement=enforcement,
+        thresholds=thresholds_of(actor.tenant_id),
         client_id=ask.client_id,
         resumed=resumed,
     )

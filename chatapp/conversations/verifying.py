@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from threading import BoundedSemaphore
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeAlias
+from uuid import UUID
 
 from asgiref.sync import async_to_sync
 from django.conf import settings
@@ -17,6 +18,7 @@ from pydantic import Field, model_validator
 from chatapp.answering.verification import Claim, Judgement, Verifier
 from chatapp.answering.verification.consult import consult, too_small
 from chatapp.answering.verification.entailment import EntailmentEncoder
+from chatapp.answering.verification.verifier import with_thresholds
 from knowledge import wiring
 from knowledge.errors import ModelBusy
 from knowledge.llm import ModelSettings
@@ -76,9 +78,28 @@ def judge_model() -> ModelSettings | None:
     )  # fmt: skip
 
 
-async def judge(claims: Sequence[Claim]) -> Sequence[Judgement]:
+Thresholds: TypeAlias = tuple[float, float]
+"""Chances ``(supported, unsupported)``."""
+
+_own: Callable[[UUID], Thresholds | None] = lambda _: None  # noqa: E731
+
+
+def use_thresholds(of_tenant: Callable[[UUID], Thresholds | None]) -> None:
+    """Set who knows the thresholds that a tenant fitted to its own labels."""
+    global _own
+    _own = of_tenant
+
+
+def thresholds_of(tenant_id: UUID) -> Thresholds | None:
+    """Return the tenant's own thresholds; None where the shipped ones hold, or a model has the last word."""
+    return None if settings.VERIFY_MODEL_DIR or settings.VERIFY_MODEL else _own(tenant_id)
+
+
+async def judge(claims: Sequence[Claim], *, thresholds: Thresholds | None = None) -> Sequence[Judgement]:
     """Judge statements by all that is set up, without holding up the event loop."""
     judged = await asyncio.to_thread(lambda: verifier().judge(claims))
+    if thresholds is not None:
+        judged = with_thresholds(judged, thresholds)
     model = judge_model()
     return judged if model is None else await consult(claims, judged, model=model, seconds=settings.VERIFY_TIMEOUT)
 

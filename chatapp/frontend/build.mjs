@@ -19,6 +19,7 @@ const BUDGET = {
   "reader.js": 6_000,
   "reading.js": 4_000,
   "search.js": 2_000,
+  "labelling.js": 1_000,
   // Only a page that shows a PDF loads these two.
   "pdf-view.js": 165_000,
   "pdf-worker.js": 410_000,
@@ -44,6 +45,7 @@ async function bundle() {
       reader: "src/reader.js",
       reading: "src/reading.js",
       search: "src/search.js",
+      labelling: "src/labelling.js",
       "pdf-view": "src/pdf-view.js",
       "pdf-worker": "pdfjs-dist/legacy/build/pdf.worker.mjs",
       app: "styles/app.css",

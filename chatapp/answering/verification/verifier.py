@@ -29,7 +29,7 @@ from chatapp.answering.verification.vectors import SourceVectors, source_vectors
 from knowledge.embedding.base import Embedder, TokenEmbedder, has_tokens
 from knowledge.errors import KnowledgeError
 
-__all__ = ["Claim", "Judgement", "SourceEvidence", "Verifier", "default_record"]
+__all__ = ["Claim", "Judgement", "SourceEvidence", "Verifier", "default_record", "with_thresholds"]
 
 logger = logging.getLogger(__name__)
 
@@ -197,6 +197,16 @@ class Verifier:
             while len(self._sources) > KEPT_SOURCES:
                 del self._sources[next(iter(self._sources))]
         return {**known, **made}
+
+
+def with_thresholds(judged: Sequence[Judgement], thresholds: tuple[float, float]) -> list[Judgement]:
+    """Return the judgements with other thresholds, ``(supported, unsupported)``, where only a chance decided."""
+    supported, unsupported = thresholds
+    found = []
+    for each in judged:
+        verdict = _verdict(each.score, supported=supported, unsupported=unsupported)
+        found.append(replace(each, verdict=verdict, reasons=(SAID_OF[verdict],)) if each.open else each)
+    return found
 
 
 def _words_of(claim: Claim) -> Mapping[str, float]:

@@ -1,0 +1,17 @@
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+
+class LabellingConfig(AppConfig):
+    """People say which sentences their sources hold; the verifier's thresholds are set by that."""
+
+    name = "chatapp.labelling"
+    label = "labelling"
+    verbose_name = "Labels"
+
+    def ready(self) -> None:
+        from chatapp.conversations.verifying import use_thresholds
+        from chatapp.labelling.records import thresholds_of
+
+        use_thresholds(thresholds_of)

@@ -1,0 +1,148 @@
+"""Which sentence a person is shown next, and whether they may see it.
+
+Half of all sentences, drawn by a digest of their place, stand for the whole: they are shown in the order of that digest
+and alone make the curve. Of the other half those come first whose chance is nearest to a threshold. Both take turns.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+from django.db.models import Prefetch
+
+from chatapp.answering.folding import plain
+from chatapp.answering.gate import WITHHELD
+from chatapp.answering.verification import default_record
+from chatapp.answering.verification.verifier import SAID_OF
+from chatapp.conversations.models import AnswerRun, Citation
+from chatapp.conversations.selectors import citation_detail
+from chatapp.conversations.shown import shown_of
+from chatapp.conversations.standing import standings
+from chatapp.labelling.models import SentenceLabel
+from chatapp.labelling.records import thresholds_of
+from knowledge.documents.access import as_uuid
+from knowledge.errors import NotFound
+from knowledge.tenants.access import Actor
+
+__all__ = ["Candidate", "SentenceNotFound", "access_sentence", "next_sentence", "remaining"]
+
+RUNS = 200
+"""Answers that sentences are taken from: the newest ones."""
+
+JUDGED = frozenset({"supported", "weak", "unsupported"})
+
+
+class SentenceNotFound(NotFound):
+    default_message = "No such sentence."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A checked sentence of an answer with the words it rests on."""
+
+    run: AnswerRun
+    index: int
+    text: str
+    verdict: str
+    chance: float  # 0..1, that its sources hold it
+    open: bool  # only the chance decided
+    citations: tuple[Citation, ...]
+
+    @property
+    def place(self) -> tuple[uuid.UUID, int]:
+        return self.run.pk, self.index
+
+    @property
+    def digest(self) -> str:
+        return sha256(f"{self.run.pk}:{self.index}".encode()).hexdigest()
+
+    @property
+    def at_random(self) -> bool:
+        return int(self.digest[-1], 16) % 2 == 0
+
+    def sources(self, *, actor: Actor) -> list[dict[str, Any]]:
+        """Return the cited words as a page shows them."""
+        shown = shown_of(self.run, actor=actor)
+        return [citation_detail(citation, shown=shown, slides=()) for citation in self.citations]
+
+
+def next_sentence(*, actor: Actor) -> Candidate | None:
+    """Return the sentence to label next; None where the actor has labelled all there are."""
+    labelled = SentenceLabel.objects.filter(tenant_id=actor.tenant_id, by_id=actor.user_id)
+    done = set(labelled.values_list("run_ref", "sentence"))
+    waiting = [each for each in _candidates(actor) if each.place not in done]
+    drawn = sorted((each for each in waiting if each.at_random), key=lambda each: each.digest)
+    limits = thresholds_of(actor.tenant_id) or _shipped()
+    unsure = sorted(
+        (each for each in waiting if not each.at_random),
+        key=lambda each: (not each.open, min(abs(each.chance - limit) for limit in limits), each.digest),
+    )
+    order = [*drawn, *unsure] if len(done) % 2 == 0 else [*unsure, *drawn]
+    return next((each for each in order if _may_see(actor, each)), None)
+
+
+def remaining(*, actor: Actor) -> int:
+    """Return how many sentences wait for the actor, those of documents they may not see included."""
+    labelled = SentenceLabel.objects.filter(tenant_id=actor.tenant_id, by_id=actor.user_id)
+    done = set(labelled.values_list("run_ref", "sentence"))
+    return sum(each.place not in done for each in _candidates(actor))
+
+
+def access_sentence(*, actor: Actor, run: object, index: int) -> Candidate:
+    """:raises SentenceNotFound: there is none, it is another tenant's, or a source of it may not be seen."""
+    parsed = as_uuid(run)
+    rows = _runs(actor).filter(pk=parsed) if parsed and 0 <= index < 2**31 else ()
+    for candidate in (each for row in rows for each in _of_run(row)):
+        if candidate.index == index and _may_see(actor, candidate):
+            return candidate
+    raise SentenceNotFound
+
+
+def _runs(actor: Actor) -> Any:
+    ended = (AnswerRun.Status.DONE, AnswerRun.Status.STOPPED)
+    cited = Prefetch("citations", queryset=Citation.objects.select_related("passage").order_by("number", "id"))
+    rows = AnswerRun.objects.filter(tenant_id=actor.tenant_id, status__in=ended, citations__isnull=False).distinct()
+    return rows.select_related("answer").prefetch_related(cited)
+
+
+def _candidates(actor: Actor) -> list[Candidate]:
+    runs = _runs(actor).defer("events", "prompt", "raw_output").order_by("-started", "pk")[:RUNS]
+    return [candidate for run in runs for candidate in _of_run(run)]
+
+
+def _of_run(run: AnswerRun) -> Iterator[Candidate]:
+    """Yield the statements of an answer that cite something and got a verdict."""
+    for sentence in run.sentences:
+        if sentence["verdict"] not in JUDGED or WITHHELD in sentence["reasons"]:
+            continue
+        cited = tuple(each for each in run.citations.all() if each.sentence == sentence["index"])
+        text = plain(run.answer.text[sentence["start"] : sentence["end"]])
+        if not cited or not text:
+            continue
+        is_open = list(sentence["reasons"]) == [SAID_OF[sentence["verdict"]]]
+        yield Candidate(
+            run=run, index=sentence["index"], text=text, verdict=sentence["verdict"], citations=cited,
+            chance=_chance(sentence, is_open=is_open), open=is_open,
+        )  # fmt: skip
+
+
+def _chance(sentence: dict[str, Any], *, is_open: bool) -> float:
+    """Return the chance behind a verdict. The score of what exact words or numbers decided is a share of words."""
+    if is_open:
+        return float(sentence["score"])
+    return 1.0 if sentence["verdict"] == "supported" else 0.0
+
+
+def _may_see(actor: Actor, candidate: Candidate) -> bool:
+    """Tell whether the actor may open every document that the sentence cites."""
+    passages = [citation.passage for citation in candidate.citations]
+    return all(where.opens for where in standings(passages, actor=actor).values())
+
+
+def _shipped() -> tuple[float, float]:
+    record = default_record()
+    return record.supported, record.unsupported
