@@ -10,8 +10,8 @@ from chatapp.labelling.drawing import drawn
 from chatapp.labelling.figures import BOUNDS, FEWEST_TO_FIT, Marked, TooFewLabels, agreement, curve, fitted
 
 
-def marked(chance: float, held: bool, *, at_random: bool = True, open: bool = True) -> Marked:
-    return Marked(chance=chance, held=held, open=open, at_random=at_random)
+def marked(chance: float, held: bool, *, at_random: bool = True, by_chance: bool = True) -> Marked:
+    return Marked(chance=chance, held=held, open=by_chance, at_random=at_random)
 
 
 def test_the_curve_counts_only_what_was_drawn_at_random() -> None:
@@ -58,7 +58,7 @@ def test_thresholds_come_from_enough_labels_only() -> None:
     with pytest.raises(TooFewLabels, match="50 supported and 49 not supported"):
         fitted(rows, shipped=0.5)
     with pytest.raises(TooFewLabels):
-        fitted([*rows, marked(0.2, False, open=False)], shipped=0.5)
+        fitted([*rows, marked(0.2, False, by_chance=False)], shipped=0.5)
 
 
 def test_thresholds_follow_the_labels_and_stay_in_their_bounds() -> None:
