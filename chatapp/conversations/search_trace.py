@@ -12,9 +12,8 @@ from knowledge.types import Considered, Fate, Passage, RetrievalResult
 __all__ = ["MOST", "search_trace"]
 
 MOST = 30
-"""Candidates that are kept, in their final order, beside those that were returned: some 400 bytes each."""
+"""Candidates that are kept, in their final order, beside those that were returned: some 300 bytes each."""
 
-LONGEST = 120  # characters of a title, and of the headings above a passage
 ALSO, LONGEST_ALSO = 8, 300  # other wordings that are kept, and their characters
 
 
@@ -43,13 +42,10 @@ def _considered(one: Considered) -> dict[str, Any]:
 
 
 def _place(passage: Passage) -> dict[str, Any]:
-    """Say which passage it is. Its text stays where it is: in the document."""
-    path = passage.heading_path
+    """Say which passage it is, and none of its words: title and text stay where they are deleted with the document."""
     return {
         "document": passage.document,
         "version": passage.version,
-        "title": _cut(passage.title, LONGEST),
-        "heading": _cut(" › ".join(path[1:] if path and path[0] == passage.title else path), LONGEST),
         "page": passage.page_first,
         "start": passage.start,
         "end": passage.end,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from django.db.models import Q
@@ -11,19 +12,29 @@ from knowledge.documents.access import visible_knowledge_bases
 from knowledge.documents.models import Document
 from knowledge.tenants.access import Actor
 
-__all__ = ["SourceState", "states_of"]
+__all__ = ["Seen", "SourceState", "seen_of"]
 
 SourceState: TypeAlias = Literal["open", "deleted", "closed"]
 """Of a deleted document, what an answer quoted stays readable; a closed one exists, but not for this reader."""
 
+TITLES: Mapping[SourceState, str] = {
+    "deleted": "A document that was deleted", "closed": "A source that you may no longer open",
+}  # fmt: skip
 
-def states_of(refs: Iterable[str], *, actor: Actor) -> Mapping[str, SourceState]:
-    """Return the state of each document, by its id."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    state: SourceState
+    title: str  # of today; of a document that is not open, words in its place
+
+
+def seen_of(refs: Iterable[str], *, actor: Actor) -> Mapping[str, Seen]:
+    """Return what a reader is told of each document, by its id."""
     own = Q(knowledge_base__in=visible_knowledge_bases(actor=actor))
     rows = Document.objects.filter(pk__in=set(refs))
-    opened = set(rows.alive().filter(own, knowledge_base__deleting=False).values_list("pk", flat=True))
+    opened = dict(rows.alive().filter(own, knowledge_base__deleting=False).values_list("pk", "title"))
     foreign = set(rows.exclude(own).values_list("pk", flat=True))
-    states: dict[str, SourceState] = dict.fromkeys(refs, "deleted")
-    states.update({str(pk): "open" for pk in opened})
-    states.update({str(pk): "closed" for pk in foreign})
-    return states
+    found = dict.fromkeys(refs, Seen(state="deleted", title=TITLES["deleted"]))
+    found |= {str(pk): Seen(state="open", title=title) for pk, title in opened.items()}
+    found |= {str(pk): Seen(state="closed", title=TITLES["closed"]) for pk in foreign}
+    return found

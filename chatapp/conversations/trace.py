@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from typing import Any
 
 from chatapp.conversations import selectors
 from chatapp.conversations.models import AnswerRun
-from chatapp.conversations.seeing import SourceState, states_of
+from chatapp.conversations.seeing import Seen, seen_of
 from knowledge.documents.models import KnowledgeBase
 from knowledge.tenants.access import Actor
 
 __all__ = ["trace_detail"]
-
-CLOSED_TITLE = "A source that you may no longer open"
 
 
 def trace_detail(run: AnswerRun, *, actor: Actor) -> dict[str, Any]:
@@ -26,7 +25,7 @@ def trace_detail(run: AnswerRun, *, actor: Actor) -> dict[str, Any]:
     detail = selectors.run_detail(run, actor=actor)
     search = None if detail["withheld"] else run.retrieval.get("search") or None
     candidates = [row for name in ("considered", "related") for row in (search or {}).get(name, ())]
-    states = states_of({row["document"] for row in candidates if "document" in row}, actor=actor)
+    seen = seen_of({row["document"] for row in candidates if "document" in row}, actor=actor)
     tokens = run.retrieval.get("tokens", {})
     for passage in detail["passages"]:
         passage["tokens"] = tokens.get(passage["label"])
@@ -38,7 +37,7 @@ def trace_detail(run: AnswerRun, *, actor: Actor) -> dict[str, Any]:
         "token_budget": run.retrieval.get("token_budget"),
         "turns": [] if detail["withheld"] else run.retrieval.get("turns", []),
         "rewritten": None if detail["withheld"] else run.retrieval.get("rewritten"),
-        "search": search and {**search, **dict(_candidates(search, states))},
+        "search": search and {**search, **dict(_candidates(search, seen))},
     }
 
 
@@ -49,13 +48,7 @@ def _bases(run: AnswerRun, *, actor: Actor) -> list[dict[str, str]]:
     return [{"id": pk, "name": names.get(pk, "")} for pk in run.knowledge_bases]
 
 
-def _candidates(search: Mapping[str, Any], states: Mapping[str, SourceState]) -> Iterator[tuple[str, list[Any]]]:
+def _candidates(search: Mapping[str, Any], seen: Mapping[str, Seen]) -> Iterator[tuple[str, list[Any]]]:
     for name in ("considered", "related"):
         rows = search.get(name, ())
-        yield name, [{**row, **_seen(row, states)} if "document" in row else row for row in rows]
-
-
-def _seen(row: Mapping[str, Any], states: Mapping[str, SourceState]) -> dict[str, Any]:
-    """Return the state of a candidate's source and, where that is closed, what stands in place of its title."""
-    state = states[row["document"]]
-    return {"state": state} | ({"title": CLOSED_TITLE, "heading": ""} if state == "closed" else {})
+        yield name, [{**row, **asdict(seen[row["document"]])} if "document" in row else row for row in rows]

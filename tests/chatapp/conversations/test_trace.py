@@ -9,7 +9,7 @@ import pytest
 from chatapp.conversations import costs
 from chatapp.conversations.models import AnswerRun, Citation, ContextPassage
 from chatapp.conversations.search_trace import MOST, search_trace
-from chatapp.conversations.trace import CLOSED_TITLE
+from chatapp.conversations.seeing import TITLES
 from knowledge.documents.models import KnowledgeBase
 from knowledge.documents.services import delete_document
 from knowledge.llm import ModelSettings, Price
@@ -41,7 +41,7 @@ def trace(library: Any, use_model: Any, scripted_model: Any, owner: Any, open_ch
     return get
 
 
-async def test_the_search_is_kept_with_ranks_scores_and_fates(trace: Any, library: Any) -> None:
+async def test_the_search_is_kept_with_ranks_scores_and_fates(trace: Any, library: Any, rows: Any) -> None:
     found = await trace()
     search = found["search"]
     assert search["candidates"] >= len(search["considered"]) == search["ranked"] > 0
@@ -53,6 +53,9 @@ async def test_the_search_is_kept_with_ranks_scores_and_fates(trace: Any, librar
     assert {one["key"] for one in found["passages"]} <= {one["key"] for one in search["considered"]}
     assert sum(search["fates"].values()) == search["ranked"]
     assert "text" not in first, "texts are kept once, with the passages that were given"
+    assert first["title"] in {document.title for document in library.documents}
+    kept = str((await rows(AnswerRun.objects.get)).retrieval["search"])
+    assert not [document.title for document in library.documents if document.title in kept], "no title to erase here"
     assert [base["name"] for base in found["knowledge_bases"]] == [library.base.name]
     assert found["assistant"] == "default"
     assert found["anomalies"] == {"out_of_range": 1}
@@ -89,7 +92,7 @@ async def test_candidates_of_a_closed_source_have_no_titles(
     await rows(close)
     found = await trace()
     assert not found["withheld"]
-    assert {row["title"] for row in found["search"]["considered"]} == {CLOSED_TITLE}
+    assert {row["title"] for row in found["search"]["considered"]} == {TITLES["closed"]}
     assert {row["state"] for row in found["search"]["considered"]} == {"closed"}
 
 
