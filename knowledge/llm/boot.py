@@ -62,7 +62,10 @@ async def close_clients() -> None:
     await _module.close_litellm_async_clients()
     shared = vars(_module).get("module_level_aclient")  # Anthropic's; it is in the cache only until the first flush
     if shared is not None:
-        await shared.close()
+        try:
+            await shared.close()
+        except RuntimeError:  # last used on an event loop that is over: its connections went with that
+            logger.debug("The shared client belongs to another event loop", exc_info=True)
     for client in list(_module.in_memory_llm_clients_cache.cache_dict.values()):
         close = getattr(client, "close", None)
         if close is not None and not inspect.iscoroutinefunction(close):
