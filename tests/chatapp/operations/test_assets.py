@@ -227,6 +227,7 @@ def test_real_build_stays_inside_its_budget(tmp_path: Path) -> None:
         "reader.js",
         "reading.js",
         "search.js",
+        "labelling.js",
         "site.js",
     }
     assert set(manifest) == {"app.css", "pdfjs", *scripts}
