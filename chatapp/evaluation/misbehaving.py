@@ -18,7 +18,7 @@ from chatapp.answering.verification import Claim, Judgement, Verifier
 from chatapp.evaluation.faults import Fault, faults_of
 from chatapp.evaluation.labelled import LabelledSet
 from chatapp.evaluation.model_server import ToldModel, told_model
-from knowledge.llm import Deadlines, ModelSettings
+from knowledge.llm import Deadlines, ModelSettings, close_clients
 from knowledge.types import Passage
 
 __all__ = ["GOALS", "KINDS", "Outcome", "misbehave", "missed_goals"]
@@ -203,14 +203,17 @@ async def _answers(cases: Sequence[_Case], model: ToldModel, verifier: Verifier)
         return await asyncio.to_thread(verifier.judge, claims)
 
     found = []
-    for number, case in enumerate(cases):
-        question = f"What does case {number} say?"
-        model.tell(question, case.words)
-        last = None
-        async for event in answer(question=question, passages=case.passages, model=settings, judge=judge):
-            last = event
-        assert isinstance(last, Answer)
-        found.append(last)
+    try:
+        for number, case in enumerate(cases):
+            question = f"What does case {number} say?"
+            model.tell(question, case.words)
+            last = None
+            async for event in answer(question=question, passages=case.passages, model=settings, judge=judge):
+                last = event
+            assert isinstance(last, Answer)
+            found.append(last)
+    finally:
+        await close_clients()  # they belong to this event loop, which ends here
     return found
 
 
