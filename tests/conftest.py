@@ -72,6 +72,19 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 # --- parts --------------------------------------------------------------------------------------
 
 
+_crashed: set[str] = set()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_handlecrashitem(crashitem: str, report: pytest.TestReport, sched: Any) -> None:
+    """Run a test once more whose process died under it: native code (vectors, index) does that once in some ten thousand
+    tests, and says nothing of the test. One that dies again has failed; a test that fails is not run again."""
+    if crashitem not in _crashed:
+        _crashed.add(crashitem)
+        sched.mark_test_pending(crashitem)
+        report.outcome = "rerun"  # type: ignore[assignment]
+
+
 @pytest.fixture(scope="session")
 def missing_part() -> Callable[[str, str], NoReturn]:
     """Call with what is missing and the command that installs it: fails in CI, skips elsewhere."""
