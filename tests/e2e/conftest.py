@@ -112,22 +112,33 @@ class Visit:
         return str(answer.get_attribute("data-state"))
 
 
+@pytest.fixture(scope="session")
+def signed_in(chromium: Any, site: Any) -> Any:
+    """The cookies of one sign-in for all windows: more in a short time are refused, as they should be."""
+    context = chromium.new_context()
+    context.set_default_timeout(60_000)
+    first = site.first_run
+    Visit(site.url, context.new_page()).sign_in(email=first["email"], password=first["password"])
+    state = context.storage_state()
+    context.close()
+    return state
+
+
 @pytest.fixture
-def visit(chromium: Any, site: Any) -> Iterator[Callable[..., Visit]]:
+def visit(chromium: Any, site: Any, signed_in: Any) -> Iterator[Callable[..., Visit]]:
     """Call to open a signed-in window; afterwards no window may have broken the rules of its page."""
     contexts: list[Any] = []
     visits: list[Visit] = []
 
     def open_window(**options: Any) -> Visit:
-        context = chromium.new_context(**options)
+        context = chromium.new_context(storage_state=signed_in, **options)
         context.set_default_timeout(60_000)
         context.add_init_script(WATCH)
         contexts.append(context)
         found = Visit(site.url, context.new_page())
         found.watch(found.page)
         visits.append(found)
-        first = site.first_run
-        found.sign_in(email=first["email"], password=first["password"])
+        found.page.goto(f"{site.url}/")
         return found
 
     yield open_window

@@ -136,7 +136,7 @@ def test_nothing_malformed_reaches_the_page(
 
 
 def test_invented_markers_become_no_citation(visit: Callable[..., Any], library: None, script: Any) -> None:
-    script.script(tokens("One claim [S99]. A second [7]. A third (S42)."), model="scripted-cite")
+    script.script(tokens("One claim [S99]. A second [77]. A third (S42)."), model="scripted-cite")
     window = visit()
     answer = window.ask(QUESTION)
     window.settled(answer)
