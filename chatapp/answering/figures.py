@@ -54,13 +54,12 @@ def displaced_numbers(sentence: str, held: tuple[str, ...], *, question: str = "
     anything: who sums up adds the year that stands one sentence earlier.
     """
     missing = missing_numbers(sentence, held, question=question)
-    spelt = _spelt(sentence)
-    own = [values for _, values in _numbers(sentence)] + [{value} for value in spelt]
+    own = [values for _, values in _numbers(sentence)] + [{value} for value in _spelt(sentence)]
     for text in held if missing else ():
-        for _, values in (theirs := _numbers(text)):
-            # Counted, for a number may stand twice and be replaced once.
-            if _times(values, [each for _, each in theirs]) > _times(values, own):
-                return missing
+        theirs = [values for _, values in _numbers(text)]
+        # Counted, for a number may stand twice and be replaced once.
+        if any(_times(values, theirs) > _times(values, own) for values in theirs):
+            return missing
     return []
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from uuid import UUID
 
 from chatapp.answering.sentinels import strip_sentinels
-from chatapp.conversations.models import AnswerRun, AuditEntry, Citation, ContextPassage, Erasure
+from chatapp.conversations.models import AnswerRun, AuditEntry, ContextPassage, Erasure
 from chatapp.conversations.sealing import TEXTS, Sealer, canonical, new_salts, sha, source_part
 from chatapp.conversations.shown import shown_of
 from knowledge.tenants.access import Actor, system_actor
@@ -121,7 +121,7 @@ def record_of(run: AnswerRun, *, sequence: int, form: str = FORMAT) -> dict[str,
                 "number": c.number, "label": c.passage.label, "sentence": c.sentence, "page": c.page, "start": c.start,
                 "end": c.end, "quote": seal(source_part(c.passage.document_ref), c.quote), "score": c.score,
             }
-            for c in _citations(run)
+            for c in run.ordered_citations()
         ],
     }  # fmt: skip
 
@@ -280,7 +280,7 @@ def export(run: AnswerRun, *, actor: Actor | None = None) -> dict[str, Any]:
                 "number": c.number, "label": c.passage.label, "sentence": c.sentence,
                 "quote": "" if shown.forbidden(c.passage) else c.quote,
             }
-            for c in _citations(run)
+            for c in run.ordered_citations()
         ],
         "sentences": shown.sentences,
         "readable": strip_sentinels(shown.text),
@@ -345,10 +345,6 @@ def _runs() -> Any:
 
 def _passages(run: AnswerRun) -> list[ContextPassage]:
     return sorted(run.passages.all(), key=lambda passage: passage.label)
-
-
-def _citations(run: AnswerRun) -> list[Citation]:
-    return sorted(run.citations.all(), key=lambda citation: (citation.sentence, citation.number, citation.pk))
 
 
 def _batches(entries: Iterator[AuditEntry]) -> Iterator[Sequence[AuditEntry]]:

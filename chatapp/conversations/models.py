@@ -192,6 +192,10 @@ class AnswerRun(models.Model):
     def __str__(self) -> str:
         return f"run {self.pk}"
 
+    def ordered_citations(self) -> list[Citation]:
+        """Return the citations in the order of the answer, from what was fetched before."""
+        return sorted(self.citations.all(), key=lambda citation: (citation.sentence, citation.number, citation.pk))
+
 
 class PassageSnapshot(models.Model):
     """Words of a document as answers were given them: written once, shared by all those answers.

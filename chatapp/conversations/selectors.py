@@ -86,7 +86,7 @@ def run_detail(
             passage_detail(p, shown=shown, slides=slides) | {"differs": differing.get(p.label, [])}
             for p in _passages(run)
         ],
-        "citations": [citation_detail(c, shown=shown, slides=slides) for c in _citations(run)],
+        "citations": [citation_detail(c, shown=shown, slides=slides) for c in run.ordered_citations()],
         "sentences": shown.sentences,
         "timings": run.timings,
         "usage": run.usage,
@@ -112,10 +112,6 @@ def run_detail(
 def _passages(run: AnswerRun) -> list[ContextPassage]:
     """Return the passages as they were given, in their order; no database keeps one by itself."""
     return sorted(run.passages.all(), key=lambda passage: passage.pk)
-
-
-def _citations(run: AnswerRun) -> list[Citation]:
-    return sorted(run.citations.all(), key=lambda citation: (citation.sentence, citation.number, citation.pk))
 
 
 def _page_kind(passage: ContextPassage, slides: Collection[tuple[str, int]]) -> str:

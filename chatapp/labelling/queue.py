@@ -7,7 +7,7 @@ and alone make the curve. Of the other half those come first whose chance is nea
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -16,19 +16,18 @@ from django.db.models import Prefetch
 
 from chatapp.answering.folding import plain
 from chatapp.answering.gate import WITHHELD
-from chatapp.answering.verification import default_record
 from chatapp.answering.verification.verifier import SAID_OF
 from chatapp.conversations.models import AnswerRun, Citation
 from chatapp.conversations.selectors import citation_detail
 from chatapp.conversations.shown import shown_of
 from chatapp.conversations.standing import standings
 from chatapp.labelling.models import SentenceLabel
-from chatapp.labelling.records import thresholds_of
+from chatapp.labelling.records import in_force
 from knowledge.documents.access import as_uuid
 from knowledge.errors import NotFound
 from knowledge.tenants.access import Actor
 
-__all__ = ["Candidate", "SentenceNotFound", "access_sentence", "next_sentence", "remaining"]
+__all__ = ["Candidate", "SentenceNotFound", "access_sentence", "next_sentence"]
 
 RUNS = 200
 """Answers that sentences are taken from: the newest ones."""
@@ -70,36 +69,33 @@ class Candidate:
         return [citation_detail(citation, shown=shown, slides=()) for citation in self.citations]
 
 
-def next_sentence(*, actor: Actor) -> Candidate | None:
-    """Return the sentence to label next; None where the actor has labelled all there are."""
+def next_sentence(*, actor: Actor) -> tuple[Candidate | None, int]:
+    """Return the sentence to label next, and how many wait for the actor, those of documents they may not see included.
+
+    There is none to label next where the actor has labelled all that they may see.
+    """
     labelled = SentenceLabel.objects.filter(tenant_id=actor.tenant_id, by_id=actor.user_id)
     done = set(labelled.values_list("run_ref", "sentence"))
     waiting = [each for each in _candidates(actor) if each.place not in done]
     drawn = sorted((each for each in waiting if each.at_random), key=lambda each: each.digest)
-    limits = thresholds_of(actor.tenant_id) or _shipped()
+    limits = in_force(actor.tenant_id)
     unsure = sorted(
         (each for each in waiting if not each.at_random),
         key=lambda each: (not each.open, min(abs(each.chance - limit) for limit in limits), each.digest),
     )
     order = [*drawn, *unsure] if len(done) % 2 == 0 else [*unsure, *drawn]
-    return next((each for each in order if _may_see(actor, each)), None)
-
-
-def remaining(*, actor: Actor) -> int:
-    """Return how many sentences wait for the actor, those of documents they may not see included."""
-    labelled = SentenceLabel.objects.filter(tenant_id=actor.tenant_id, by_id=actor.user_id)
-    done = set(labelled.values_list("run_ref", "sentence"))
-    return sum(each.place not in done for each in _candidates(actor))
+    return next(_seen_by(actor, order), None), len(waiting)
 
 
 def access_sentence(*, actor: Actor, run: object, index: int) -> Candidate:
     """:raises SentenceNotFound: there is none, it is another tenant's, or a source of it may not be seen."""
     parsed = as_uuid(run)
     rows = _runs(actor).filter(pk=parsed) if parsed and 0 <= index < 2**31 else ()
-    for candidate in (each for row in rows for each in _of_run(row)):
-        if candidate.index == index and _may_see(actor, candidate):
-            return candidate
-    raise SentenceNotFound
+    wanted = [each for row in rows for each in _of_run(row) if each.index == index]
+    found = next(_seen_by(actor, wanted), None)
+    if found is None:
+        raise SentenceNotFound
+    return found
 
 
 def _runs(actor: Actor) -> Any:
@@ -137,12 +133,9 @@ def _chance(sentence: dict[str, Any], *, is_open: bool) -> float:
     return 1.0 if sentence["verdict"] == "supported" else 0.0
 
 
-def _may_see(actor: Actor, candidate: Candidate) -> bool:
-    """Tell whether the actor may open every document that the sentence cites."""
-    passages = [citation.passage for citation in candidate.citations]
-    return all(where.opens for where in standings(passages, actor=actor).values())
-
-
-def _shipped() -> tuple[float, float]:
-    record = default_record()
-    return record.supported, record.unsupported
+def _seen_by(actor: Actor, candidates: Sequence[Candidate]) -> Iterator[Candidate]:
+    """Yield those of which the actor may open every document that the sentence cites; asked once for all of them."""
+    where = standings((c.passage for candidate in candidates for c in candidate.citations), actor=actor)
+    for candidate in candidates:
+        if all(where[citation.passage_id].opens for citation in candidate.citations):
+            yield candidate

@@ -8,7 +8,7 @@ import uuid
 from chatapp.answering.verification import default_record
 from chatapp.labelling.models import VerificationRecord
 
-__all__ = ["KEPT_SECONDS", "Thresholds", "forget", "thresholds_of"]
+__all__ = ["KEPT_SECONDS", "Thresholds", "forget", "in_force", "thresholds_of"]
 
 Thresholds = tuple[float, float]
 """Chances ``(supported, unsupported)``."""
@@ -30,6 +30,12 @@ def thresholds_of(tenant_id: uuid.UUID) -> Thresholds | None:
     found = rows.values_list("supported", "unsupported").first()
     _kept[tenant_id] = (now + KEPT_SECONDS, found)
     return found
+
+
+def in_force(tenant_id: uuid.UUID) -> Thresholds:
+    """Return the thresholds that count for the tenant: its own, or the shipped ones."""
+    shipped = default_record()
+    return thresholds_of(tenant_id) or (shipped.supported, shipped.unsupported)
 
 
 def forget(tenant_id: uuid.UUID) -> None:

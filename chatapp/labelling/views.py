@@ -13,7 +13,7 @@ from chatapp.answering.verification import default_record
 from chatapp.labelling import figures, queue, selectors, services
 from chatapp.labelling.drawing import drawn
 from chatapp.labelling.models import SentenceLabel
-from chatapp.labelling.records import thresholds_of
+from chatapp.labelling.records import in_force
 from knowledge.errors import KnowledgeError, NotFound
 from knowledge.tenants.access import Actor
 
@@ -25,16 +25,15 @@ __all__ = ["label", "labels", "records", "undo"]
 def labels(request: HttpRequest, actor: Actor) -> HttpResponse:
     """Show the next sentence without its verdict, the curve so far, and the records."""
     _check(actor.can_edit)
-    waiting = queue.next_sentence(actor=actor)
+    waiting, remaining = queue.next_sentence(actor=actor)
     rows = selectors.marked(actor.tenant_id)
     curve = figures.curve(rows)
-    shipped = default_record()
-    limits = thresholds_of(actor.tenant_id) or (shipped.supported, shipped.unsupported)
+    limits = in_force(actor.tenant_id)
     counts = selectors.counts(actor.tenant_id)
     context = {
         "candidate": waiting,
         "sources": waiting.sources(actor=actor) if waiting else (),
-        "remaining": queue.remaining(actor=actor),
+        "remaining": remaining,
         "last": selectors.last_label(actor=actor),
         "counts": [(words, counts[name]) for name, words in SentenceLabel.Label.choices],
         "curve": curve if curve and min(curve.held, curve.others) >= figures.FEWEST_TO_SHOW else None,
@@ -43,7 +42,7 @@ def labels(request: HttpRequest, actor: Actor) -> HttpResponse:
         "fewest": figures.FEWEST_TO_SHOW,
         "fewest_to_fit": figures.FEWEST_TO_FIT,
         "agreement": selectors.agreement_of(actor.tenant_id),
-        "shipped": shipped,
+        "shipped": default_record(),
         "limits": limits,
         "records": selectors.records_of(actor.tenant_id)[:20],
         "can_administer": actor.can_administer,

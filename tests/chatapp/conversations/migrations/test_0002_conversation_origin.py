@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.db import connection
-from django.db.migrations.executor import MigrationExecutor
+from migrated import migrate, models_at
 
 from chatapp.conversations.models import Conversation
 
@@ -16,18 +15,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 BEFORE, AFTER = [("conversations", "0001_initial")], [("conversations", "0002_conversation_origin")]
 
 
-def migrate(target: list[tuple[str, str]]) -> Any:
-    executor = MigrationExecutor(connection)
-    executor.migrate(target)
-    return executor.loader.project_state(target).apps
-
-
-@pytest.fixture
-def before() -> Iterator[Any]:
-    """The models as they were; afterwards the database is as new again."""
-    yield migrate(BEFORE)
-    executor = MigrationExecutor(connection)
-    executor.migrate(executor.loader.graph.leaf_nodes())
+before = models_at(BEFORE)
 
 
 def test_conversations_without_a_message_of_the_page_began_elsewhere(before: Any, tenant: Any, owner: Any) -> None:

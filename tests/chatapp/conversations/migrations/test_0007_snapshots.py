@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.db import connection
-from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
+from migrated import migrate, models_at
 
 from chatapp.conversations.snapshots import address_of
 
@@ -18,18 +16,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 BEFORE, AFTER = [("conversations", "0006_repair")], [("conversations", "0007_snapshots")]
 
 
-def migrate(target: list[tuple[str, str]]) -> Any:
-    executor = MigrationExecutor(connection)
-    executor.migrate(target)
-    return executor.loader.project_state(target).apps
-
-
-@pytest.fixture
-def before() -> Iterator[Any]:
-    """The models as they were; afterwards the database is as new again."""
-    yield migrate(BEFORE)
-    executor = MigrationExecutor(connection)
-    executor.migrate(executor.loader.graph.leaf_nodes())
+before = models_at(BEFORE)
 
 
 def test_words_move_into_snapshots_and_back(before: Any, tenant: Any, owner: Any) -> None:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.db import connection
-from django.db.migrations.executor import MigrationExecutor
+from migrated import migrate, models_at
 
 from knowledge.documents.models import DocumentVersion, IndexGeneration
 
@@ -16,18 +14,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 BEFORE, AFTER = [("documents", "0002_failed_for_good")], [("documents", "0003_languages")]
 
 
-def migrate(target: list[tuple[str, str]]) -> Any:
-    executor = MigrationExecutor(connection)
-    executor.migrate(target)
-    return executor.loader.project_state(target).apps
-
-
-@pytest.fixture
-def before() -> Iterator[Any]:
-    """The models as they were; afterwards the database is as new again."""
-    yield migrate(BEFORE)
-    executor = MigrationExecutor(connection)
-    executor.migrate(executor.loader.graph.leaf_nodes())
+before = models_at(BEFORE)
 
 
 def test_what_is_indexed_counts_as_english(before: Any, tenant: Any) -> None:
