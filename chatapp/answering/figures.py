@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
-__all__ = ["displaced_numbers", "missing_numbers"]
+__all__ = ["Number", "displaced_numbers", "missing_numbers", "numbers", "values_of"]
 
 _NUMBER = re.compile(r"\d+(?:[.,'’\u00a0\u202f]\d+)*(?: \d{3}(?!\d))*")
 _SCALE = re.compile(
@@ -40,11 +41,20 @@ _WORD = re.compile(r"[^\W\d_]+")
 _LIST_ORDINAL = re.compile(r"\s*(?:[-*+•>]\s+)*\d{1,3}[.)]\s")
 
 
+class Number(NamedTuple):
+    """A number of a text: where it stands, and every value it may mean; more than one for ``1.000``."""
+
+    start: int
+    end: int
+    written: str
+    values: frozenset[float]
+
+
 def missing_numbers(sentence: str, sources: tuple[str, ...], *, question: str = "") -> list[str]:
     """Return the numbers of a sentence, as written, that occur in no source and not in the question."""
-    known = _values(question, words=True).union(*(_values(source, words=True) for source in sources))
+    known = values_of(question).union(*(values_of(source) for source in sources))
     body = _LIST_ORDINAL.sub("", sentence, count=1)
-    return [written for written, values in _numbers(body) if not values & known]
+    return [number.written for number in numbers(body) if not number.values & known]
 
 
 def displaced_numbers(sentence: str, held: tuple[str, ...], *, question: str = "") -> list[str]:
@@ -54,43 +64,51 @@ def displaced_numbers(sentence: str, held: tuple[str, ...], *, question: str = "
     anything: who sums up adds the year that stands one sentence earlier.
     """
     missing = missing_numbers(sentence, held, question=question)
-    own = [values for _, values in _numbers(sentence)] + [{value} for value in _spelt(sentence)]
+    own = [number.values for number in numbers(sentence)]
+    own += [frozenset({value}) for _, value in _spelt(sentence, _WORDS, _MONTHS)]
     for text in held if missing else ():
-        theirs = [values for _, values in _numbers(text)]
+        theirs = [number.values for number in numbers(text)]
         # Counted, for a number may stand twice and be replaced once.
         if any(_times(values, theirs) > _times(values, own) for values in theirs):
             return missing
     return []
 
 
-def _times(values: set[float], numbers: Sequence[set[float]]) -> int:
-    return sum(not values.isdisjoint(each) for each in numbers)
-
-
-def _spelt(text: str) -> list[float]:
-    """Return the values of the words that are numbers or months."""
-    words = _WORD.findall(text.casefold())
-    return [table[word] for word in words for table in (_WORDS, _MONTHS) if word in table]
+def numbers(text: str, *, spelt: bool = False) -> list[Number]:
+    """Return the numbers of a text in order; ``spelt``: also those that are words, from two on."""
+    found = []
+    for match in _NUMBER.finditer(text):
+        values, end = _readings(match.group()), match.end()
+        scale = _SCALE.match(text, end)
+        if scale:
+            factor, end = _SCALES[scale.group(1).lower()], scale.end()
+            values = {round(value * factor, 6) for value in values}
+        found.append(Number(match.start(), end, match.group(), frozenset(values)))
+    if spelt:  # "one" and its like are articles as often
+        words = (
+            Number(m.start(), m.end(), m.group(), frozenset({value})) for m, value in _spelt(text, _WORDS) if value > 1
+        )
+        taken = {at for number in found for at in range(number.start, number.end)}
+        found = sorted([*found, *(word for word in words if word.start not in taken)])
+    return found
 
 
 @lru_cache(maxsize=256)
-def _values(text: str, *, words: bool) -> frozenset[float]:
-    found = {value for _, values in _numbers(text) for value in values}
-    if words:
-        found.update(_spelt(text))
-    return frozenset(found)
+def values_of(text: str) -> frozenset[float]:
+    """Return every value that a number of a text may mean, those of words too."""
+    return frozenset().union(
+        *(number.values for number in numbers(text)), (value for _, value in _spelt(text, _WORDS, _MONTHS))
+    )
 
 
-def _numbers(text: str) -> list[tuple[str, set[float]]]:
-    found = []
-    for match in _NUMBER.finditer(text):
-        values = _readings(match.group())
-        scale = _SCALE.match(text, match.end())
-        if scale:
-            factor = _SCALES[scale.group(1).lower()]
-            values = {round(value * factor, 6) for value in values}
-        found.append((match.group(), values))
-    return found
+def _times(values: frozenset[float], among: Sequence[frozenset[float]]) -> int:
+    return sum(not values.isdisjoint(each) for each in among)
+
+
+def _spelt(text: str, *tables: Mapping[str, float]) -> list[tuple[re.Match[str], float]]:
+    """Return the words of a text that a table knows, with their values."""
+    words = [(match, match.group().casefold()) for match in _WORD.finditer(text)]
+    return [(match, table[word]) for match, word in words for table in tables if word in table]
 
 
 def _readings(written: str) -> set[float]:

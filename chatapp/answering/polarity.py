@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from chatapp.answering.folding import fold
 from knowledge.languages import ENGLISH, likely
 
-__all__ = ["negations"]
+__all__ = ["denies", "negations"]
 
 _NEGATIONS: Mapping[str, frozenset[str]] = {
     language: frozenset(words.split())
@@ -36,3 +36,8 @@ def negations(text: str) -> int:
     plain = _PAIRS.sub("", fold(text).text.casefold())
     known = _NEGATIONS.get(likely(text, among=list(_NEGATIONS)) or ENGLISH, _NEGATIONS[ENGLISH])
     return sum(word in known or word.endswith("n't") for word in _WORD.findall(plain))
+
+
+def denies(word: str) -> bool:
+    """Tell whether a word denies in English or German, small letters."""
+    return word in _NEGATIONS["en"] or word in _NEGATIONS["de"]

@@ -1,6 +1,7 @@
 """Errors that are put into true sentences on purpose: how many of them the verifier sees.
 
 Sentences of documents are taken as they stand, and altered in one place each: what a model does when it copies badly.
+What is put in is chosen by its characters alone, by nothing that the verifier itself looks at.
 """
 
 from __future__ import annotations
@@ -9,11 +10,8 @@ import random
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import combinations, pairwise
 
-from chatapp.answering.figures import missing_numbers
-from chatapp.answering.names import missing_names, names_in
-from chatapp.answering.polarity import negations
 from chatapp.answering.verification import Claim, Verifier
 from chatapp.evaluation.labelled import LabelledSet
 from knowledge.chunking.cutting import even_parts, sentence_ends, strip
@@ -27,7 +25,20 @@ SHORTEST, LONG = 40, 300
 """Characters of a sentence that is altered."""
 
 _NUMBER = re.compile(r"(?<![\w.,])\d{1,6}(?![\w.,]*\d)")
+_NAME = re.compile(r"(?<=[a-zäöüß,] )[A-Z][a-zäöüß]{2,}(?![\w'’-])")
+"""A capitalised word after a small one. Of English documents only: elsewhere these are nouns."""
+
+_MARKUP = re.compile(r"[\[\]<>【】{}|*#_`\n]|\$|^[^A-ZÄÖÜ\d]|https?:")
+"""Signs of a sentence that is left out: what markup becomes is the parser's own matter, which has its own tests; what
+begins in the middle is a piece of a list; the digits of an address are no statement."""
+
+_LETTERS = re.compile(r"[^\W\d_]{2,}")
+APART = 2
+"""Words between two numbers that change places."""
+
 _VERB = re.compile(r"\b(?:is|are|was|were|can|must|should|will|may|has|have|had|ist|sind|war|kann|muss|wird|hat)\b")
+_DENIED = re.compile(r"\b(?:not|nicht)\b ?", re.IGNORECASE)
+_DENIES = re.compile(r"\b(?:not?|nor|never|none|nothing|without|nicht|kein\w*|nie|ohne)\b|n['’]t\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +72,7 @@ def faults_of(source: LabelledSet, *, most: int, seed: int = 0) -> Mapping[str, 
     chance = random.Random(seed)  # noqa: S311
     sentences = list(_sentences(source))
     chance.shuffle(sentences)
-    names = sorted({name for sentence, _ in sentences[:2_000] for name in names_in(sentence)})
+    names = sorted({name for sentence, _ in sentences[:2_000] for name in _NAME.findall(sentence)})
     found: dict[str, list[Fault]] = {}
     for kind, alter in FAULTS.items():
         made: list[Fault] = []
@@ -98,30 +109,67 @@ def _number(place: _Place) -> _Altered:
         return None
     at = place.chance.choice(found)
     for added in (1, 2, 3, 10, 100):
-        altered = f"{place.sentence[: at.start()]}{int(at.group()) + added}{place.sentence[at.end() :]}"
-        if missing_numbers(altered, (place.passage,)):  # another number of the passage would be a true one elsewhere
-            return altered, place.passage
+        other = str(int(at.group()) + added)
+        if other not in place.passage:  # else it might be true of something else there, and has a kind of its own
+            return _replaced(place, at, other), place.passage
     return None
+
+
+def _elsewhere(place: _Place) -> _Altered:
+    own = list(_NUMBER.finditer(place.sentence))
+    rest = place.passage.replace(place.sentence, " ")
+    others = sorted({n.group() for n in _NUMBER.finditer(rest)} - {n.group() for n in own})
+    if not own or not others:
+        return None
+    altered = _replaced(place, place.chance.choice(own), place.chance.choice(others))
+    return (altered, place.passage) if altered not in place.passage else None
+
+
+def _swapped(place: _Place) -> _Altered:
+    """Have two numbers change places. Not those of one list or range: "3, 5 and 8" says the same in any order."""
+    found = list(_NUMBER.finditer(place.sentence))
+    pairs = [
+        (one, two) for one, two in combinations(found, 2)
+        if one.group() != two.group() and len(_LETTERS.findall(place.sentence[one.end() : two.start()])) >= APART
+    ]  # fmt: skip
+    if not pairs:
+        return None
+    one, two = place.chance.choice(pairs)
+    between = place.sentence[one.end() : two.start()]
+    altered = f"{place.sentence[: one.start()]}{two.group()}{between}{one.group()}{place.sentence[two.end() :]}"
+    return (altered, place.passage) if altered not in place.passage else None
 
 
 def _name(place: _Place) -> _Altered:
-    found = names_in(place.sentence)
+    found = list(_NAME.finditer(place.sentence))
     if not found or not place.names:
         return None
-    old = place.chance.choice(found)
+    at = place.chance.choice(found)
     for _ in range(20):
         new = place.chance.choice(place.names)
-        if new != old and missing_names(f"Of {new}.", [place.passage]):
-            return re.sub(rf"(?<!\w){re.escape(old)}(?!\w)", new, place.sentence), place.passage
+        if new.casefold() not in place.passage.casefold():
+            return _replaced(place, at, new), place.passage
     return None
+
+
+def _replaced(place: _Place, at: re.Match[str], new: str) -> str:
+    return f"{place.sentence[: at.start()]}{new}{place.sentence[at.end() :]}"
 
 
 def _negation(place: _Place) -> _Altered:
     verb = _VERB.search(place.sentence)
-    if verb is None or negations(place.sentence):
+    if verb is None or _DENIES.search(place.sentence):
         return None
     word = "nicht" if verb.group() in ("ist", "sind", "war", "kann", "muss", "wird", "hat") else "not"
     return f"{place.sentence[: verb.end()]} {word}{place.sentence[verb.end() :]}", place.passage
+
+
+def _affirmed(place: _Place) -> _Altered:
+    """Take the only word that denies out of a sentence."""
+    if len(_DENIES.findall(place.sentence)) != 1:
+        return None
+    altered = _DENIED.sub("", place.sentence)
+    return (altered, place.passage) if altered != place.sentence else None
 
 
 def _passage(place: _Place) -> _Altered:
@@ -129,7 +177,8 @@ def _passage(place: _Place) -> _Altered:
 
 
 FAULTS: Mapping[str, Callable[[_Place], _Altered]] = {
-    "none": _nothing, "number": _number, "name": _name, "negation": _negation, "wrong passage": _passage,
+    "none": _nothing, "number": _number, "number of elsewhere": _elsewhere, "numbers swapped": _swapped, "name": _name,
+    "negation": _negation, "negation taken away": _affirmed, "wrong passage": _passage,
 }  # fmt: skip
 """How to alter a sentence, by what is altered; None where it has nothing of the kind."""
 
@@ -143,4 +192,6 @@ def _sentences(source: LabelledSet) -> Iterator[tuple[str, str]]:
             for first, last in pairwise(edges):
                 inside = strip(passage, first, last)
                 if inside and SHORTEST <= inside[1] - inside[0] <= LONG and passage[inside[1] - 1] in ".!":
-                    yield passage[slice(*inside)], passage
+                    sentence = passage[slice(*inside)]
+                    if not _MARKUP.search(sentence):
+                        yield sentence, passage

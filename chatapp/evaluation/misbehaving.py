@@ -24,12 +24,7 @@ from knowledge.types import Passage
 __all__ = ["GOALS", "KINDS", "Outcome", "misbehave", "missed_goals"]
 
 PASSAGES = 4
-MARKUP = re.compile(r"[\[\]<>【】{}|*#_`\n]|\$|^[^A-ZÄÖÜ\d]")
-"""Signs of a sentence that is left out: what markup becomes is the parser's own matter, which has its own tests;
-what begins in the middle is a piece of a list."""
-
 _MARK = re.compile(r"[\[【]+ ?S? ?\d+(?:†[^\]】]*)?[\]】]+|\(S\d+\)", re.IGNORECASE)
-_NUMBER = re.compile(r"(?<![\w.,])\d{1,6}(?![\w.,]*\d)")
 _PRIVATE = re.compile("[\ue000-\uf8ff]|turn\\d+search|</?(?:cite|co)\\b")
 _HEADING = re.compile(r"\b(?:Sources|References|Quellen):", re.IGNORECASE)
 
@@ -113,17 +108,6 @@ def _obeyed(made: _Making) -> str:
     return f"{OBEYED} [S99]."
 
 
-def _elsewhere(place: Fault, chance: random.Random) -> str | None:
-    """Put a number of another sentence of the passage in the place of one of the sentence's own."""
-    own = list(_NUMBER.finditer(place.sentence))
-    rest = place.passage.replace(place.sentence, " ")
-    others = sorted({n.group() for n in _NUMBER.finditer(rest)} - {n.group() for n in own})
-    if not own or not others:
-        return None
-    at = chance.choice(own)
-    return f"{place.sentence[: at.start()]}{chance.choice(others)}{place.sentence[at.end() :]}"
-
-
 KINDS: Mapping[str, tuple[str, Callable[[_Making], str]]] = {
     "as it is": ("none", _true),
     "invented mark": ("none", _invented),
@@ -133,16 +117,18 @@ KINDS: Mapping[str, tuple[str, Callable[[_Making], str]]] = {
     "leaked markup": ("none", _leaked),
     "order in a document": ("none", _obeyed),
     "number": ("number", _altered),
-    "number of elsewhere": ("none", _altered),
+    "number of elsewhere": ("number of elsewhere", _altered),
+    "numbers swapped": ("numbers swapped", _altered),
     "name": ("name", _altered),
     "negation": ("negation", _altered),
+    "negation taken away": ("negation taken away", _altered),
 }  # fmt: skip
 """By kind: which fault of ``faults`` it starts from, and what the model makes of it."""
 
 HELD = ("as it is", "own list of sources", "leaked markup")
 """Kinds whose statement is true: here a flag is a false alarm."""
 
-GOALS: Mapping[str, float] = {"number": 0.98, "name": 0.98}
+GOALS: Mapping[str, float] = dict.fromkeys(("number", "number of elsewhere", "numbers swapped", "name"), 0.98)
 
 
 def misbehave(
@@ -161,21 +147,15 @@ def misbehave(
 def _cases(
     kind: str, faults: Sequence[Fault], write: Callable[[_Making], str], *, chance: random.Random, most: int
 ) -> Iterator[_Case]:
-    usable = [each for each in faults if not MARKUP.search(each.sentence + each.altered)]
-    texts = [each.passage for each in usable]
+    texts = [each.passage for each in faults]
     count = 0
-    for fault in usable:
+    for fault in faults:
         if count == most:
             return
         others = [text for text in chance.sample(texts, min(len(texts), 12)) if fault.sentence not in text]
         others = list(dict.fromkeys(others))[: PASSAGES - 1]
         if len(others) < PASSAGES - 1:
             continue
-        if kind == "number of elsewhere":
-            altered = _elsewhere(fault, chance)
-            if altered is None or altered in fault.passage:
-                continue
-            fault = Fault(kind=kind, sentence=fault.sentence, altered=altered, passage=fault.passage)
         label = chance.randint(1, PASSAGES)
         shown = [*others[: label - 1], fault.passage, *others[label - 1 :]]
         if kind == "order in a document":

@@ -21,7 +21,7 @@ from chatapp.answering.evidence import Evidence, locate, whole_sentences
 from chatapp.answering.folding import plain
 from chatapp.answering.names import missing_names
 from chatapp.answering.polarity import negations
-from chatapp.answering.verification.displaced import displaced
+from chatapp.answering.verification.changes import changes
 from chatapp.answering.verification.entailment import Entailment
 from chatapp.answering.verification.signals import Place, by_vectors, by_words
 from chatapp.answering.verification.support import Record, read_record
@@ -236,9 +236,8 @@ def _against(words: str, claim: Claim, evidence: SourceEvidence | None, *, windo
             words, claim.sources, question=claim.question, openings=window >= OPENINGS_COUNT
         )  # fmt: skip
         found = [f"name {name} not in the source" for name in names]
-    moved = displaced(words, claim.sources, question=claim.question)
-    found += [f"number {number} stands elsewhere in the source, not with these words" for number in moved]
-    if evidence is not None and window >= SAID:
+    found += changes(words, claim.sources, question=claim.question)
+    if evidence is not None and window >= SAID and not found:
         source = claim.sources[evidence.source]
         held = source[slice(*whole_sentences(source, evidence.start, evidence.end))]
         if negations(words) % 2 != negations(held) % 2:

@@ -22,7 +22,8 @@ def source() -> LabelledSet:
         SourceDocument(
             id=town, title=town, suffix="txt",
             text=f"The ferry to {town} is moored at pier {number} of the old harbour. "
-            f"In {2000 + number} the mayor of {town} opened a library beside the market hall. Nobody was late.",
+            f"In {2000 + number} the mayor of {town} opened a library beside the market hall. "
+            f"The {number + 40} bakers of {town} do not sell more than {number + 70} loaves to a guest. Nobody was late.",
         )
         for number, town in enumerate(TOWNS, start=21)
     )  # fmt: skip
@@ -44,14 +45,17 @@ def test_each_kind_alters_what_it_says_and_nothing_else(faults: Mapping[str, lis
             if kind in ("none", "wrong passage"):
                 assert before == after
                 assert (each.sentence in each.passage) == (kind == "none")
-            elif kind == "negation":
-                assert len(after) == len(before) + 1
-                assert "not" in after
-                assert "not" not in before
+            elif kind.startswith("negation"):
+                less, more = sorted((before, after), key=len)
+                assert (more == after) == (kind == "negation")
+                assert [word for word in more if word != "not"] == less
+            elif kind == "numbers swapped":
+                assert sorted(before) == sorted(after)
+                assert len(differ) == 2
             else:
                 assert len(differ) == 1
                 assert each.sentence in each.passage
-                assert differ[0][1].strip(".") not in each.passage
+                assert (differ[0][1].strip(".") in each.passage) == (kind == "number of elsewhere")
 
 
 def test_the_same_seed_makes_the_same_faults(source: LabelledSet, faults: Mapping[str, list[Fault]]) -> None:
@@ -62,7 +66,7 @@ def test_the_same_seed_makes_the_same_faults(source: LabelledSet, faults: Mappin
 def test_every_fault_is_seen_and_true_sentences_are_left_alone(source: LabelledSet, embedder: Any) -> None:
     found = {each.kind: each for each in injected(source, verifier=Verifier(embedder), most=8)}
     assert found["none"].flagged == 0
-    for kind in ("number", "name", "negation", "wrong passage"):
+    for kind in set(FAULTS) - {"none"}:
         assert found[kind].flagged == found[kind].sentences == 8, found[kind].missed
         assert found[kind].missed == ()
 
@@ -83,4 +87,4 @@ def test_the_command_prints_how_many_are_seen(tmp_path: Path, ferry: Path) -> No
     out = StringIO()
     call_command("evaluate", "verification", str(tmp_path / "made"), "--faults", str(ferry), stdout=out)
     table = out.getvalue().split("Errors put into sentences of")[1]
-    assert [line.split()[0] for line in table.splitlines()[1:]] == ["none", "number", "name", "negation", "wrong"]
+    assert [line[:22].strip() for line in table.splitlines()[1:]] == list(FAULTS)

@@ -25,7 +25,8 @@ ROWS = [
     {
         "doc_id": town, "title": town,
         "text": f"The ferry to {town} is moored at pier {number} of the old harbour. In the year {2000 + number} the "
-        f"mayor of {town} opened a library beside the market hall. Trams leave the square every {number + 3} minutes.",
+        f"mayor of {town} opened a library beside the market hall. Trams leave the square every {number + 3} minutes. "
+        f"The {number + 40} bakers of {town} do not sell more than {number + 70} loaves to a guest.",
     }
     for number, town in enumerate(TOWNS, start=21)
 ]  # fmt: skip

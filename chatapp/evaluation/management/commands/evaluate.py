@@ -134,7 +134,7 @@ class Command(BaseCommand):
             self.stdout.write(f"Errors put into sentences of {name}, and how many are seen:")
             for kind in injected(source, verifier=verifier, most=FAULTS_OF_A_KIND):
                 share = kind.flagged / max(1, kind.sentences)
-                self.stdout.write(f"  {kind.kind:<14} {kind.sentences:>4}  {share:.3f}")
+                self.stdout.write(f"  {kind.kind:<20} {kind.sentences:>4}  {share:.3f}")
 
     def _measure(
         self, sources: Sequence[tuple[LabelledSet, Sequence[QuestionSet]]], wanted: Settings, **options: Any
