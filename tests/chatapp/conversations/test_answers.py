@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from chatapp.conversations import services
+from chatapp.conversations import engine, services
 from chatapp.conversations.models import AnswerRun, Citation, Conversation, Message
 from chatapp.conversations.retrieval import profile_of, query_of_trace
 from chatapp.conversations.runs import manager
 from knowledge.documents.searching import search
+from knowledge.errors import StoreBusy
 from knowledge.tenants.access import actor_for
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.asyncio(loop_scope="session")]
@@ -426,6 +427,23 @@ async def test_a_follow_up_is_written_anew_and_kept_so_that_it_can_be_made_again
     again = query_of_trace(run.retrieval, question="Until when?")
     assert again.rewritten is not None
     assert again.rewritten.standalone == standalone
+
+
+async def test_tokens_of_writing_a_question_anew_count_though_its_search_fails(
+    cite: Any, owner: Any, open_chat: Any, rows: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object, **__: object) -> None:
+        raise StoreBusy
+
+    await rows(cite)
+    chat = await open_chat(owner)
+    first = await chat.ask(QUESTION)
+    monkeypatch.setattr(engine, "search", fails)
+    events = await chat.ask("Until when?", conversation=first[0]["conversation"])
+    assert events[-1]["type"] == "run.error"
+    run = await rows(AnswerRun.objects.get, pk=events[0]["run"])
+    assert run.usage["completion_tokens"] > 0
+    assert run.usage["prompt_tokens"] > 0
 
 
 async def test_a_sentence_in_other_words_is_checked_and_quotes_what_it_rests_on(
