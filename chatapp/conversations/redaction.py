@@ -20,6 +20,9 @@ WORD = re.compile(r"[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|[^\W_
 
 Sentence = Mapping[str, Any]
 
+SILENT = frozenset({"run.started", "answer.citation", "answer.done", "run.error"})
+"""Kinds of events that hold no words of a source. Whoever adds a kind decides here, or it is left out."""
+
 
 class Repeats:
     """Tells whether a text repeats words of some sources."""
@@ -72,7 +75,10 @@ def _pieces(text: str, sentences: Sequence[Sentence]) -> Iterator[tuple[str, Sen
 def redacted_events(
     events: Sequence[Mapping[str, Any]], *, text: str, gone: Collection[int], keys: Collection[str]
 ) -> list[dict[str, Any]]:
-    """Return a run's stored events with the redacted text as one delta, and without titles of the passages ``keys``."""
+    """Return a run's stored events with the redacted text as one delta, and without titles of the passages ``keys``.
+
+    Events of a kind that is not known here are left out.
+    """
     found: list[dict[str, Any]] = []
     written = False
     for event in events:
@@ -84,7 +90,9 @@ def redacted_events(
         elif kind == "retrieval.done":
             shown = [{**p, "title": "" if p.get("key") in keys else p.get("title")} for p in event.get("passages", ())]
             event = {**event, "passages": shown}
-        elif kind == "sentence.checked" and event.get("index") in gone:
-            event = {**event, "reasons": []}
+        elif kind == "sentence.checked":
+            event = {**event, "reasons": []} if event.get("index") in gone else event
+        elif kind not in SILENT:
+            continue
         found.append(dict(event))
     return found
