@@ -255,8 +255,9 @@ def export(run: AnswerRun, *, actor: Actor | None = None) -> dict[str, Any]:
     entry = AuditEntry.objects.get(run_ref=run.pk)
     shown = shown_of(run, actor=actor or system_actor(run.tenant))
     hidden = {source_part(p.document_ref) for p in run.passages.all() if shown.forbidden(p)}
-    withheld = hidden | ({"answer", "sentences", "prompt", "raw_output", "retrieval"} if hidden else set())
-    empty = {"answer": shown.text, "prompt": [], "raw_output": "", "retrieval": {}}
+    withheld = hidden | (set() if shown.whole else {"query", "prompt", "raw_output", "retrieval"})
+    withheld |= {"answer", "sentences"} if shown.text != run.answer.text else set()
+    empty = {"answer": shown.text, "query": "", "prompt": [], "raw_output": "", "retrieval": {}}
     return {
         "format": json.loads(entry.record)["format"],
         "entry": {

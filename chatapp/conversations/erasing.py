@@ -30,6 +30,7 @@ from chatapp.conversations import audit
 from chatapp.conversations.events import stream_key
 from chatapp.conversations.models import AnswerRun, Citation, ContextPassage, Erasure, Message, PassageSnapshot
 from chatapp.conversations.redaction import Repeats, redacted, redacted_events
+from chatapp.conversations.retrieval import wordless
 from chatapp.conversations.sealing import canonical, source_part
 from knowledge.documents.deletion import request_purge
 from knowledge.documents.signals import document_erased
@@ -40,8 +41,6 @@ __all__ = ["Report", "catch_up", "erase"]
 logger = logging.getLogger(__name__)
 
 BATCH = 100
-KEPT_OF_SEARCH = ("settings", "limit", "token_budget")
-"""What stays of how a question was searched where the rest repeats erased words."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,7 +133,9 @@ def _erase_run(run: AnswerRun, erasure: Erasure, repeats: Repeats) -> list[str]:
         parts += ["answer", "sentences"]
     if not parts:
         return []
-    changes["events"] = redacted_events(run.events, text=text, gone=gone, keys=keys)
+    changes["events"] = redacted_events(
+        run.events, text=text, query=changes.get("query", run.query), gone=gone, keys=keys
+    )
     changes["salts"] = {part: salt for part, salt in run.salts.items() if part not in parts}
     AnswerRun.objects.filter(pk=run.pk).update(**changes, erased=erasure.created)
     ContextPassage.objects.filter(pk__in=[p.pk for p in mine]).update(title="", heading_path=[])
@@ -152,7 +153,7 @@ def _changes(run: AnswerRun, mine: list[ContextPassage], repeats: Repeats) -> di
     """Return the texts of a run that go, as they are stored from now on; each is a part of its record."""
     empty: Mapping[str, Any] = {
         "prompt": [], "raw_output": "", "query": "",
-        "retrieval": {name: run.retrieval[name] for name in KEPT_OF_SEARCH if name in run.retrieval},
+        "retrieval": wordless(run.retrieval),
     }  # fmt: skip
     certain = ("prompt", "raw_output", "retrieval") if mine else ()  # they hold or name what it read
     found = {}

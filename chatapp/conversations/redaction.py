@@ -73,11 +73,11 @@ def _pieces(text: str, sentences: Sequence[Sentence]) -> Iterator[tuple[str, Sen
 
 
 def redacted_events(
-    events: Sequence[Mapping[str, Any]], *, text: str, gone: Collection[int], keys: Collection[str]
+    events: Sequence[Mapping[str, Any]], *, text: str, query: str, gone: Collection[int], keys: Collection[str]
 ) -> list[dict[str, Any]]:
     """Return a run's stored events with the redacted text as one delta, and without titles of the passages ``keys``.
 
-    Events of a kind that is not known here are left out.
+    ``query`` is what is left of the question as it was searched. Events of a kind that is not known here are left out.
     """
     found: list[dict[str, Any]] = []
     written = False
@@ -89,7 +89,7 @@ def redacted_events(
             written, event = True, {**event, "text": text}
         elif kind == "retrieval.done":
             shown = [{**p, "title": "" if p.get("key") in keys else p.get("title")} for p in event.get("passages", ())]
-            event = {**event, "passages": shown}
+            event = {**event, "query": query, "passages": shown}
         elif kind == "sentence.checked":
             event = {**event, "reasons": []} if event.get("index") in gone else event
         elif kind not in SILENT:

@@ -107,6 +107,17 @@ def test_later_answers_of_the_conversation_lose_what_repeats_it(
     assert findings(tenant)[0] == []
 
 
+def test_the_events_lose_an_erased_query(make_answer: Any, visitors: Document, leave: Document, actor: Any) -> None:
+    later = make_answer(leave, conversation=str(make_answer(visitors).conversation_id))
+    query = "Do visitors register at the front desk before 18:00?"
+    later.events[1]["query"] = query
+    AnswerRun.objects.filter(pk=later.pk).update(query=query, events=later.events)
+    erase_document(document=visitors, actor=actor)
+    assert not any(words in everything() for words in WORDS)
+    later.refresh_from_db()
+    assert (later.query, later.events[1]["query"]) == ("", "")
+
+
 def test_a_text_that_vanished_without_an_erasure_is_a_changed_text(
     make_answer: Any, visitors: Document, tenant: Any
 ) -> None:
@@ -249,7 +260,7 @@ def test_an_export_withholds_what_nobody_of_the_tenant_may_see(
     assert [p["standing"] for p in data["passages"]] == ["forbidden", "current"]
     (finding,) = audit.checked_export(data)
     assert finding == audit.Finding(
-        False, "Withheld from who made the file: answer, prompt, raw output, retrieval, 1 source."
+        False, "Withheld from who made the file: answer, query, prompt, raw output, retrieval, 1 source."
     )
     data["citations"][1]["quote"] = "No."
     assert audit.checked_export(data)[-1].words == "Citation S2 is not as it was recorded."
