@@ -217,10 +217,46 @@ def test_an_export_tells_what_was_erased(
     out = StringIO()
     call_command("audit", "--check", str(file), stdout=out)
     assert "Erased, as the file says: " in out.getvalue()
+    assert "not proven" in out.getvalue()
     data["passages"][1]["text"] = "No."
     assert [f.words for f in audit.checked_export(data) if f.broken] == ["Passage S2 is not as it was recorded."]
     del data["salts"]
     assert audit.checked_export(data)[0].words == "This is no exported answer."
+
+
+def test_a_file_holds_nothing_in_place_of_what_it_says_is_missing(
+    make_answer: Any, visitors: Document, leave: Document, actor: Any
+) -> None:
+    run = make_answer(visitors, leave)
+    whole = json.dumps(audit.export(run))
+    erase_document(document=visitors, actor=actor)
+    data = json.loads(json.dumps(audit.export(run)))
+    assert (data["texts"]["answer"], data["sentences"], data["readable"]) == ("", [], "")
+    assert [finding.broken for finding in audit.checked_export(data)] == [False, False]
+    source = next(part for part in data["erased"] if part.startswith("source "))
+    for part, change, words in (
+        ("prompt", lambda d: d["texts"].update(prompt=["No."]), "Prompt"),
+        ("answer", lambda d: d["texts"].update(answer="No.") or d.update(readable="No."), "Answer"),
+        ("sentences", lambda d: d["sentences"][0].update(verdict="weak"), "The verdicts of sentences"),
+        (source, lambda d: d["passages"][0].update(text="No."), "Passage S1"),
+        (source, lambda d: d["citations"][0].update(quote="No."), "Citation S1"),
+    ):
+        for named in ({"erased": {part: "2026-01-01"}}, {"withheld": [part]}):
+            altered = json.loads(whole) | named
+            for row in [*altered["passages"][:1], *altered["citations"][:1]] if part == source else ():
+                row.update({name: "" for name in ("title", "text", "quote") if name in row})
+            change(altered)
+            broken = [finding.words for finding in audit.checked_export(altered) if finding.broken]
+            assert broken == [f"{words} is not as it was recorded."], part
+
+
+def test_a_file_without_sentences_is_none_of_ours_but_of_the_first_format(make_answer: Any, visitors: Document) -> None:
+    data = audit.export(make_answer(visitors))
+    del data["sentences"]
+    assert [finding.words for finding in audit.checked_export(data)] == ["This is no exported answer."]
+    record = audit.canonical(audit.record_of(AnswerRun.objects.get(), sequence=1, form="footnote-answer-1"))
+    data["entry"] |= {"record": record, "digest": audit.digest_of(data["entry"]["previous"], record)}
+    assert audit.checked_export(data) == []
 
 
 def test_a_changed_entry_of_an_erasure_excuses_nothing(
@@ -258,8 +294,9 @@ def test_an_export_withholds_what_nobody_of_the_tenant_may_see(
     data = json.loads(json.dumps(audit.export(run)))
     assert not any(words in json.dumps(data, ensure_ascii=False) for words in WORDS)
     assert [p["standing"] for p in data["passages"]] == ["forbidden", "current"]
-    (finding,) = audit.checked_export(data)
-    assert finding == audit.Finding(
+    found, not_proven = audit.checked_export(data)
+    assert not_proven == audit.Finding(False, audit.NOT_PROVEN)
+    assert found == audit.Finding(
         False, "Withheld from who made the file: answer, query, prompt, raw output, retrieval, 1 source."
     )
     data["citations"][1]["quote"] = "No."
