@@ -64,7 +64,16 @@ def shown_runs(runs: Iterable[AnswerRun], *, actor: Actor) -> dict[Any, Shown]:
 def _read_in(conversations: Collection[UUID]) -> list[ContextPassage]:
     """Return what the answers of conversations read and when, without its words."""
     rows = ContextPassage.objects.filter(run__conversation__in=conversations).select_related("run")
-    facts = ("key", "document_ref", "base_ref", "version", "snapshot__erased", "run__conversation", "run__started")
+    facts = (
+        "key",
+        "document_ref",
+        "base_ref",
+        "closed",
+        "version",
+        "snapshot__erased",
+        "run__conversation",
+        "run__started",
+    )
     return list(rows.only(*facts))
 
 

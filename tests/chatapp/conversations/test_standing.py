@@ -14,6 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from chatapp.answering.sentinels import strip_sentinels
 from chatapp.conversations import audit, selectors, services, snapshots
 from chatapp.conversations.models import AnswerRun, ContextPassage, PassageSnapshot
+from chatapp.conversations.seeing import seen_of
 from chatapp.conversations.shown import WITHHELD, readable_messages, shown_events, shown_of
 from chatapp.conversations.standing import State, standings
 from chatapp.conversations.trace import trace_detail
@@ -115,6 +116,38 @@ def test_rights_on_a_deleted_document_are_those_on_its_base(
     assert states(run, actor) == ["deleted"]
     close(base, other_tenant)
     assert states(run, actor) == ["forbidden"]
+
+
+def test_a_closed_base_stays_closed_when_it_is_deleted(
+    make_answer: Any, visitors: Document, leave: Document, base: KnowledgeBase, actor: Any, other_tenant: Any
+) -> None:
+    run = make_answer(visitors, leave)
+    close(base, other_tenant)
+    KnowledgeBase.objects.filter(pk=base.pk).update(deleting=True)
+    assert states(run, actor) == ["forbidden", "current"]
+    visitors.delete()
+    KnowledgeBase.objects.filter(pk__in=[base.pk, leave.knowledge_base_id]).delete()
+    assert states(run, actor) == ["forbidden", "deleted"]
+    assert "front desk" not in shown_of(run, actor=actor).text
+    assert "Every employee" in shown_of(run, actor=actor).text
+
+
+def test_a_base_that_goes_with_the_tenant_it_was_given_to_stays_closed(
+    make_answer: Any, visitors: Document, base: KnowledgeBase, actor: Any, other_tenant: Any
+) -> None:
+    run = make_answer(visitors)
+    close(base, other_tenant)
+    other_tenant.delete()
+    assert states(run, actor) == ["forbidden"]
+
+
+def test_candidates_in_a_base_that_is_being_deleted_are_deleted_ones(
+    visitors: Document, leave: Document, base: KnowledgeBase, actor: Any, other_tenant: Any
+) -> None:
+    KnowledgeBase.objects.filter(pk=base.pk).update(deleting=True)
+    close(leave.knowledge_base, other_tenant)
+    seen = seen_of([str(visitors.pk), str(leave.pk)], actor=actor)
+    assert [seen[str(document.pk)].state for document in (visitors, leave)] == ["deleted", "closed"]
 
 
 def test_events_are_replayed_without_what_is_forbidden(
