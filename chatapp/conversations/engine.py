@@ -179,7 +179,7 @@ class Engine:
         """Announce the passages. They are stored once the first words are out: nothing stands before those."""
         self._unstored = partial(
             services.store_passages, run=self.started.run, query=result.query, labelled=labelled,
-            rewritten=self._rewriting, notes=result.notes, nearest=result.related,
+            rewritten=self._rewriting, notes=result.notes,
             found_by=partial(search_trace, result),
         )  # fmt: skip
         await self.log.emit(

@@ -101,7 +101,7 @@ def unanswered(*, actor: Actor, days: int) -> list[Question]:
 
 def _question(key: str, run: AnswerRun, mark: Mark | None) -> Question:
     again = mark is not None and mark.state == Mark.State.DONE and run.started > mark.at
-    refs = run.retrieval.get("nearest", ())
+    refs = run.retrieval.get("search", {}).get("related", ())
     return Question(
         key=key, run=run.pk, text=run.question.text, count=1, last=run.started,
         gate=_gate(run),

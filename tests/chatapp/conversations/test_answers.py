@@ -372,9 +372,9 @@ async def test_a_refused_search_keeps_where_the_nearest_passages_are(
     await rows(services.save_retrieval, actor=actor, slug="default", settings={"least_chance": 0.9})
     events = await (await open_chat(owner)).ask("Which planet has the most moons?")
     assert events[-1]["no_answer"]
-    nearest = (await rows(run_row)).retrieval["nearest"]
+    nearest = (await rows(run_row)).retrieval["search"]["related"]
     assert {place["document"] for place in nearest} <= {str(document.pk) for document in library.documents}
-    assert nearest[0].keys() == {"document", "version", "start", "end"}  # neither title nor words
+    assert nearest[0].keys() == {"document", "version", "page", "start", "end", "tokens"}  # neither title nor words
 
 
 async def test_a_refusal_of_the_model_is_marked_as_no_answer(

@@ -106,7 +106,11 @@ def test_the_page_tells_what_was_searched_and_what_came_nearest(
     asked: Any, page: Any, visitors: Document, base: KnowledgeBase
 ) -> None:
     place = {"document": str(visitors.pk), "version": 1, "start": 3, "end": 9}
-    asked("Who has <b>the</b> key?", retrieval={"nearest": [place]}, knowledge_bases=[str(base.pk), str(uuid.uuid4())])
+    asked(
+        "Who has <b>the</b> key?",
+        retrieval={"search": {"related": [place]}},
+        knowledge_bases=[str(base.pk), str(uuid.uuid4())],
+    )
     html = page()
     assert "Who has &lt;b&gt;the&lt;/b&gt; key?" in html
     assert "Rules of the house" in html
