@@ -7,7 +7,7 @@ its words in a row; an answer that tells in its own words what it read, without 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from chatapp.answering.sentinels import strip_sentinels
@@ -42,7 +42,7 @@ def _runs(text: str) -> set[tuple[str, ...]]:
 
 
 def redacted(
-    text: str, sentences: Sequence[Sentence], *, cited: Collection[int], repeats: Repeats, notice: str
+    text: str, sentences: Sequence[Sentence], *, cited: Collection[int], repeats: Callable[[str], bool], notice: str
 ) -> tuple[str, list[dict[str, Any]], set[int]]:
     """Return the text and sentences with ``notice`` in place of what goes, and the indexes of sentences that went.
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 import redis
+import stored_answers
 from django.core import serializers
 from django.core.management import CommandError, call_command
 from django.db import connection
@@ -178,20 +180,42 @@ def test_erasing_twice_finds_nothing_more(make_answer: Any, visitors: Document, 
     assert findings(tenant)[0] == []
 
 
-def test_an_answer_under_way_loses_the_words_when_it_ends(
-    make_answer: Any, visitors: Document, leave: Document, actor: Any, tenant: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def erased_meanwhile(visitors: Document, actor: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Call to have the visitors' document erased just before the next answer ends."""
     keep = services.store_outcome
 
     def late(**more: Any) -> None:
+        monkeypatch.setattr(services, "store_outcome", keep)
         erase_document(document=visitors, actor=actor)
         keep(**more)
 
-    monkeypatch.setattr(services, "store_outcome", late)
+    return lambda: monkeypatch.setattr(services, "store_outcome", late)
+
+
+def test_an_answer_under_way_loses_the_words_when_it_ends(
+    make_answer: Any, visitors: Document, leave: Document, tenant: Any, erased_meanwhile: Callable[[], None]
+) -> None:
+    erased_meanwhile()
     run = make_answer(visitors, leave)
     assert run.prompt == []
     assert "front desk" not in everything()
     assert "Every employee" in everything()
+    assert findings(tenant)[0] == []
+
+
+def test_an_answer_under_way_that_was_told_the_words_loses_them_too(
+    make_answer: Any, visitors: Document, leave: Document, tenant: Any, erased_meanwhile: Callable[[], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    first = make_answer(visitors)
+    untouched = make_answer(leave)
+    monkeypatch.setitem(stored_answers.QUOTES, "leave", "As said, visitors register at the front desk before 18:00.")
+    erased_meanwhile()
+    run = make_answer(leave, conversation=str(first.conversation_id))
+    assert run.prompt == []
+    assert "front desk" not in run.answer.text + run.raw_output + json.dumps(run.events)
+    assert AnswerRun.objects.get(pk=untouched.pk).raw_output
     assert findings(tenant)[0] == []
 
 
