@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Callable
+from datetime import timedelta
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,9 @@ from django.core import serializers
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test import Client
+from django.utils import timezone
 
-from chatapp.conversations import audit, erasing, selectors, services
+from chatapp.conversations import audit, erasing, selectors, services, tasks
 from chatapp.conversations.events import stream_key
 from chatapp.conversations.models import (
     AnswerRun,
@@ -216,6 +218,25 @@ def test_an_answer_under_way_that_was_told_the_words_loses_them_too(
     assert run.prompt == []
     assert "front desk" not in run.answer.text + run.raw_output + json.dumps(run.events)
     assert AnswerRun.objects.get(pk=untouched.pk).raw_output
+    assert findings(tenant)[0] == []
+
+
+def test_an_answer_whose_process_died_loses_the_words_when_it_is_ended(
+    make_answer: Any, visitors: Document, actor: Any, tenant: Any, redis_server: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(services, "store_outcome", lambda **_: None)
+    run = make_answer(visitors)
+    sent = {"v": 1, "type": "answer.delta", "run": str(run.pk), "seq": 1, "text": stored_answers.QUOTES["visitors"]}
+    with redis.Redis(unix_socket_path=str(redis_server.socket)) as client:
+        client.xadd(stream_key(str(run.pk)), {"e": json.dumps(sent)}, id="1-0")
+    erase_document(document=visitors, actor=actor)
+    Document.objects.filter(pk=visitors.pk).delete()
+    AnswerRun.objects.update(heartbeat=timezone.now() - timedelta(minutes=5))
+    tasks.sweep_runs()
+    run.refresh_from_db()
+    assert run.status == AnswerRun.Status.FAILED
+    assert run.answer.text.startswith("[Left out")
+    assert not any(words in everything() for words in WORDS)
     assert findings(tenant)[0] == []
 
 
