@@ -18,6 +18,7 @@ from chatapp.conversations.models import AnswerRun
 from chatapp.unanswered.models import Mark
 from chatapp.unanswered.selectors import key_of, unanswered, with_places
 from knowledge.documents.models import Document, KnowledgeBase
+from knowledge.documents.services import erase_document
 from knowledge.tenants.access import actor_for
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("redis_server")]
@@ -100,6 +101,15 @@ def test_the_same_question_is_listed_once_and_the_most_frequent_first(
     assert (second.text, second.count, second.gate) == ("Who has the key?", 1, "model")
     assert (third.text, third.gate, third.nearest) == ("What is lost?", "search", [])
     assert len(unanswered(actor=actor, days=90)) == 4
+
+
+def test_a_question_whose_answer_was_erased_says_so(asked: Any, page: Any, visitors: Document, owner: Any) -> None:
+    asked("Who has the key?", visitors, raw="NO_ANSWER\nNothing says it.")
+    assert "The language model found no answer" in page()
+    actor = actor_for(user_id=owner.pk)
+    assert actor is not None
+    erase_document(document=visitors, actor=actor)
+    assert "what the language model made of it was erased" in page()
 
 
 def test_the_page_tells_what_was_searched_and_what_came_nearest(
