@@ -31,6 +31,7 @@ __all__ = [
     "digest_of",
     "erasures",
     "export",
+    "missing_parts",
     "record_of",
 ]
 
@@ -306,12 +307,18 @@ def checked_export(data: Any) -> list[Finding]:
         broken = _unlike(data, record, _Against(seal, frozenset({*erased, *withheld})))
     except (AttributeError, KeyError, TypeError, ValueError):
         return [Finding(True, "This is no exported answer.")]
-    gone = [Finding(False, f"Erased, as the file says: {told(erased)}.")] if erased else []
-    gone += [Finding(False, f"Withheld from who made the file: {told(withheld)}.")] if withheld else []
-    gone += [Finding(False, NOT_PROVEN)] if gone else []
+    gone = [Finding(False, words) for words in missing_parts(data)]
     return gone + [
         Finding(True, f"{name[:1].upper()}{name[1:]} is not as it was recorded.".replace("_", " ")) for name in broken
     ]
+
+
+def missing_parts(data: Mapping[str, Any]) -> list[str]:
+    """Say in sentences which parts of an exported answer are empty, and what that means."""
+    erased, withheld = data.get("erased"), data.get("withheld")
+    said = [f"Erased, as the file says: {told(erased)}."] if erased else []
+    said += [f"Withheld from who made the file: {told(withheld)}."] if withheld else []
+    return [*said, NOT_PROVEN] if said else []
 
 
 @dataclass(frozen=True, slots=True)

@@ -132,6 +132,8 @@ def test_a_page_of_an_answer_that_was_partly_erased_says_so_and_is_compared_all_
     assert not found.broken
     assert found.words.startswith("Erased, as the file says:")
     assert not_proven.words == audit.NOT_PROVEN
+    assert "<p>Erased, as the file says: prompt.</p>" in page
+    assert f"<p>{audit.NOT_PROVEN}</p>" in page
     assert told(page.replace("for 90 minutes", "for 60 minutes", 1)) == [
         "The page shows something else than the record that it holds."
     ]
