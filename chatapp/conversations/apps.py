@@ -10,4 +10,4 @@ class ConversationsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from chatapp.conversations import erasing, notices  # noqa: F401  listen to document changes
+        from chatapp.conversations import closing, erasing, notices  # noqa: F401  listen to what becomes of documents

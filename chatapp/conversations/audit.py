@@ -31,6 +31,7 @@ __all__ = [
     "digest_of",
     "erasures",
     "export",
+    "missing_parts",
     "record_of",
 ]
 
@@ -38,6 +39,7 @@ FORMAT = "footnote-answer-2"
 FIRST_FORMAT = "footnote-answer-1"  # digests without salt
 ERASURE = "footnote-erasure-1"
 BATCH = 200
+NOT_PROVEN = "What is erased or withheld is empty here and not proven: only that it was sealed when the answer ended."
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +249,8 @@ def differing(kept: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
 def export(run: AnswerRun, *, actor: Actor | None = None) -> dict[str, Any]:
     """Return everything that is kept of an answer with its entry: who has it can check it without the database.
 
-    What ``actor`` may not see is withheld, and named; without one, what nobody of the tenant may see.
+    What ``actor`` may not see is withheld, and named; without one, what nobody of the tenant may see. Parts that are
+    withheld or erased are empty: what is left of them could be anything, as no digest fits it.
 
     :raises AuditEntry.DoesNotExist: the answer ended before there was a chain, or has not ended.
     """
@@ -255,8 +258,12 @@ def export(run: AnswerRun, *, actor: Actor | None = None) -> dict[str, Any]:
     entry = AuditEntry.objects.get(run_ref=run.pk)
     shown = shown_of(run, actor=actor or system_actor(run.tenant))
     hidden = {source_part(p.document_ref) for p in run.passages.all() if shown.forbidden(p)}
-    withheld = hidden | ({"answer", "sentences", "prompt", "raw_output", "retrieval"} if hidden else set())
-    empty = {"answer": shown.text, "prompt": [], "raw_output": "", "retrieval": {}}
+    withheld = hidden | (set() if shown.whole else {"query", "prompt", "raw_output", "retrieval"})
+    withheld |= {"answer", "sentences"} if shown.gone or shown.text != run.answer.text else set()
+    erased = erasures(run.tenant).get(str(run.pk), {})
+    missing = {*withheld, *erased}
+    empty: dict[str, Any] = {**dict.fromkeys(TEXTS, ""), "prompt": [], "retrieval": {}}
+    texts = {name: empty[name] if name in missing else text for name, text in _texts(run).items()}
     return {
         "format": json.loads(entry.record)["format"],
         "entry": {
@@ -264,9 +271,9 @@ def export(run: AnswerRun, *, actor: Actor | None = None) -> dict[str, Any]:
             "created": _time(entry.created),
         },
         "salts": {part: salt for part, salt in run.salts.items() if part not in withheld},
-        "erased": erasures(run.tenant).get(str(run.pk), {}),
+        "erased": erased,
         "withheld": sorted(withheld),
-        "texts": {name: empty[name] if name in withheld else text for name, text in _texts(run).items()},
+        "texts": texts,
         "passages": [
             {
                 "label": p.label, "title": "" if shown.forbidden(p) else p.title, "document": str(p.document_ref),
@@ -282,8 +289,8 @@ def export(run: AnswerRun, *, actor: Actor | None = None) -> dict[str, Any]:
             }
             for c in run.ordered_citations()
         ],
-        "sentences": shown.sentences,
-        "readable": strip_sentinels(shown.text),
+        "sentences": [] if "sentences" in missing else run.sentences,
+        "readable": strip_sentinels(texts["answer"]),
     }  # fmt: skip
 
 
@@ -294,35 +301,61 @@ def checked_export(data: Any) -> list[Finding]:
     Whether an erasure was, only the chain of the database proves: a file can say so of itself.
     """
     try:
-        entry, texts = data["entry"], data["texts"]
-        record, erased, withheld = json.loads(entry["record"]), dict(data.get("erased", {})), data.get("withheld", [])
-        missing = {*erased, *withheld}
+        record = json.loads(data["entry"]["record"])
+        erased, withheld = dict(data.get("erased", {})), list(data.get("withheld", []))
         seal = Sealer(None if record["format"] == FIRST_FORMAT else dict(data["salts"]))
-        broken = [] if digest_of(entry["previous"], entry["record"]) == entry["digest"] else ["the digest"]
-        broken += ["the sequence"] if entry["sequence"] != record["sequence"] else []
-        broken += [n for n in TEXTS if n not in missing and record[n] != seal(n, _as_text(texts[n]))]
-        broken += ["the readable text"] if data["readable"] != strip_sentinels(texts["answer"]) else []
-        parts = {row["label"]: source_part(row["document"]) for row in record["passages"]}
-        for kind, hashed, same in (
-            ("passages", ("text", "title"), ("label", "document", "version", "page", "start", "end")),
-            ("citations", ("quote",), ("number", "label", "sentence")),
-        ):
-            for kept, shown in zip(record[kind], data[kind], strict=True):
-                part = parts[kept["label"]]
-                fits = part in missing or all(kept[name] == seal(part, shown[name]) for name in hashed)
-                if not fits or any(kept[name] != shown[name] for name in same):
-                    broken.append(f"{kind[:-1]} {kept['label']}")
-        # Files of earlier releases have no sentences.
-        told_of = "sentences" in data and "sentences" not in missing
-        if told_of and _sealed(data["sentences"], seal) != record["sentences"]:
-            broken.append("the verdicts of sentences")
+        broken = _unlike(data, record, _Against(seal, frozenset({*erased, *withheld})))
     except (AttributeError, KeyError, TypeError, ValueError):
         return [Finding(True, "This is no exported answer.")]
-    gone = [Finding(False, f"Erased, as the file says: {told(erased)}.")] if erased else []
-    gone += [Finding(False, f"Withheld from who made the file: {told(withheld)}.")] if withheld else []
+    gone = [Finding(False, words) for words in missing_parts(data)]
     return gone + [
         Finding(True, f"{name[:1].upper()}{name[1:]} is not as it was recorded.".replace("_", " ")) for name in broken
     ]
+
+
+def missing_parts(data: Mapping[str, Any]) -> list[str]:
+    """Say in sentences which parts of an exported answer are empty, and what that means."""
+    erased, withheld = data.get("erased"), data.get("withheld")
+    said = [f"Erased, as the file says: {told(erased)}."] if erased else []
+    said += [f"Withheld from who made the file: {told(withheld)}."] if withheld else []
+    return [*said, NOT_PROVEN] if said else []
+
+
+@dataclass(frozen=True, slots=True)
+class _Against:
+    """Tells whether what a file shows of a part fits its digest. Of a missing part it may show nothing."""
+
+    seal: Sealer
+    missing: frozenset[str]
+
+    def __call__(self, part: str, digest: str, shown: Any) -> bool:
+        return shown in ("", [], {}) if part in self.missing else digest == self.seal(part, _as_text(shown))
+
+    def sentences(self, recorded: Any, shown: Any) -> bool:
+        return bool(shown == [] if "sentences" in self.missing else _sealed(shown, self.seal) == recorded)
+
+
+def _unlike(data: Mapping[str, Any], record: Mapping[str, Any], fits: _Against) -> list[str]:
+    """Return which parts of an exported answer are not as they were recorded."""
+    entry, texts = data["entry"], data["texts"]
+    broken = [] if digest_of(entry["previous"], entry["record"]) == entry["digest"] else ["the digest"]
+    broken += ["the sequence"] if entry["sequence"] != record["sequence"] else []
+    broken += [name for name in TEXTS if not fits(name, record[name], texts[name])]
+    broken += ["the readable text"] if data["readable"] != strip_sentinels(texts["answer"]) else []
+    parts = {row["label"]: source_part(row["document"]) for row in record["passages"]}
+    for kind, hashed, same in (
+        ("passages", ("text", "title"), ("label", "document", "version", "page", "start", "end")),
+        ("citations", ("quote",), ("number", "label", "sentence")),
+    ):
+        for kept, shown in zip(record[kind], data[kind], strict=True):
+            whole = all(fits(parts[kept["label"]], kept[name], shown[name]) for name in hashed)
+            if not whole or any(kept[name] != shown[name] for name in same):
+                broken.append(f"{kind[:-1]} {kept['label']}")
+    # Files of the first format had no sentences.
+    told_of = record["format"] != FIRST_FORMAT or "sentences" in data
+    if told_of and not fits.sentences(record["sentences"], data["sentences"]):
+        broken.append("the verdicts of sentences")
+    return broken
 
 
 def _sealed(sentences: Sequence[Mapping[str, Any]], seal: Sealer) -> list[dict[str, Any]]:

@@ -106,7 +106,7 @@ def _completion(*, actor: Actor, run_id: str, model: str) -> dict[str, Any]:
         "sentences": detail["sentences"],
         "run": str(run.pk),
         "conversation": str(run.conversation_id),
-        "query": run.query,
+        "query": shown.query,
         "no_answer": run.no_answer,
     }
 

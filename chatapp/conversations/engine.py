@@ -29,7 +29,7 @@ from chatapp.conversations.verifying import judge
 from knowledge import llm
 from knowledge.documents.searching import search
 from knowledge.errors import KnowledgeError, LanguageModelError
-from knowledge.llm import Finish, Message, ModelSettings, StreamEvent
+from knowledge.llm import Finish, Message, ModelSettings, StreamEvent, Usage
 from knowledge.retrieval.rewriting import rewrite
 from knowledge.types import Passage, Query, RetrievalResult, Rewritten
 
@@ -179,7 +179,7 @@ class Engine:
         """Announce the passages. They are stored once the first words are out: nothing stands before those."""
         self._unstored = partial(
             services.store_passages, run=self.started.run, query=result.query, labelled=labelled,
-            rewritten=self._rewriting, notes=result.notes, nearest=result.related,
+            rewritten=self._rewriting, notes=result.notes,
             found_by=partial(search_trace, result),
         )  # fmt: skip
         await self.log.emit(
@@ -269,7 +269,9 @@ class Engine:
         self._mark("total")
         await self._flush()
         status = AnswerRun.Status.FAILED
-        outcome = self._outcome(status, answer) if answer is not None else Outcome(status=status)
+        outcome = (
+            self._outcome(status, answer) if answer is not None else Outcome(status=status, usage=self._usage(None))
+        )
         failed = self.log.event("run.error", code=code, message=message, retry=retry)
         try:
             await self._store(failed, replace(outcome, error_code=code, error_message=message))
@@ -278,11 +280,6 @@ class Engine:
         await self.log.send(failed)
 
     def _outcome(self, status: str, answer: Answer) -> Outcome:
-        usage = asdict(answer.usage) if answer.usage is not None else {}
-        if usage and self._rewriting is not None:
-            usage["prompt_tokens"] += self._rewriting.prompt_tokens
-            usage["completion_tokens"] += self._rewriting.completion_tokens
-        usage |= cost_of(self.started.model, usage)
         return Outcome(
             status=status,
             text=answer.text,
@@ -293,9 +290,22 @@ class Engine:
             sentences=[asdict(sentence) for sentence in answer.sentences],
             citations=[citation_row(citation) for citation in answer.citations],
             anomalies=dict(Counter(anomaly.kind for anomaly in answer.anomalies)),
-            usage=usage,
+            usage=self._usage(answer.usage),
             timings=self._timings,
         )
+
+    def _usage(self, answering: Usage | None) -> dict[str, Any]:
+        """Return what all calls of the run used and cost: writing the question anew counts whatever came after it."""
+        rewriting = self._rewriting
+        if rewriting is not None:
+            answering = answering or Usage(prompt_tokens=0, completion_tokens=0, estimated=False)
+            answering = replace(
+                answering,
+                prompt_tokens=answering.prompt_tokens + rewriting.prompt_tokens,
+                completion_tokens=answering.completion_tokens + rewriting.completion_tokens,
+            )
+        usage = asdict(answering) if answering is not None else {}
+        return usage | cost_of(self.started.model, usage)
 
     async def _store(self, last: dict[str, Any], outcome: Outcome) -> None:
         """Persist everything before the final event is sent."""

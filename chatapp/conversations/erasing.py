@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -30,6 +30,7 @@ from chatapp.conversations import audit
 from chatapp.conversations.events import stream_key
 from chatapp.conversations.models import AnswerRun, Citation, ContextPassage, Erasure, Message, PassageSnapshot
 from chatapp.conversations.redaction import Repeats, redacted, redacted_events
+from chatapp.conversations.retrieval import wordless
 from chatapp.conversations.sealing import canonical, source_part
 from knowledge.documents.deletion import request_purge
 from knowledge.documents.signals import document_erased
@@ -40,8 +41,6 @@ __all__ = ["Report", "catch_up", "erase"]
 logger = logging.getLogger(__name__)
 
 BATCH = 100
-KEPT_OF_SEARCH = ("settings", "limit", "token_budget")
-"""What stays of how a question was searched where the rest repeats erased words."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,28 +65,47 @@ def erase(*, tenant_id: UUID, document_ref: UUID, by: str, reason: str = "") -> 
 
     Answers under way lose them when they end (``catch_up``). Doing it again finds nothing more to do.
     """
-    snapshots = PassageSnapshot.objects.filter(tenant_id=tenant_id, document_ref=document_ref, erased=None)
-    rows = list(snapshots.select_for_update())
+    rows = _held(tenant_id, document_ref)
     touched = _runs_touched(tenant_id, document_ref)
-    erasure = Erasure.objects.create(
+    return _take(_noted(tenant_id, document_ref, by, reason), rows, touched, Repeats(row.text for row in rows))
+
+
+def catch_up(run: AnswerRun) -> None:
+    """Erase from an answer that ended just now what was erased while it was under way.
+
+    Which words those were nobody knows any more: all that the answer wrote or was told may repeat them, and goes.
+    """
+    read = ContextPassage.objects.filter(run=run).values("document_ref")
+    told = ContextPassage.objects.filter(run__conversation=run.conversation_id).values("document_ref")
+    meanwhile = Q(document_ref__in=told, created__gte=run.started)
+    erasures = Erasure.objects.filter(Q(document_ref__in=read) | meanwhile, tenant_id=run.tenant_id)
+    for ref in set(erasures.values_list("document_ref", flat=True)):
+        erasure = _noted(run.tenant_id, ref, "", "An answer under way had read it.")
+        _take(erasure, _held(run.tenant_id, ref), {run.pk}, lambda _: True)
+
+
+def _held(tenant_id: UUID, document_ref: UUID) -> list[PassageSnapshot]:
+    """Return the snapshots of a document that have words, locked."""
+    rows = PassageSnapshot.objects.filter(tenant_id=tenant_id, document_ref=document_ref, erased=None)
+    return list(rows.select_for_update())
+
+
+def _noted(tenant_id: UUID, document_ref: UUID, by: str, reason: str) -> Erasure:
+    return Erasure.objects.create(
         tenant_id=tenant_id, document_ref=document_ref, by=by[:254], reason=reason[:400], created=timezone.now()
     )
-    parts = _erase_runs(touched, erasure, Repeats(row.text for row in rows))
+
+
+def _take(erasure: Erasure, rows: list[PassageSnapshot], runs: set[UUID], repeats: Callable[[str], bool]) -> Report:
+    """Take the document's words out of its snapshots and the runs, and add the entry that says so."""
+    parts = _erase_runs(runs, erasure, repeats)
     for row in rows:
         row.text, row.erased, row.address = "", erasure.created, secrets.token_hex(32)
     PassageSnapshot.objects.bulk_update(rows, ["text", "erased", "address"], batch_size=BATCH)
     audit.append_erasure(erasure, parts)
-    request_purge(tenant_id=tenant_id, space="")  # of the database's log, where the words still are
+    request_purge(tenant_id=erasure.tenant_id, space="")  # of the database's log, where the words still are
     transaction.on_commit(lambda: _forget_streams([str(pk) for pk in parts]))
     return Report(snapshots=len(rows), answers=len(parts))
-
-
-def catch_up(run: AnswerRun) -> None:
-    """Erase from an answer that ended just now what was erased while it was under way."""
-    read = ContextPassage.objects.filter(run=run).values("document_ref")
-    erasures = Erasure.objects.filter(tenant_id=run.tenant_id, document_ref__in=read)
-    for ref in set(erasures.values_list("document_ref", flat=True)):
-        erase(tenant_id=run.tenant_id, document_ref=ref, by="", reason="An answer under way had read it.")
 
 
 def _runs_touched(tenant_id: UUID, document_ref: UUID) -> set[UUID]:
@@ -102,7 +120,7 @@ def _runs_touched(tenant_id: UUID, document_ref: UUID) -> set[UUID]:
     return found
 
 
-def _erase_runs(pks: set[UUID], erasure: Erasure, repeats: Repeats) -> dict[UUID, list[str]]:
+def _erase_runs(pks: set[UUID], erasure: Erasure, repeats: Callable[[str], bool]) -> dict[UUID, list[str]]:
     """Erase from each of the runs; return the parts that went, by run."""
     found: dict[UUID, list[str]] = {}
     ordered = sorted(pks)
@@ -115,7 +133,7 @@ def _erase_runs(pks: set[UUID], erasure: Erasure, repeats: Repeats) -> dict[UUID
     return found
 
 
-def _erase_run(run: AnswerRun, erasure: Erasure, repeats: Repeats) -> list[str]:
+def _erase_run(run: AnswerRun, erasure: Erasure, repeats: Callable[[str], bool]) -> list[str]:
     """Take the document's words out of one answer; return the parts that were changed, none where it had none."""
     source = source_part(erasure.document_ref)
     mine = [p for p in run.passages.all() if p.document_ref == erasure.document_ref]
@@ -134,7 +152,9 @@ def _erase_run(run: AnswerRun, erasure: Erasure, repeats: Repeats) -> list[str]:
         parts += ["answer", "sentences"]
     if not parts:
         return []
-    changes["events"] = redacted_events(run.events, text=text, gone=gone, keys=keys)
+    changes["events"] = redacted_events(
+        run.events, text=text, query=changes.get("query", run.query), gone=gone, keys=keys
+    )
     changes["salts"] = {part: salt for part, salt in run.salts.items() if part not in parts}
     AnswerRun.objects.filter(pk=run.pk).update(**changes, erased=erasure.created)
     ContextPassage.objects.filter(pk__in=[p.pk for p in mine]).update(title="", heading_path=[])
@@ -148,11 +168,11 @@ def _was_erased(run: AnswerRun, mine: list[ContextPassage], source: str) -> bool
     return run.erased is not None and not any(passage.title for passage in mine)  # of before there were salts
 
 
-def _changes(run: AnswerRun, mine: list[ContextPassage], repeats: Repeats) -> dict[str, Any]:
+def _changes(run: AnswerRun, mine: list[ContextPassage], repeats: Callable[[str], bool]) -> dict[str, Any]:
     """Return the texts of a run that go, as they are stored from now on; each is a part of its record."""
     empty: Mapping[str, Any] = {
         "prompt": [], "raw_output": "", "query": "",
-        "retrieval": {name: run.retrieval[name] for name in KEPT_OF_SEARCH if name in run.retrieval},
+        "retrieval": wordless(run.retrieval),
     }  # fmt: skip
     certain = ("prompt", "raw_output", "retrieval") if mine else ()  # they hold or name what it read
     found = {}

@@ -240,6 +240,10 @@ class ContextPassage(models.Model):
     base_ref = models.UUIDField(
         null=True, help_text="The knowledge base's id: who may read it may read this when the document is gone."
     )
+    closed = models.BooleanField(
+        default=False,
+        help_text="Its knowledge base was another organisation's when it was deleted: nobody here reads it.",
+    )
     version = models.PositiveIntegerField()
     title = models.CharField(max_length=400)
     heading_path = models.JSONField(default=list)

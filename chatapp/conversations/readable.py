@@ -14,7 +14,7 @@ from typing import Any
 from django.template.loader import render_to_string
 
 from chatapp.answering.sentinels import strip_sentinels
-from chatapp.conversations.audit import Finding, checked_export
+from chatapp.conversations.audit import Finding, checked_export, missing_parts
 
 __all__ = ["FORM", "checked_page", "json_of_export", "page_of_export"]
 
@@ -49,6 +49,7 @@ def page_of_export(data: Mapping[str, Any]) -> str:
         "form": FORM,
         "record": record,
         "entry": {name: data["entry"][name] for name in ("sequence", "previous", "digest")},
+        "missing": missing_parts(data),
         "texts": texts,
         "answer": answer,
         "sentences": sentences,

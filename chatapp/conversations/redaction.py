@@ -7,7 +7,7 @@ its words in a row; an answer that tells in its own words what it read, without 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from chatapp.answering.sentinels import strip_sentinels
@@ -19,6 +19,9 @@ RUN_OF_WORDS = 5
 WORD = re.compile(r"[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|[^\W_]+")
 
 Sentence = Mapping[str, Any]
+
+SILENT = frozenset({"run.started", "answer.citation", "answer.done", "run.error"})
+"""Kinds of events that hold no words of a source. Whoever adds a kind decides here, or it is left out."""
 
 
 class Repeats:
@@ -39,7 +42,7 @@ def _runs(text: str) -> set[tuple[str, ...]]:
 
 
 def redacted(
-    text: str, sentences: Sequence[Sentence], *, cited: Collection[int], repeats: Repeats, notice: str
+    text: str, sentences: Sequence[Sentence], *, cited: Collection[int], repeats: Callable[[str], bool], notice: str
 ) -> tuple[str, list[dict[str, Any]], set[int]]:
     """Return the text and sentences with ``notice`` in place of what goes, and the indexes of sentences that went.
 
@@ -70,9 +73,12 @@ def _pieces(text: str, sentences: Sequence[Sentence]) -> Iterator[tuple[str, Sen
 
 
 def redacted_events(
-    events: Sequence[Mapping[str, Any]], *, text: str, gone: Collection[int], keys: Collection[str]
+    events: Sequence[Mapping[str, Any]], *, text: str, query: str, gone: Collection[int], keys: Collection[str]
 ) -> list[dict[str, Any]]:
-    """Return a run's stored events with the redacted text as one delta, and without titles of the passages ``keys``."""
+    """Return a run's stored events with the redacted text as one delta, and without titles of the passages ``keys``.
+
+    ``query`` is what is left of the question as it was searched. Events of a kind that is not known here are left out.
+    """
     found: list[dict[str, Any]] = []
     written = False
     for event in events:
@@ -83,8 +89,10 @@ def redacted_events(
             written, event = True, {**event, "text": text}
         elif kind == "retrieval.done":
             shown = [{**p, "title": "" if p.get("key") in keys else p.get("title")} for p in event.get("passages", ())]
-            event = {**event, "passages": shown}
-        elif kind == "sentence.checked" and event.get("index") in gone:
-            event = {**event, "reasons": []}
+            event = {**event, "query": query, "passages": shown}
+        elif kind == "sentence.checked":
+            event = {**event, "reasons": []} if event.get("index") in gone else event
+        elif kind not in SILENT:
+            continue
         found.append(dict(event))
     return found

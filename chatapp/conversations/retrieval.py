@@ -200,6 +200,11 @@ def trace_of(query: Query, settings: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def wordless(trace: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is left of a trace that may say nothing of what was asked, found and told: settings and sizes."""
+    return {name: trace[name] for name in ("settings", "limit", "token_budget") if name in trace}
+
+
 def query_of_trace(trace: Mapping[str, Any], *, question: str) -> Query:
     """Return the query of a stored run, asking why; sizes that were not stored are the chat's own."""
     return Query(

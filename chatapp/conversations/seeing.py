@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 
 from django.db.models import Q
 
-from knowledge.documents.access import visible_knowledge_bases
+from knowledge.documents.access import own_knowledge_bases
 from knowledge.documents.models import Document
 from knowledge.tenants.access import Actor
 
@@ -30,7 +30,7 @@ class Seen:
 
 def seen_of(refs: Iterable[str], *, actor: Actor) -> Mapping[str, Seen]:
     """Return what a reader is told of each document, by its id."""
-    own = Q(knowledge_base__in=visible_knowledge_bases(actor=actor))
+    own = Q(knowledge_base__in=own_knowledge_bases(actor=actor))
     rows = Document.objects.filter(pk__in=set(refs))
     opened = dict(rows.alive().filter(own, knowledge_base__deleting=False).values_list("pk", "title"))
     foreign = set(rows.exclude(own).values_list("pk", flat=True))

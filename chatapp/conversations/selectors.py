@@ -78,8 +78,8 @@ def run_detail(
         "message": str(run.answer_id),
         "status": run.status,
         "question": run.question.text,
-        "query": run.query,
-        "notes": run.retrieval.get("notes", []),
+        "query": shown.query,
+        "notes": run.retrieval.get("notes", []) if shown.whole else [],  # these name words that documents have
         "model": run.model,
         "no_answer": run.no_answer,
         "passages": [

@@ -44,11 +44,9 @@ from knowledge.llm import ModelSettings
 from knowledge.retrieval.base import RetrievalProfile
 from knowledge.tenants.access import Actor
 from knowledge.tenants.models import Tenant
-from knowledge.types import Passage, Query, Rewritten, Scope, Turn
+from knowledge.types import Query, Rewritten, Scope, Turn
 
 HISTORY_TURNS = 8
-NEAREST = 5
-"""Passages whose places are kept with a question that got no answer."""
 
 
 class QuestionRefused(KnowledgeError):
@@ -259,10 +257,10 @@ def _store_question(
 
 def store_passages(
     *, run: AnswerRun, query: str, labelled: Sequence[Any], rewritten: Rewritten | None = None,
-    notes: Sequence[str] = (), nearest: Sequence[Passage] = (), found_by: Callable[[], dict[str, Any]] | None = None,
+    notes: Sequence[str] = (), found_by: Callable[[], dict[str, Any]] | None = None,
 ) -> None:  # fmt: skip
     """Store the query as searched, what a language model made of it, what the search says about itself, where passages
-    contradict each other, the passages as the model is given them, and where the nearest are when it is given none.
+    contradict each other, and the passages as the model is given them.
 
     ``found_by`` returns the trace of the search.
     """
@@ -273,9 +271,6 @@ def store_passages(
         found["notes"] = list(notes)
     if differing := differences(labelled):
         found["differences"] = differing
-    if nearest:  # where they are and not what they say: titles and words are read where their reader may
-        places = [(p.document, p.version, p.start, p.end) for p in nearest[:NEAREST]]
-        found["nearest"] = [dict(zip(("document", "version", "start", "end"), place, strict=True)) for place in places]
     if labelled:
         found["tokens"] = {item.label: item.passage.tokens for item in labelled}
     with transaction.atomic():

@@ -7,6 +7,8 @@
 | deleted | the document is gone | everything that the answer kept; nothing opens |
 | erased | its words were removed for ever | that they were, and when |
 | forbidden | the reader may not see its knowledge base | that there was a source |
+
+Rights on what is deleted are those of the moment it went: on a base that is gone ``closing`` noted them.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 
 from chatapp.conversations.models import ContextPassage
-from knowledge.documents.access import visible_knowledge_bases
+from knowledge.documents.access import own_knowledge_bases
 from knowledge.documents.models import Document, KnowledgeBase
 from knowledge.tenants.access import Actor
 
@@ -81,10 +83,11 @@ def standings(passages: Iterable[ContextPassage], *, actor: Actor) -> dict[int, 
     rows = list(passages)
     documents = _documents({row.document_ref for row in rows})
     bases = {found.base for found in documents.values()} | {row.base_ref for row in rows if row.base_ref}
-    # A base that is being deleted is nobody's any more: what stays of it is what stays of deleted documents.
-    there = set(KnowledgeBase.objects.filter(pk__in=bases, deleting=False).values_list("pk", flat=True))
-    open_to = set(visible_knowledge_bases(actor=actor).filter(pk__in=bases).values_list("pk", flat=True))
-    return {row.pk: _standing(row, documents.get(row.document_ref), there - open_to, there) for row in rows}
+    found = dict(KnowledgeBase.objects.filter(pk__in=bases).values_list("pk", "deleting"))
+    own = set(own_knowledge_bases(actor=actor).filter(pk__in=bases).values_list("pk", flat=True))
+    # Of a base that is being deleted stays what stays of deleted documents.
+    there = {pk for pk, deleting in found.items() if not deleting}
+    return {row.pk: _standing(row, documents.get(row.document_ref), found.keys() - own, there) for row in rows}
 
 
 def _documents(refs: set[UUID]) -> dict[UUID, _Document]:
@@ -96,7 +99,7 @@ def _documents(refs: set[UUID]) -> dict[UUID, _Document]:
 
 def _standing(row: ContextPassage, found: _Document | None, closed: set[UUID], there: set[UUID]) -> Standing:
     base = found.base if found is not None else row.base_ref
-    if base in closed:
+    if base in closed or row.closed:
         return Standing(state=State.FORBIDDEN)
     if row.snapshot is not None and row.snapshot.erased is not None:
         return Standing(state=State.ERASED, erased=row.snapshot.erased)

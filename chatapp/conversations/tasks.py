@@ -12,7 +12,7 @@ from django.db import transaction
 from django.utils import timezone
 from redis.exceptions import RedisError
 
-from chatapp.conversations import audit, events
+from chatapp.conversations import audit, erasing, events
 from chatapp.conversations.models import AnswerRun, Message
 
 logger = logging.getLogger(__name__)
@@ -47,6 +47,7 @@ def sweep_runs(**_: object) -> None:
             if ended:
                 Message.objects.filter(pk=run.answer_id, text="").update(text=text)
                 audit.append(run.pk)
+                erasing.catch_up(run)
         if ended:
             asyncio.run(_announce(str(run.pk)))
 

@@ -10,8 +10,9 @@ from django.http import QueryDict
 
 from chatapp.conversations.access import access_assistant, access_run, visible_assistants
 from chatapp.conversations.models import AnswerRun, Assistant
-from chatapp.conversations.retrieval import chat_query, profile_of, query_of_trace
+from chatapp.conversations.retrieval import chat_query, profile_of, query_of_trace, wordless
 from chatapp.conversations.services import bases_of
+from chatapp.conversations.shown import Shown, shown_of
 from chatapp.searching.forms import SearchForm, changed_settings
 from knowledge.documents.access import access_knowledge_bases, visible_knowledge_bases
 from knowledge.documents.models import KnowledgeBase
@@ -39,6 +40,7 @@ class Asked:
     changed: Settings  # what the address changes in them
     wrong: Mapping[str, str] = field(default_factory=dict)  # setting -> why its value is refused
     run: AnswerRun | None = None  # the answer that is replayed
+    shown: Shown | None = None  # and what of it the actor may see
     notes: tuple[str, ...] = ()
 
     @property
@@ -93,12 +95,15 @@ def _query(form: SearchForm, assistant: Assistant | None) -> Query | None:
 
 def _replayed(given: QueryDict, run: AnswerRun, *, actor: Actor) -> Asked:
     """The question of a stored answer with the turns, knowledge bases and settings it had."""
-    trace = run.retrieval
+    shown = shown_of(run, actor=actor)
+    trace = run.retrieval if shown.whole else wordless(run.retrieval)
     bases = list(visible_knowledge_bases(actor=actor).filter(pk__in=run.knowledge_bases).order_by("name", "pk"))
     notes = []
     if len(bases) < len(run.knowledge_bases):
         notes.append("Not every knowledge base that was searched then is still there.")
-    if not trace:
+    if not shown.whole:
+        notes.append("You may no longer open every source of this answer: it is searched without earlier turns.")
+    elif not trace:
         notes.append("This answer is older than the traces of searches: it is searched without earlier turns.")
     saved = dict(trace.get("settings", {}))
     changed, wrong = changed_settings(given, saved=saved)
@@ -107,5 +112,5 @@ def _replayed(given: QueryDict, run: AnswerRun, *, actor: Actor) -> Asked:
     return Asked(
         form=form, assistants=[run.assistant] if run.assistant else [], assistant=run.assistant, bases=bases,
         named=bases, searched=bases, query=query_of_trace(trace, question=run.question.text), saved=saved,
-        changed=changed, wrong=wrong, run=run, notes=tuple(notes),
+        changed=changed, wrong=wrong, run=run, shown=shown, notes=tuple(notes),
     )  # fmt: skip

@@ -10,10 +10,10 @@ from urllib.parse import urlencode
 from django.urls import reverse
 
 from chatapp.conversations.models import AnswerRun, ContextPassage
-from chatapp.conversations.standing import Standing, State, standings
+from chatapp.conversations.shown import Shown
+from chatapp.conversations.standing import Standing, State
 from chatapp.searching.marking import Piece, flowing, pieces
 from knowledge.parsing.formats import SLIDES
-from knowledge.tenants.access import Actor
 from knowledge.types import Considered, Explanation, Fate, Passage, RetrievalResult
 
 EXCERPT = 160  # characters of a passage that was dropped
@@ -172,18 +172,17 @@ def column_of(title: str, result: RetrievalResult, *, media: MediaTypes, differs
     )
 
 
-def stored_column(run: AnswerRun, *, actor: Actor, why: Explanation | None, media: MediaTypes) -> Column:
+def stored_column(run: AnswerRun, *, shown: Shown, why: Explanation | None, media: MediaTypes) -> Column:
     """Return the passages a stored answer was given, marked with the words that are searched now."""
-    rows = list(run.passages.order_by("pk"))
-    where = standings(rows, actor=actor)
+    rows = sorted(run.passages.all(), key=lambda passage: passage.pk)
     hits = [
-        _stored(place, row, where[row.pk], why, media.get((str(row.document_ref), row.version), ""))
+        _stored(place, row, shown.standings[row.pk], why, media.get((str(row.document_ref), row.version), ""))
         for place, row in enumerate(rows, start=1)
     ]
     timings = [("Until the passages were found", run.timings["retrieval"])] if "retrieval" in run.timings else []
     stages = [(name.removeprefix("retrieval."), value) for name, value in run.timings.items() if "retrieval." in name]
     timings = [(STAGES.get(name, name), value) for name, value in stages] + timings
-    return Column(title="Then", query=run.query or run.question.text, hits=hits, timings=timings, stored=True)
+    return Column(title="Then", query=shown.query or run.question.text, hits=hits, timings=timings, stored=True)
 
 
 def _stored(place: int, row: ContextPassage, where: Standing, why: Explanation | None, kind: str) -> Hit:

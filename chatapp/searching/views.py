@@ -116,8 +116,8 @@ def _columns(asked: Asked, actor: Actor) -> tuple[list[Column], str]:
         column_of(title, result, media=media, differs=_differences(asked) if used is not asked.saved else ())
         for (title, used), result in zip(tries, results, strict=True)
     ]
-    if asked.run is not None:
-        columns.insert(0, stored_column(asked.run, actor=actor, why=results[0].explanation, media=media))
+    if asked.run is not None and asked.shown is not None:
+        columns.insert(0, stored_column(asked.run, shown=asked.shown, why=results[0].explanation, media=media))
     return list(compared(*columns)) if len(columns) == 2 else columns, ""
 
 

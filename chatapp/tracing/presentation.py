@@ -180,7 +180,7 @@ def _place(row: Mapping[str, Any], *, slide: bool) -> str:
 def _candidates(
     rows: Sequence[Mapping[str, Any]], labels: Mapping[str, str], *, slides: frozenset[str]
 ) -> list[Candidate]:
-    ranks = {row["key"]: row["ranks"].get("final") for row in rows if "key" in row}
+    ranks = {row["key"]: row.get("ranks", {}).get("final") for row in rows if "key" in row}
     return [_candidate(row, labels, ranks, slide=row.get("document") in slides) for row in rows]
 
 

@@ -16,7 +16,6 @@ from chatapp.conversations import audit
 from chatapp.conversations.access import RunNotFound, access_run, access_run_to_audit
 from chatapp.conversations.models import AuditEntry
 from chatapp.conversations.readable import json_of_export, page_of_export
-from chatapp.conversations.shown import shown_of
 from chatapp.conversations.trace import trace_detail
 from chatapp.tracing.presentation import page_of
 from knowledge.tenants.access import Actor
@@ -56,12 +55,13 @@ def _export(actor: Actor, run_id: uuid.UUID) -> dict[str, Any]:
     :raises RunNotFound: there is no such answer for this actor, or it has no record.
     """
     run = access_run_to_audit(actor=actor, pk=run_id)
-    if not shown_of(run, actor=actor).whole:
-        raise PermissionDenied("You may no longer open every source of this answer.")
     try:
-        return audit.export(run, actor=actor)
+        data = audit.export(run, actor=actor)
     except AuditEntry.DoesNotExist as error:
         raise RunNotFound from error
+    if data["withheld"]:
+        raise PermissionDenied("You may no longer open every source of this answer.")
+    return data
 
 
 def _file(text: str, name: str, media_type: str) -> HttpResponse:

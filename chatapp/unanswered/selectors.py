@@ -32,6 +32,7 @@ GATES = {
     "search": "Nothing was found that is likely to answer it.",
     "model": "The language model found no answer in what was found.",
     "checks": "Most of the answer was not held by its sources, and was withheld.",
+    "erased": "Something was found; what the language model made of it was erased with its source.",
 }
 
 
@@ -59,7 +60,6 @@ class Question:
     bases: Sequence[str]  # ids
     state: str  # "open", "done" or "ignored"
     again: bool = False  # it was done, and has been asked since
-    refs: Sequence[Mapping[str, Any]] = ()  # of nearest passages
     searched: Sequence[str] = ()  # names of the bases that are still there
     gone: int = 0  # how many are not
     nearest: Sequence[Near] = field(default=())
@@ -85,9 +85,8 @@ def unanswered(*, actor: Actor, days: int) -> list[Question]:
     rows = no_answers(actor=actor).filter(started__gte=timezone.now() - timedelta(days=days))
     # What the model wrote may have been erased; that passages were read stays.
     rows = rows.annotate(read=Exists(ContextPassage.objects.filter(run=OuterRef("pk"))))
-    rows = rows.select_related("question").only(
-        "started", "raw_output", "knowledge_bases", "retrieval", "question__text"
-    )
+    # Not the traces of searches: they are large, and only a page of them is needed (``with_places``).
+    rows = rows.select_related("question").only("started", "raw_output", "knowledge_bases", "question__text")
     marks = {mark.key: mark for mark in Mark.objects.filter(tenant_id=actor.tenant_id)}
     found: dict[str, Question] = {}
     for run in rows.order_by("-started")[:MOST]:
@@ -101,25 +100,27 @@ def unanswered(*, actor: Actor, days: int) -> list[Question]:
 
 def _question(key: str, run: AnswerRun, mark: Mark | None) -> Question:
     again = mark is not None and mark.state == Mark.State.DONE and run.started > mark.at
-    refs = run.retrieval.get("nearest", ())
     return Question(
         key=key, run=run.pk, text=run.question.text, count=1, last=run.started,
         gate=_gate(run),
         bases=run.knowledge_bases, state=mark.state if mark is not None and not again else "open", again=again,
-        refs=refs,
     )  # fmt: skip
 
 
 def _gate(run: Any) -> str:
     if not run.read:
         return "search"
+    if not run.raw_output:
+        return "erased"
     return "model" if run.raw_output.lstrip().startswith("NO_ANSWER") else "checks"
 
 
 def with_places(questions: Sequence[Question], *, actor: Actor) -> list[Question]:
     """Return the questions with what was searched and what came nearest, as far as the actor may see it."""
-    read = _read([question.run for question in questions])
-    refs = {question.key: [*question.refs, *read.get(question.run, ())][:NEAREST] for question in questions}
+    runs = [question.run for question in questions]
+    related = dict(AnswerRun.objects.filter(pk__in=runs).values_list("pk", "retrieval__search__related"))
+    read = _read(runs)
+    refs = {run: [*(related.get(run) or ()), *read.get(run, ())][:NEAREST] for run in runs}
     bases = dict(visible_knowledge_bases(actor=actor).values_list("pk", "name"))
     titles = _titles((ref["document"] for found in refs.values() for ref in found), bases)
     return [
@@ -129,7 +130,7 @@ def with_places(questions: Sequence[Question], *, actor: Actor) -> list[Question
             gone=sum(UUID(pk) not in bases for pk in question.bases),
             nearest=[
                 Near(**{k: ref[k] for k in ("document", "version", "start", "end")}, title=titles[ref["document"]])
-                for ref in refs[question.key]
+                for ref in refs[question.run]
                 if ref["document"] in titles
             ],
         )

@@ -32,8 +32,13 @@ def as_slug(value: object) -> str | None:
     return str(value) if SLUG.fullmatch(str(value)) else None
 
 
+def own_knowledge_bases(*, actor: Actor) -> QuerySet[KnowledgeBase]:
+    """Return the bases the actor may see, and those they could until their deletion began."""
+    return KnowledgeBase.objects.filter(tenant_id=actor.tenant_id)
+
+
 def visible_knowledge_bases(*, actor: Actor) -> QuerySet[KnowledgeBase]:
-    return KnowledgeBase.objects.filter(tenant_id=actor.tenant_id, deleting=False)
+    return own_knowledge_bases(actor=actor).filter(deleting=False)
 
 
 def access_knowledge_base(*, actor: Actor, pk: object) -> KnowledgeBase:

@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from chatapp.conversations import services
+from chatapp.conversations import engine, services
 from chatapp.conversations.models import AnswerRun, Citation, Conversation, Message
 from chatapp.conversations.retrieval import profile_of, query_of_trace
 from chatapp.conversations.runs import manager
 from knowledge.documents.searching import search
+from knowledge.errors import StoreBusy
 from knowledge.tenants.access import actor_for
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.asyncio(loop_scope="session")]
@@ -371,9 +372,9 @@ async def test_a_refused_search_keeps_where_the_nearest_passages_are(
     await rows(services.save_retrieval, actor=actor, slug="default", settings={"least_chance": 0.9})
     events = await (await open_chat(owner)).ask("Which planet has the most moons?")
     assert events[-1]["no_answer"]
-    nearest = (await rows(run_row)).retrieval["nearest"]
+    nearest = (await rows(run_row)).retrieval["search"]["related"]
     assert {place["document"] for place in nearest} <= {str(document.pk) for document in library.documents}
-    assert nearest[0].keys() == {"document", "version", "start", "end"}  # neither title nor words
+    assert nearest[0].keys() == {"document", "version", "page", "start", "end", "tokens"}  # neither title nor words
 
 
 async def test_a_refusal_of_the_model_is_marked_as_no_answer(
@@ -426,6 +427,23 @@ async def test_a_follow_up_is_written_anew_and_kept_so_that_it_can_be_made_again
     again = query_of_trace(run.retrieval, question="Until when?")
     assert again.rewritten is not None
     assert again.rewritten.standalone == standalone
+
+
+async def test_tokens_of_writing_a_question_anew_count_though_its_search_fails(
+    cite: Any, owner: Any, open_chat: Any, rows: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object, **__: object) -> None:
+        raise StoreBusy
+
+    await rows(cite)
+    chat = await open_chat(owner)
+    first = await chat.ask(QUESTION)
+    monkeypatch.setattr(engine, "search", fails)
+    events = await chat.ask("Until when?", conversation=first[0]["conversation"])
+    assert events[-1]["type"] == "run.error"
+    run = await rows(AnswerRun.objects.get, pk=events[0]["run"])
+    assert run.usage["completion_tokens"] > 0
+    assert run.usage["prompt_tokens"] > 0
 
 
 async def test_a_sentence_in_other_words_is_checked_and_quotes_what_it_rests_on(

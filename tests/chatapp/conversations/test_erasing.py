@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Callable
+from datetime import timedelta
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 import redis
+import stored_answers
 from django.core import serializers
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test import Client
+from django.utils import timezone
 
-from chatapp.conversations import audit, erasing, selectors, services
+from chatapp.conversations import audit, erasing, selectors, services, tasks
 from chatapp.conversations.events import stream_key
 from chatapp.conversations.models import (
     AnswerRun,
@@ -107,6 +111,17 @@ def test_later_answers_of_the_conversation_lose_what_repeats_it(
     assert findings(tenant)[0] == []
 
 
+def test_the_events_lose_an_erased_query(make_answer: Any, visitors: Document, leave: Document, actor: Any) -> None:
+    later = make_answer(leave, conversation=str(make_answer(visitors).conversation_id))
+    query = "Do visitors register at the front desk before 18:00?"
+    later.events[1]["query"] = query
+    AnswerRun.objects.filter(pk=later.pk).update(query=query, events=later.events)
+    erase_document(document=visitors, actor=actor)
+    assert not any(words in everything() for words in WORDS)
+    later.refresh_from_db()
+    assert (later.query, later.events[1]["query"]) == ("", "")
+
+
 def test_a_text_that_vanished_without_an_erasure_is_a_changed_text(
     make_answer: Any, visitors: Document, tenant: Any
 ) -> None:
@@ -167,20 +182,61 @@ def test_erasing_twice_finds_nothing_more(make_answer: Any, visitors: Document, 
     assert findings(tenant)[0] == []
 
 
-def test_an_answer_under_way_loses_the_words_when_it_ends(
-    make_answer: Any, visitors: Document, leave: Document, actor: Any, tenant: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def erased_meanwhile(visitors: Document, actor: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Call to have the visitors' document erased just before the next answer ends."""
     keep = services.store_outcome
 
     def late(**more: Any) -> None:
+        monkeypatch.setattr(services, "store_outcome", keep)
         erase_document(document=visitors, actor=actor)
         keep(**more)
 
-    monkeypatch.setattr(services, "store_outcome", late)
+    return lambda: monkeypatch.setattr(services, "store_outcome", late)
+
+
+def test_an_answer_under_way_loses_the_words_when_it_ends(
+    make_answer: Any, visitors: Document, leave: Document, tenant: Any, erased_meanwhile: Callable[[], None]
+) -> None:
+    erased_meanwhile()
     run = make_answer(visitors, leave)
     assert run.prompt == []
     assert "front desk" not in everything()
     assert "Every employee" in everything()
+    assert findings(tenant)[0] == []
+
+
+def test_an_answer_under_way_that_was_told_the_words_loses_them_too(
+    make_answer: Any, visitors: Document, leave: Document, tenant: Any, erased_meanwhile: Callable[[], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    first = make_answer(visitors)
+    untouched = make_answer(leave)
+    monkeypatch.setitem(stored_answers.QUOTES, "leave", "As said, visitors register at the front desk before 18:00.")
+    erased_meanwhile()
+    run = make_answer(leave, conversation=str(first.conversation_id))
+    assert run.prompt == []
+    assert "front desk" not in run.answer.text + run.raw_output + json.dumps(run.events)
+    assert AnswerRun.objects.get(pk=untouched.pk).raw_output
+    assert findings(tenant)[0] == []
+
+
+def test_an_answer_whose_process_died_loses_the_words_when_it_is_ended(
+    make_answer: Any, visitors: Document, actor: Any, tenant: Any, redis_server: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(services, "store_outcome", lambda **_: None)
+    run = make_answer(visitors)
+    sent = {"v": 1, "type": "answer.delta", "run": str(run.pk), "seq": 1, "text": stored_answers.QUOTES["visitors"]}
+    with redis.Redis(unix_socket_path=str(redis_server.socket)) as client:
+        client.xadd(stream_key(str(run.pk)), {"e": json.dumps(sent)}, id="1-0")
+    erase_document(document=visitors, actor=actor)
+    Document.objects.filter(pk=visitors.pk).delete()
+    AnswerRun.objects.update(heartbeat=timezone.now() - timedelta(minutes=5))
+    tasks.sweep_runs()
+    run.refresh_from_db()
+    assert run.status == AnswerRun.Status.FAILED
+    assert run.answer.text.startswith("[Left out")
+    assert not any(words in everything() for words in WORDS)
     assert findings(tenant)[0] == []
 
 
@@ -206,10 +262,46 @@ def test_an_export_tells_what_was_erased(
     out = StringIO()
     call_command("audit", "--check", str(file), stdout=out)
     assert "Erased, as the file says: " in out.getvalue()
+    assert "not proven" in out.getvalue()
     data["passages"][1]["text"] = "No."
     assert [f.words for f in audit.checked_export(data) if f.broken] == ["Passage S2 is not as it was recorded."]
     del data["salts"]
     assert audit.checked_export(data)[0].words == "This is no exported answer."
+
+
+def test_a_file_holds_nothing_in_place_of_what_it_says_is_missing(
+    make_answer: Any, visitors: Document, leave: Document, actor: Any
+) -> None:
+    run = make_answer(visitors, leave)
+    whole = json.dumps(audit.export(run))
+    erase_document(document=visitors, actor=actor)
+    data = json.loads(json.dumps(audit.export(run)))
+    assert (data["texts"]["answer"], data["sentences"], data["readable"]) == ("", [], "")
+    assert [finding.broken for finding in audit.checked_export(data)] == [False, False]
+    source = next(part for part in data["erased"] if part.startswith("source "))
+    for part, change, words in (
+        ("prompt", lambda d: d["texts"].update(prompt=["No."]), "Prompt"),
+        ("answer", lambda d: d["texts"].update(answer="No.") or d.update(readable="No."), "Answer"),
+        ("sentences", lambda d: d["sentences"][0].update(verdict="weak"), "The verdicts of sentences"),
+        (source, lambda d: d["passages"][0].update(text="No."), "Passage S1"),
+        (source, lambda d: d["citations"][0].update(quote="No."), "Citation S1"),
+    ):
+        for named in ({"erased": {part: "2026-01-01"}}, {"withheld": [part]}):
+            altered = json.loads(whole) | named
+            for row in [*altered["passages"][:1], *altered["citations"][:1]] if part == source else ():
+                row.update({name: "" for name in ("title", "text", "quote") if name in row})
+            change(altered)
+            broken = [finding.words for finding in audit.checked_export(altered) if finding.broken]
+            assert broken == [f"{words} is not as it was recorded."], part
+
+
+def test_a_file_without_sentences_is_none_of_ours_but_of_the_first_format(make_answer: Any, visitors: Document) -> None:
+    data = audit.export(make_answer(visitors))
+    del data["sentences"]
+    assert [finding.words for finding in audit.checked_export(data)] == ["This is no exported answer."]
+    record = audit.canonical(audit.record_of(AnswerRun.objects.get(), sequence=1, form="footnote-answer-1"))
+    data["entry"] |= {"record": record, "digest": audit.digest_of(data["entry"]["previous"], record)}
+    assert audit.checked_export(data) == []
 
 
 def test_a_changed_entry_of_an_erasure_excuses_nothing(
@@ -247,9 +339,10 @@ def test_an_export_withholds_what_nobody_of_the_tenant_may_see(
     data = json.loads(json.dumps(audit.export(run)))
     assert not any(words in json.dumps(data, ensure_ascii=False) for words in WORDS)
     assert [p["standing"] for p in data["passages"]] == ["forbidden", "current"]
-    (finding,) = audit.checked_export(data)
-    assert finding == audit.Finding(
-        False, "Withheld from who made the file: answer, prompt, raw output, retrieval, 1 source."
+    found, not_proven = audit.checked_export(data)
+    assert not_proven == audit.Finding(False, audit.NOT_PROVEN)
+    assert found == audit.Finding(
+        False, "Withheld from who made the file: answer, query, prompt, raw output, retrieval, 1 source."
     )
     data["citations"][1]["quote"] = "No."
     assert audit.checked_export(data)[-1].words == "Citation S2 is not as it was recorded."

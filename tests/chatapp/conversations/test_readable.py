@@ -28,7 +28,7 @@ def sha(text: str) -> str:
     return sha256(text.encode()).hexdigest()
 
 
-def exported(**more: Any) -> dict[str, Any]:
+def exported(form: str = audit.FORMAT, **more: Any) -> dict[str, Any]:
     """An export as ``audit.export`` returns it, of an answer that nobody gave."""
     sentences = [
         {"index": 0, "start": 0, "end": len(ANSWER), "kind": "statement", "verdict": "supported", "score": 1.0,
@@ -39,10 +39,10 @@ def exported(**more: Any) -> dict[str, Any]:
         "prompt": [{"role": "user", "content": "<<<SOURCE\n\nx"}], "retrieval": {},
     }  # fmt: skip
     salts = dict.fromkeys((*TEXTS, "sentences", source_part("d")), "5a" * 16)
-    seal = Sealer(salts)
+    seal = Sealer(None if form == audit.FIRST_FORMAT else salts)
     place = {"label": "S1", "document": "d", "version": 1, "page": None, "start": 0, "end": len(PASSAGE)}
     record = {
-        "format": audit.FORMAT, "tenant": "t", "sequence": 1, "run": "r", "status": "done", "started": "2026-11-01",
+        "format": form, "tenant": "t", "sequence": 1, "run": "r", "status": "done", "started": "2026-11-01",
         "finished": "2026-11-01", "model": "m", "knowledge_bases": ["b"], "citation_mode": "mark",
         "prompt_version": "1", "no_answer": False, "anomalies": {}, "usage": {"prompt_tokens": 7}, "timings": {},
         "error": "",
@@ -55,7 +55,7 @@ def exported(**more: Any) -> dict[str, Any]:
     }  # fmt: skip
     text = canonical(record)
     return {
-        "format": audit.FORMAT,
+        "format": form,
         "entry": {"sequence": 1, "previous": "", "digest": digest_of("", text), "record": text, "created": ""},
         "salts": salts, "erased": {}, "withheld": [],
         "texts": texts,
@@ -116,8 +116,9 @@ def test_what_is_no_page_of_ours_is_said(page: str) -> None:
 
 
 def test_an_export_of_an_earlier_release_is_still_good() -> None:
-    data = exported()
-    del data["sentences"]
+    data = exported(audit.FIRST_FORMAT)
+    for name in ("sentences", "salts", "erased", "withheld"):
+        del data[name]
     assert checked_export(data) == []
     assert told(page_of_export(data)) == []
 
@@ -127,9 +128,12 @@ def test_a_page_of_an_answer_that_was_partly_erased_says_so_and_is_compared_all_
     data = exported(erased=erased)
     data["texts"] = {**data["texts"], "prompt": []}
     page = page_of_export(data)
-    [finding] = checked_page(page)
-    assert not finding.broken
-    assert finding.words.startswith("Erased, as the file says:")
+    found, not_proven = checked_page(page)
+    assert not found.broken
+    assert found.words.startswith("Erased, as the file says:")
+    assert not_proven.words == audit.NOT_PROVEN
+    assert "<p>Erased, as the file says: prompt.</p>" in page
+    assert f"<p>{audit.NOT_PROVEN}</p>" in page
     assert told(page.replace("for 90 minutes", "for 60 minutes", 1)) == [
         "The page shows something else than the record that it holds."
     ]
@@ -174,7 +178,7 @@ async def test_an_answer_is_exported_as_a_page_and_checked(
     run, page, data = events[0]["run"], tmp_path / "a.html", tmp_path / "a.json"
     assert (await run_command("--export", run, data, "--html", page)).count("digest") == 2
     for file in (page, data):
-        assert await run_command("--check", file) == f"{file}: as it was recorded.\n"
+        assert await run_command("--check", file) == f"{file}: what it holds is as it was recorded.\n"
     page.write_bytes(page.read_bytes().replace(b"18:00", b"19:00", 1))
     with pytest.raises(CommandError) as error:
         await run_command("--check", page)

@@ -50,4 +50,11 @@ def test_a_text_without_sentences_goes_by_its_words() -> None:
 
 def test_events_without_text_stay_without_text() -> None:
     ended = [{"type": "run.error", "seq": 1}]
-    assert redacted_events(ended, text="x", gone=(), keys=()) == ended
+    assert redacted_events(ended, text="x", query="", gone=(), keys=()) == ended
+
+
+def test_events_of_an_unknown_kind_are_left_out() -> None:
+    known = {"type": "run.started", "seq": 1}
+    assert redacted_events(
+        [known, {"type": "answer.aside", "words": SOURCE}], text="x", query="", gone=(), keys=()
+    ) == [known]

@@ -12,10 +12,12 @@ from django.db.models import RestrictedError
 from django.test.utils import CaptureQueriesContext
 
 from chatapp.answering.sentinels import strip_sentinels
-from chatapp.conversations import selectors, services, snapshots
+from chatapp.conversations import audit, selectors, services, snapshots
 from chatapp.conversations.models import AnswerRun, ContextPassage, PassageSnapshot
-from chatapp.conversations.shown import WITHHELD, shown_events, shown_of
+from chatapp.conversations.seeing import seen_of
+from chatapp.conversations.shown import WITHHELD, readable_messages, shown_events, shown_of
 from chatapp.conversations.standing import State, standings
+from chatapp.conversations.trace import trace_detail
 from knowledge.documents.models import Document, DocumentVersion, KnowledgeBase
 
 pytestmark = pytest.mark.django_db
@@ -116,6 +118,38 @@ def test_rights_on_a_deleted_document_are_those_on_its_base(
     assert states(run, actor) == ["forbidden"]
 
 
+def test_a_closed_base_stays_closed_when_it_is_deleted(
+    make_answer: Any, visitors: Document, leave: Document, base: KnowledgeBase, actor: Any, other_tenant: Any
+) -> None:
+    run = make_answer(visitors, leave)
+    close(base, other_tenant)
+    KnowledgeBase.objects.filter(pk=base.pk).update(deleting=True)
+    assert states(run, actor) == ["forbidden", "current"]
+    visitors.delete()
+    KnowledgeBase.objects.filter(pk__in=[base.pk, leave.knowledge_base_id]).delete()
+    assert states(run, actor) == ["forbidden", "deleted"]
+    assert "front desk" not in shown_of(run, actor=actor).text
+    assert "Every employee" in shown_of(run, actor=actor).text
+
+
+def test_a_base_that_goes_with_the_tenant_it_was_given_to_stays_closed(
+    make_answer: Any, visitors: Document, base: KnowledgeBase, actor: Any, other_tenant: Any
+) -> None:
+    run = make_answer(visitors)
+    close(base, other_tenant)
+    other_tenant.delete()
+    assert states(run, actor) == ["forbidden"]
+
+
+def test_candidates_in_a_base_that_is_being_deleted_are_deleted_ones(
+    visitors: Document, leave: Document, base: KnowledgeBase, actor: Any, other_tenant: Any
+) -> None:
+    KnowledgeBase.objects.filter(pk=base.pk).update(deleting=True)
+    close(leave.knowledge_base, other_tenant)
+    seen = seen_of([str(visitors.pk), str(leave.pk)], actor=actor)
+    assert [seen[str(document.pk)].state for document in (visitors, leave)] == ["deleted", "closed"]
+
+
 def test_events_are_replayed_without_what_is_forbidden(
     make_answer: Any, visitors: Document, leave: Document, base: KnowledgeBase, actor: Any, other_tenant: Any
 ) -> None:
@@ -157,7 +191,7 @@ def test_where_sources_stand_is_asked_once_for_all(
     assert len(four) == len(one)
     with CaptureQueriesContext(connection) as trace:
         selectors.run_detail(AnswerRun.objects.get(pk=run.pk), actor=actor)
-    assert len(trace) == 10  # however many passages and citations it has
+    assert len(trace) == 11  # however many passages and citations it has
     assert standings([], actor=actor) == {}
 
 
@@ -188,6 +222,64 @@ def test_a_follow_up_does_not_hand_forbidden_words_to_the_model(
     close(base, other_tenant)
     history = services.start_run(actor=actor, ask=ask).history
     assert [turn.text for turn in history if turn.role == "assistant"] == [f"{WITHHELD}\n\nAsk again for more."]
+
+
+@pytest.fixture
+def follow_up(make_answer: Any, visitors: Document, leave: Document) -> AnswerRun:
+    """An answer that read an open source, after one that read the base which is closed; it repeats what that said."""
+    first = make_answer(visitors)
+    run = make_answer(leave, conversation=str(first.conversation_id))
+    said = "Visitors register at the front desk before 18:00"
+    run.prompt = [{"role": "assistant", "content": said}, *run.prompt]
+    run.query, run.events[1]["query"] = f"{said}? (asked: When?)", f"{said}? (asked: When?)"
+    run.retrieval |= {"turns": [{"role": "assistant", "text": said}], "rewritten": {"standalone": f"{said}?"}}
+    run.answer.text += f"\n\n{said}."
+    run.answer.save()
+    run.save()
+    return run
+
+
+def told_of(run: AnswerRun, actor: Any) -> dict[str, str]:
+    told = {
+        "trace": trace_detail(run, actor=actor),
+        "run": selectors.run_detail(run, actor=actor),
+        "conversation": selectors.conversation_detail(run.conversation, actor=actor)["messages"][-1],
+        "events": shown_events(run, actor=actor) or run.events,
+        "export": audit.export(run, actor=actor),
+        "next prompt": readable_messages([run.answer], actor=actor)[0].text,
+    }
+    return {way: json.dumps(found, default=str) for way, found in told.items()}
+
+
+def test_an_answer_tells_nothing_of_what_answers_before_it_read(
+    follow_up: AnswerRun, base: KnowledgeBase, actor: Any, other_tenant: Any
+) -> None:
+    assert [way for way, text in told_of(follow_up, actor).items() if "front desk" not in text] == []
+    close(base, other_tenant)
+    told = told_of(follow_up, actor)
+    assert [way for way, text in told.items() if "front desk" in text] == []
+    assert [way for way, text in told.items() if "Every employee has 27 days" not in text] == []
+
+
+def test_an_answer_tells_all_when_only_a_later_one_read_what_is_closed(
+    make_answer: Any, visitors: Document, leave: Document, base: KnowledgeBase, actor: Any, other_tenant: Any
+) -> None:
+    first = make_answer(leave)
+    make_answer(visitors, conversation=str(first.conversation_id))
+    close(base, other_tenant)
+    assert shown_of(first, actor=actor).whole
+    assert audit.export(first, actor=actor)["withheld"] == []
+
+
+def test_an_answer_that_repeats_nothing_is_exported_though_its_prompt_is_not(
+    make_answer: Any, visitors: Document, leave: Document, base: KnowledgeBase, actor: Any, other_tenant: Any
+) -> None:
+    run = make_answer(leave, conversation=str(make_answer(visitors).conversation_id))
+    close(base, other_tenant)
+    data = audit.export(run, actor=actor)
+    assert data["withheld"] == ["prompt", "query", "raw_output", "retrieval"]
+    assert "Every employee" in data["texts"]["answer"]
+    assert [finding.broken for finding in audit.checked_export(data)] == [False, False]
 
 
 def test_the_same_words_in_two_documents_are_two_snapshots() -> None:

@@ -92,6 +92,16 @@ def test_a_missing_knowledge_base_is_told_of(page: Any, run: AnswerRun, library:
     assert "Not every knowledge base that was searched then is still there." in shown
 
 
+def test_a_closed_source_takes_the_earlier_turns_along(
+    page: Any, run: AnswerRun, library: Any, words: Any, other_tenant: Any
+) -> None:
+    type(library.base).objects.filter(pk=library.base.pk).update(tenant=other_tenant)
+    shown = words(page.get(run=str(run.pk)))
+    assert "it is searched without earlier turns" in shown
+    assert HISTORY[0].text not in shown
+    assert HISTORY[1].text not in shown
+
+
 def test_an_older_run_says_that_its_turns_are_not_known(page: Any, run: AnswerRun, words: Any) -> None:
     AnswerRun.objects.update(retrieval={})
     assert "This answer is older than the traces of searches" in words(page.get(run=str(run.pk)))

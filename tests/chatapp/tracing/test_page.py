@@ -163,6 +163,10 @@ def bare(owner: Any, tenant: Any, **more: Any) -> str:
                 "considered": [{"key": "k", "fate": "unlikely", "scores": {}, "ranks": {}}]}}},
             ["had to be 0.30", "A passage that was no longer there", "The chance of an answer is below", "and 8 more"],
         ),
+        (
+            {"status": "done", "retrieval": {"search": {"considered": [{"key": "k", "fate": "unlikely"}]}}},
+            ["A passage that was no longer there", "The chance of an answer is below"],
+        ),
     ],
 )  # fmt: skip
 async def test_runs_of_every_kind_are_shown(

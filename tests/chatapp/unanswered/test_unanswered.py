@@ -18,6 +18,7 @@ from chatapp.conversations.models import AnswerRun
 from chatapp.unanswered.models import Mark
 from chatapp.unanswered.selectors import key_of, unanswered, with_places
 from knowledge.documents.models import Document, KnowledgeBase
+from knowledge.documents.services import erase_document
 from knowledge.tenants.access import actor_for
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("redis_server")]
@@ -102,11 +103,24 @@ def test_the_same_question_is_listed_once_and_the_most_frequent_first(
     assert len(unanswered(actor=actor, days=90)) == 4
 
 
+def test_a_question_whose_answer_was_erased_says_so(asked: Any, page: Any, visitors: Document, owner: Any) -> None:
+    asked("Who has the key?", visitors, raw="NO_ANSWER\nNothing says it.")
+    assert "The language model found no answer" in page()
+    actor = actor_for(user_id=owner.pk)
+    assert actor is not None
+    erase_document(document=visitors, actor=actor)
+    assert "what the language model made of it was erased" in page()
+
+
 def test_the_page_tells_what_was_searched_and_what_came_nearest(
     asked: Any, page: Any, visitors: Document, base: KnowledgeBase
 ) -> None:
     place = {"document": str(visitors.pk), "version": 1, "start": 3, "end": 9}
-    asked("Who has <b>the</b> key?", retrieval={"nearest": [place]}, knowledge_bases=[str(base.pk), str(uuid.uuid4())])
+    asked(
+        "Who has <b>the</b> key?",
+        retrieval={"search": {"related": [place]}},
+        knowledge_bases=[str(base.pk), str(uuid.uuid4())],
+    )
     html = page()
     assert "Who has &lt;b&gt;the&lt;/b&gt; key?" in html
     assert "Rules of the house" in html

@@ -32,7 +32,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["check"] is not None:
-            self._tell(_checked(options["check"]), good=f"{options['check']}: as it was recorded.")
+            self._tell(_checked(options["check"]), good=f"{options['check']}: what it holds is as it was recorded.")
             return
         if options["html"] and not options["export"]:
             raise CommandError("--html goes with --export RUN.")
