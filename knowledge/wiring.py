@@ -6,6 +6,7 @@ its own, because model and store handles do not survive one.
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from collections.abc import Callable, Mapping
@@ -22,10 +23,13 @@ from knowledge.parsing.base import ParseLimits
 if TYPE_CHECKING:
     from knowledge.chunking.base import Chunker
     from knowledge.embedding.base import Embedder
+    from knowledge.embedding.table import PieceTable
     from knowledge.parsing.reading import DocumentReader
     from knowledge.reranking.base import Reranker
     from knowledge.reranking.late import Stored
     from knowledge.stores.base import Store
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,6 +195,24 @@ def _build_local() -> Embedder:
         precision=config.embed_precision,
         threads=config.embed_threads,
     )
+
+
+def piece_table() -> PieceTable | None:
+    """Return the vectors of word pieces in the stock embedding model, whichever model is set; None where it is not
+    installed."""
+    return once("piece_table", _build_piece_table)  # type: ignore[no-any-return]
+
+
+def _build_piece_table() -> PieceTable | None:
+    from knowledge.embedding import weights
+    from knowledge.embedding.table import PieceTable
+
+    folder = knowledge_settings().embed_weights_dir
+    try:
+        return PieceTable(weights.find_weights(Path(folder) if folder else None))
+    except EmbeddingFailed as err:
+        logger.info("no vectors of word pieces: %s", err.message)
+        return None
 
 
 def reranker(*, stored: Stored) -> Reranker:

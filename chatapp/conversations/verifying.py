@@ -65,7 +65,7 @@ def verifier() -> Verifier:
 def _verifier() -> Verifier:
     folder = settings.VERIFY_MODEL_DIR
     entailment = EntailmentEncoder(Path(folder), threads=settings.EMBED_THREADS) if folder else None
-    return Verifier(wiring.embedder(), entailment=entailment)
+    return Verifier(wiring.piece_table(), entailment=entailment)
 
 
 def judge_model() -> ModelSettings | None:

@@ -37,7 +37,7 @@ def add_citations(parser: ArgumentParser) -> None:
 def injected(folders: Sequence[Path], *, out: Say, say: Say, **options: Any) -> list[str]:
     """Print what becomes of answers with planted errors; return in sentences which goals were missed."""
     sources = [labelled.load(folder) for folder in folders]
-    verifier = Verifier(wiring.embedder())
+    verifier = Verifier(wiring.piece_table())
     found, missed = {}, []
     out(f"{'':<24} answers  marks of no source  traces  flagged")
     for source in sources:
@@ -71,7 +71,7 @@ def citations(folder: Path, *, out: Say, say: Say, **options: Any) -> None:
             corpus,
             questions,
             gold=gold,
-            verifier=Verifier(embedder),
+            verifier=Verifier(wiring.piece_table()),
             model=ExtractiveModel(embed=embedder.embed_passages),
         ):
             rows.append(row)

@@ -19,7 +19,7 @@ from chatapp.answering.verification.support import TIERS, Record, Tier, expanded
 from chatapp.evaluation.labelled import UnusableSet, read
 from chatapp.evaluation.metrics import auroc
 from knowledge.analysis import terms
-from knowledge.embedding.base import TokenEmbedder
+from knowledge.embedding.table import PieceTable
 from knowledge.retrieval.calibration import logistic
 
 __all__ = ["Labelled", "Quality", "compare", "fit_record", "fit_tier", "halves", "quality", "read_statements"]
@@ -36,7 +36,7 @@ FREE = 1e-9
 
 _MARK = re.compile(r"\[\d{1,3}\]")
 _UNFITTED = Record(
-    verifier="signals-1", data="", date="", fitted=0, judged=0, supported=SUPPORTED, unsupported=UNSUPPORTED, tiers={}
+    verifier="signals-2", data="", date="", fitted=0, judged=0, supported=SUPPORTED, unsupported=UNSUPPORTED, tiers={}
 )
 
 
@@ -129,25 +129,25 @@ def best_threshold(chances: Sequence[float], held: Sequence[bool]) -> float:
     return float(max(candidates, key=lambda at: quality(chances, held, threshold=at).balanced_accuracy))
 
 
-def fit_record(rows: Sequence[Labelled], *, embedder: TokenEmbedder, data: str, date: str) -> Record:
+def fit_record(rows: Sequence[Labelled], *, table: PieceTable, data: str, date: str) -> Record:
     """Fit every tier on one half of the statements and measure it, as the verifier uses it, on the other.
 
-    :raises KnowledgeError: the embedding model failed.
+    :raises EmbeddingFailed: the table cannot be read.
     """
     here, there = halves(rows)
-    signals = [each for each, _ in Verifier(embedder, record=_UNFITTED).signals([claim_of(row) for row in rows])]
+    signals = Verifier(table, record=_UNFITTED).signals([claim_of(row) for row in rows])
     tiers = {name: fit_tier(name, [signals[at] for at in here], [rows[at].held for at in here]) for name in TIERS}
     record = replace(_UNFITTED, data=data, date=date, fitted=len(here), judged=len(there), tiers=tiers)
     judged = [rows[at] for at in there]
-    for name, model in (("words", None), ("vectors", embedder)):
-        found = quality(scores_of(Verifier(model, record=record), judged), _held(judged), threshold=SUPPORTED)
+    for name, verifier in _ways(record, table=table).items():
+        found = quality(scores_of(verifier, judged), _held(judged), threshold=SUPPORTED)
         measured = {"auroc": round(found.auroc, 4), "balanced_accuracy": round(found.balanced_accuracy, 4)}
         tiers[name] = replace(tiers[name], quality=measured)
     return record
 
 
 def compare(
-    rows: Sequence[Labelled], *, embedder: TokenEmbedder | None, record: Record
+    rows: Sequence[Labelled], *, table: PieceTable | None, record: Record
 ) -> Iterator[tuple[str, Quality, float]]:
     """Judge each way to check on the half that nothing was fitted on: its name, its quality, milliseconds each."""
     here, there = ([rows[at] for at in places] for places in halves(rows))
@@ -158,12 +158,15 @@ def compare(
     yield "word overlap", quality(overlap, held, threshold=threshold), spent / len(there)
     certain, spent = _timed(lambda: [_certain(row) for row in there])
     yield "exact words, quotations and numbers", quality(certain, held, threshold=SUPPORTED), spent / len(there)
-    ways = {"with words": Verifier(record=record)}
-    if embedder is not None:
-        ways["with words and token vectors"] = Verifier(embedder, record=record)
-    for name, verifier in ways.items():
+    for tier, verifier in _ways(record, table=table).items():
         scores, spent = _timed(lambda verifier=verifier: scores_of(verifier, there))  # type: ignore[misc]
-        yield name, quality(scores, held, threshold=SUPPORTED), spent / len(there)
+        yield f"with {tier}", quality(scores, held, threshold=SUPPORTED), spent / len(there)
+
+
+def _ways(record: Record, *, table: PieceTable | None) -> Mapping[str, Verifier]:
+    """Return verifiers that go as far as each tier, by the tier's name."""
+    ways = {"words": Verifier(record=record)}
+    return ways if table is None else ways | {"pieces": Verifier(table, record=record)}
 
 
 def scores_of(verifier: Verifier, rows: Sequence[Labelled]) -> list[float]:

@@ -1,8 +1,8 @@
 """What tells whether a statement is held by its sources: numbers of it that a fitted model weighs.
 
-Two tiers. ``words`` needs no model: shared words and pairs of words, and numbers that no source has. ``vectors`` adds
-the token vectors of the loaded embedding model: how well each word of the statement is met by one of the source, in the
-same order as its neighbours (MaxSim along diagonals), and the cosine of the nearest sentences.
+Two tiers. ``words`` needs no model: shared words and pairs of words, and numbers that no source has. ``pieces`` adds
+the vectors of word pieces: how well each word of the statement is met by one of the source, in the same order as its
+neighbours (MaxSim along diagonals), and the cosine of the nearest sentences.
 
 How much any of it says depends on how long both are: in a long source every word meets something near. So both lengths
 are signals, and the fitted model lets them change what the others count.
@@ -27,14 +27,15 @@ from knowledge.types import Vector
 
 __all__ = ["Place", "by_vectors", "by_words"]
 
+FAR = 0.242
+"""Product of a word's vector with the signs of its best match, below which it is not met: a fifth of the best products
+of labelled statements are less."""
+
 IN_A_ROW = 3
 """Words of a statement that are matched together, each with the word of the source in its place."""
 
 WIDEST = 3
 """Sentences of a source that a statement may rest on together."""
-
-FAR = 0.56
-"""Product of a word's vector with the signs of its best match, below which it is not met."""
 
 MOST_NUMBERS, MOST_WORDS = 2, 8
 
@@ -74,10 +75,10 @@ def by_vectors(
 ) -> tuple[Mapping[str, float], Place | None]:
     """Return the signals of the token vectors, and the place nearest in meaning."""
     units = [source.units() for source in sources]
-    products = [statement.tokens @ found.T for found in units if len(found)]
+    products = [statement.tokens @ found.T for found in units if len(found) and len(statement.tokens)]
     count = sum(len(found) for found in units)
     lengths = {"source_tokens": log1p(count), "statement_tokens": log1p(len(statement.tokens))}
-    if not products or not len(statement.tokens):
+    if not products:
         return {"met": 0.0, "in_order": 0.0, "far": 1.0, "cosine": 0.0, **lengths}, None
     best = np.maximum.reduce([found.max(axis=1) for found in products])
     place = _nearest(statement.whole, sources, units)

@@ -1,7 +1,8 @@
 """Texts as vectors of their words: a statement as it is, a source as the signs of its vectors.
 
-The same reduction that passages are reranked with (``knowledge.reranking.token_vectors``): vectors of stop words and
-punctuation are left out, and of a source only the signs are kept, which costs the verifier nothing measurable.
+The vectors are those of a table of word pieces, each with some of its neighbours, for which no model is run. Reduced as
+passages are for reranking (``knowledge.reranking.token_vectors``): stop words and punctuation are left out, and of a
+source only the signs are kept, which costs the verifier nothing measurable.
 """
 
 from __future__ import annotations
@@ -13,14 +14,17 @@ import numpy as np
 import numpy.typing as npt
 
 from knowledge.chunking.cutting import even_parts, sentence_ends, strip
-from knowledge.embedding.base import TokenEmbedder
+from knowledge.embedding.table import PieceTable
 from knowledge.reranking.token_vectors import counted
 from knowledge.types import Vector
 
 __all__ = ["SourceVectors", "StatementVectors", "source_vectors", "statement_vectors"]
 
 PIECE, LONGEST = 900, 1_200
-"""Characters of a text that are embedded together: what the model reads at once."""
+"""Characters of a text that are read together: what the model has places for."""
+
+NEIGHBOURS = (0.4, 0.2)
+"""What the pieces beside one add to it, the nearest first (measured)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -47,43 +51,63 @@ class StatementVectors:
     whole: Vector  # (dimensions,), unit length
 
 
-def source_vectors(texts: Sequence[str], *, embedder: TokenEmbedder) -> list[SourceVectors]:
+def source_vectors(texts: Sequence[str], *, table: PieceTable) -> list[SourceVectors]:
     """Return the vectors of each text.
 
-    :raises EmbeddingFailed: the model failed.
+    :raises EmbeddingFailed: the table cannot be read.
     """
-    parts = [(number, *part) for number, text in enumerate(texts) for part in _parts(text)]
-    _, states = embedder.embed_with_tokens([texts[number][start:end] for number, start, end in parts])
-    found: list[list[_Piece]] = [[] for _ in texts]
-    for (number, start, end), tokens in zip(parts, states, strict=True):
-        kept = counted(tokens, texts[number][start:end])
-        found[number].append((tokens.spans[kept, 0] + start, np.packbits(tokens.states[kept] > 0, axis=1)))
-    return [_joined(text, pieces) for text, pieces in zip(texts, found, strict=True)]
-
-
-def statement_vectors(statements: Sequence[str], *, embedder: TokenEmbedder) -> list[StatementVectors]:
-    """Return the vectors of each statement; stop words are left out where it has others.
-
-    :raises EmbeddingFailed: the model failed.
-    """
-    wholes, states = embedder.embed_with_tokens(statements)
     return [
-        StatementVectors(tokens=_unit(found.states[counted(found, text)]), whole=whole)
-        for text, whole, found in zip(statements, wholes, states, strict=True)
+        _by_sentences(text, starts, np.packbits(states > 0, axis=1))
+        for text, (starts, states) in zip(texts, _counted(texts, table), strict=True)
     ]
 
 
-_Piece = tuple[npt.NDArray[np.int64], npt.NDArray[np.uint8]]
+def statement_vectors(statements: Sequence[str], *, table: PieceTable) -> list[StatementVectors]:
+    """Return the vectors of each statement; stop words are left out where it has others.
+
+    :raises EmbeddingFailed: the table cannot be read.
+    """
+    found = [states for _, states in _counted(statements, table)]
+    return [StatementVectors(tokens=_unit(rows), whole=_unit(rows.sum(axis=0, keepdims=True))[0]) for rows in found]
+
+
+def _blended(rows: Vector) -> Vector:
+    """Return each piece with some of its neighbours: a word counts for more where the words beside it are the same."""
+    found = rows.copy()
+    for away, share in enumerate(NEIGHBOURS, start=1):
+        found[away:] += np.float32(share) * rows[:-away]
+        found[:-away] += np.float32(share) * rows[away:]
+    return found
+
+
+_Counted = tuple[npt.NDArray[np.int64], Vector]
+
+
+def _counted(texts: Sequence[str], table: PieceTable) -> list[_Counted]:
+    """Return of each text where its pieces that count begin, and their states: of all its parts."""
+    parts = [(number, *part) for number, text in enumerate(texts) for part in _parts(text)]
+    if not parts:
+        return [_NOTHING for _ in texts]
+    states = table.states([texts[number][start:end] for number, start, end in parts])
+    found: list[list[_Counted]] = [[] for _ in texts]
+    for (number, start, end), tokens in zip(parts, states, strict=True):
+        kept = counted(tokens, texts[number][start:end])
+        found[number].append((tokens.spans[kept, 0] + start, _blended(tokens.states)[kept]))
+    return [_joined(pieces) if pieces else _NOTHING for pieces in found]
+
+
+_NOTHING: _Counted = (np.zeros(0, np.int64), np.zeros((0, 0), np.float32))
+
+
+def _joined(pieces: Sequence[_Counted]) -> _Counted:
+    return np.concatenate([starts for starts, _ in pieces]), np.concatenate([states for _, states in pieces])
 
 
 def _parts(text: str) -> list[tuple[int, int]]:
     return even_parts(text, 0, len(text), target=PIECE, limit=LONGEST) if text.strip() else []
 
 
-def _joined(text: str, pieces: Sequence[_Piece]) -> SourceVectors:
-    if not pieces:
-        return SourceVectors(signs=np.zeros((0, 0), np.uint8), sentences=(), first=np.zeros(0, np.int64))
-    starts, signs = (np.concatenate(rows) for rows in zip(*pieces, strict=True))
+def _by_sentences(text: str, starts: npt.NDArray[np.int64], signs: npt.NDArray[np.uint8]) -> SourceVectors:
     edges = [0, *sentence_ends(text, 0, len(text))]
     ranges = [strip(text, *edge) for edge in zip(edges, [*edges[1:], len(text)], strict=True)]
     first = np.searchsorted(starts, edges)

@@ -1,8 +1,9 @@
 """Judge statements against the texts they are said to rest on.
 
 First what is certain: exact words, quotations, numbers (``check``). What that leaves open is read from signals by a
-fitted model (``support``), in two tiers: with the token vectors of the loaded embedding model, or by words alone where
-there are none. Names and negations that only one side has keep a statement from counting as held.
+fitted model (``support``), in two tiers: with the vectors of word pieces, or by words alone where there are none. What
+was changed on the way from a source (``changes``), and names that it does not have, keep a statement from counting as
+held.
 """
 
 from __future__ import annotations
@@ -12,9 +13,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from hashlib import sha256
 from pathlib import Path
-from threading import Lock
 
 from chatapp.answering.check import Verdict, VerdictName, check_sentence
 from chatapp.answering.evidence import Evidence, locate, whole_sentences
@@ -23,10 +22,10 @@ from chatapp.answering.names import missing_names
 from chatapp.answering.polarity import negations
 from chatapp.answering.verification.changes import changes
 from chatapp.answering.verification.entailment import Entailment
-from chatapp.answering.verification.signals import Place, by_vectors, by_words
+from chatapp.answering.verification.reading import Reader
+from chatapp.answering.verification.signals import Place, by_words
 from chatapp.answering.verification.support import Record, read_record
-from chatapp.answering.verification.vectors import SourceVectors, source_vectors, statement_vectors
-from knowledge.embedding.base import Embedder, TokenEmbedder, has_tokens
+from knowledge.embedding.table import PieceTable
 from knowledge.errors import KnowledgeError
 
 __all__ = ["Claim", "Judgement", "SourceEvidence", "Verifier", "default_record", "with_thresholds"]
@@ -40,10 +39,6 @@ NEARLY_SAID, OPENINGS_COUNT, SAID = 0.6, 0.75, 0.9
 """Share of a statement's words that one to three sentences of a source hold: then another name is a change; with nearly
 all of them, so is a negation on one side. With fewer, both are as often a matter of wording (measured)."""
 
-SURE_NOT, SURE = 0.15, 0.65
-"""Chances by words alone beyond which vectors change 3 verdicts of 1,000 and cost most of the time (measured)."""
-
-KEPT_SOURCES = 512
 _NOTE_MARK = re.compile(r"[ \t]*\[\d{1,3}\]")
 """A reference mark of who wrote the statement elsewhere: its number is none that a source must have."""
 
@@ -85,29 +80,36 @@ class Judgement:
     open: bool = False  # only a chance told: exact words, numbers, names and negations left it open
 
 
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """What a tier read of a claim; ``nearest`` is the place nearest in meaning, as far as vectors told."""
+
+    tier: str
+    signals: Mapping[str, float]
+    nearest: Place | None = None
+
+
 class Verifier:
-    """Safe to use from several threads. Vectors of sources are remembered: an answer cites the same ones again."""
+    """Safe to use from several threads."""
 
     def __init__(
-        self, embedder: Embedder | None = None, *, record: Record | None = None, entailment: Entailment | None = None
+        self, table: PieceTable | None = None, *, record: Record | None = None, entailment: Entailment | None = None
     ) -> None:
         """``entailment`` has the last word on what is left open."""
         self.record = record or default_record()
         self._entailment = entailment
-        self._embedder: TokenEmbedder | None = embedder if embedder is not None and has_tokens(embedder) else None
-        self._sources: dict[bytes, SourceVectors] = {}
-        self._lock = Lock()
+        self._reader = Reader(table) if table is not None else None
 
     def judge(self, claims: Sequence[Claim]) -> list[Judgement]:
-        """Return what can be said of each claim. A model that fails leaves the words to tell."""
+        """Return what can be said of each claim. A table that cannot be read leaves the words to tell."""
         claims = [replace(claim, statement=_NOTE_MARK.sub("", claim.statement)) for claim in claims]
         certain = [
             check_sentence(sentence=claim.statement, sources=claim.sources, question=claim.question) for claim in claims
         ]
         undecided = [at for at, verdict in enumerate(certain) if verdict.verdict == "unchecked" and claims[at].sources]
-        read = dict(zip(undecided, self._quick([claims[at] for at in undecided]), strict=True))
+        read = dict(zip(undecided, self._readings([claims[at] for at in undecided]), strict=True))
         judged = [
-            self._read(claim, *read[at]) if at in read else self._certain(claim, verdict)
+            self._read(claim, read[at]) if at in read else self._certain(claim, verdict)
             for at, (claim, verdict) in enumerate(zip(claims, certain, strict=True))
         ]
         return judged if self._entailment is None else self._entailed(claims, judged, self._entailment)
@@ -140,63 +142,35 @@ class Verifier:
             verdict=verdict.verdict, score=score, reasons=verdict.reasons, evidence=_evidence(places, nearest=None)
         )
 
-    def _read(self, claim: Claim, signals: Mapping[str, float], nearest: Place | None) -> Judgement:
-        chance = self.record.tiers["words" if nearest is None else "vectors"].chance(signals)
+    def _read(self, claim: Claim, reading: _Reading) -> Judgement:
+        chance = self.record.tiers[reading.tier].chance(reading.signals)
         words = plain(claim.statement)
         places = [locate(claim.statement, source, question=claim.question) for source in claim.sources]
-        evidence = _evidence(places, nearest=nearest)
-        against = _against(words, claim, evidence, window=signals["window"])
+        evidence = _evidence(places, nearest=reading.nearest)
+        against = _against(words, claim, evidence, window=reading.signals["window"])
         if against:
             chance = min(chance, self.record.unsupported / 2)
         verdict = _verdict(chance, supported=self.record.supported, unsupported=self.record.unsupported)
         reasons = against or (SAID_OF[verdict],)
         return Judgement(verdict=verdict, score=chance, reasons=reasons, evidence=evidence, open=not against)
 
-    def _quick(self, claims: Sequence[Claim]) -> list[tuple[Mapping[str, float], Place | None]]:
-        """Return the signals of each claim as far as they are needed: where words tell enough, no vectors are made."""
-        words = [_words_of(claim) for claim in claims]
-        chances = [self.record.tiers["words"].chance(each) for each in words]
-        unsure = [at for at, chance in enumerate(chances) if SURE_NOT < chance < SURE]
-        more = self._with_vectors([claims[at] for at in unsure], [words[at] for at in unsure])
-        read: dict[int, tuple[Mapping[str, float], Place | None]] = dict(zip(unsure, more, strict=True))
-        return [read.get(at, (each, None)) for at, each in enumerate(words)]
+    def signals(self, claims: Sequence[Claim]) -> list[Mapping[str, float]]:
+        """Return the signals of each claim, of every tier that can be read."""
+        return [reading.signals for reading in self._readings(claims)]
 
-    def signals(self, claims: Sequence[Claim]) -> list[tuple[Mapping[str, float], Place | None]]:
-        """Return the signals of each claim, and the place nearest in meaning; None where only words could be read."""
-        return self._with_vectors(claims, [_words_of(claim) for claim in claims])
-
-    def _with_vectors(
-        self, claims: Sequence[Claim], found: Sequence[Mapping[str, float]]
-    ) -> list[tuple[Mapping[str, float], Place | None]]:
-        texts = [plain(claim.statement) for claim in claims]
-        if self._embedder is None or not claims:
-            return [(signals, None) for signals in found]
+    def _readings(self, claims: Sequence[Claim]) -> list[_Reading]:
+        found = [_words_of(claim) for claim in claims]
+        if self._reader is None or not claims:
+            return found
         try:
-            sources = self._source_vectors([source for claim in claims for source in claim.sources])
-            statements = statement_vectors(texts, embedder=self._embedder)
+            read = self._reader.read([(plain(claim.statement), claim.sources) for claim in claims])
         except KnowledgeError:
             logger.warning("statements are checked by their words alone", exc_info=True)
-            return [(signals, None) for signals in found]
-        rows: list[tuple[Mapping[str, float], Place | None]] = []
-        for claim, signals, vectors in zip(claims, found, statements, strict=True):
-            more, place = by_vectors(vectors, [sources[_key(source)] for source in claim.sources])
-            rows.append(({**signals, **more}, place))
-        return rows
-
-    def _source_vectors(self, texts: Sequence[str]) -> dict[bytes, SourceVectors]:
-        assert self._embedder is not None
-        wanted = {_key(text): text for text in texts}
-        with self._lock:
-            known = {key: self._sources[key] for key in wanted if key in self._sources}
-        missing = {key: text for key, text in wanted.items() if key not in known}
-        made = dict(zip(missing, source_vectors(list(missing.values()), embedder=self._embedder), strict=True))
-        with self._lock:
-            for key, vectors in {**known, **made}.items():  # those used last go last
-                self._sources.pop(key, None)
-                self._sources[key] = vectors
-            while len(self._sources) > KEPT_SOURCES:
-                del self._sources[next(iter(self._sources))]
-        return {**known, **made}
+            return found
+        return [
+            _Reading("pieces", {**reading.signals, **signals}, place) if place else reading
+            for reading, (signals, place) in zip(found, read, strict=True)
+        ]
 
 
 def with_thresholds(judged: Sequence[Judgement], thresholds: tuple[float, float]) -> list[Judgement]:
@@ -209,8 +183,8 @@ def with_thresholds(judged: Sequence[Judgement], thresholds: tuple[float, float]
     return found
 
 
-def _words_of(claim: Claim) -> Mapping[str, float]:
-    return by_words(plain(claim.statement), claim.sources, question=claim.question)
+def _words_of(claim: Claim) -> _Reading:
+    return _Reading("words", by_words(plain(claim.statement), claim.sources, question=claim.question))
 
 
 def _verdict(chance: float, *, supported: float, unsupported: float) -> VerdictName:
@@ -253,10 +227,6 @@ def _evidence(places: Sequence[Evidence], *, nearest: Place | None) -> SourceEvi
     if nearest is not None and not best.verbatim and best.score < SHARED_WORDS:
         return SourceEvidence(nearest.source, nearest.start, nearest.end)
     return SourceEvidence(number, best.start, best.end)
-
-
-def _key(text: str) -> bytes:
-    return sha256(text.encode("utf-8", "surrogatepass")).digest()
 
 
 @lru_cache(maxsize=1)

@@ -37,7 +37,7 @@ async def test_statements_are_judged_against_their_own_sources(api: Any) -> None
     assert "90 minutes" in PARKING[place["start"] : place["end"]]
     assert (wrong["verdict"], wrong["reasons"]) == ("unsupported", ["number 60 not in the source"])
     assert (without["verdict"], without["evidence"]) == ("uncited", None)
-    assert response.json()["verifier"] == "signals-1"
+    assert response.json()["verifier"] == "signals-2"
 
 
 @pytest.mark.parametrize(

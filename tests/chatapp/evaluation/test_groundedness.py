@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from io import StringIO
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +13,7 @@ from django.core.management import CommandError, call_command
 from chatapp.answering.verification.support import TIERS, read_record
 from chatapp.evaluation.groundedness import best_threshold, fit_tier, halves, quality, read_statements
 from chatapp.evaluation.labelled import UnusableSet
+from knowledge.embedding.table import PieceTable
 
 FACTS = [
     ("The {} opens at nine and closes at six in the evening.", "From nine until six the {} is open.", "The {} never opens on holidays."),
@@ -90,13 +90,11 @@ def test_the_command_fits_keeps_a_record_and_prints_the_table(tmp_path: Path) ->
     lines = out.getvalue().splitlines()
     table = {line[:36].strip(): line[36:].split() for line in lines[1:-2]}
     assert table["always supported"][2] == "0.500"
-    assert float(table["with words and token vectors"][2]) > float(table["word overlap"][2])
+    assert float(table["with pieces"][2]) > float(table["word overlap"][2])
     kept = read_record(record)
     assert (kept.data, set(kept.tiers)) == ("made", set(TIERS))
     assert kept.fitted + kept.judged == 2 * len(FACTS) * len(THINGS)
-    assert kept.tiers["vectors"].quality["balanced_accuracy"] == pytest.approx(
-        float(table["with words and token vectors"][2]), abs=0.001
-    )
+    assert kept.tiers["pieces"].quality["balanced_accuracy"] == pytest.approx(float(table["with pieces"][2]), abs=0.001)
     assert "fitted on" in lines[-2]
     assert "An answer of 10 such sentences" in lines[-1]
 
@@ -106,7 +104,7 @@ def test_a_folder_without_statements_is_refused_in_words(tmp_path: Path) -> None
         call_command("evaluate", "verification", str(tmp_path))
 
 
-def test_the_record_of_the_product_holds_on_the_labelled_data(data: Path, embedder: Any) -> None:
+def test_the_record_of_the_product_holds_on_the_labelled_data(data: Path) -> None:
     """On a few statements only: the whole table is that of the command."""
     from chatapp.answering.verification import Verifier
     from chatapp.evaluation.groundedness import claim_of
@@ -114,6 +112,6 @@ def test_the_record_of_the_product_holds_on_the_labelled_data(data: Path, embedd
     rows = read_statements(data / "groundedness")
     _, there = halves(rows)
     some = [rows[at] for at in there[::6]]
-    judged = Verifier(embedder).judge([claim_of(row) for row in some])
+    judged = Verifier(PieceTable()).judge([claim_of(row) for row in some])
     found = quality([each.score for each in judged], [row.held for row in some], threshold=0.5)
     assert found.balanced_accuracy > 0.62

@@ -27,7 +27,6 @@ from chatapp.evaluation.runner import Settings
 from chatapp.evaluation.stores import NAMES, open_store
 from knowledge import wiring
 from knowledge.chunking.plugins import UnknownChunker, chunker_of
-from knowledge.embedding.base import has_tokens
 from knowledge.errors import KnowledgeError
 
 DATA = Path(settings.BASE_DIR).parent / "shared" / "data"
@@ -103,18 +102,17 @@ class Command(BaseCommand):
         sets = {name: labelled.load(_one(name, DATA)[0]) for name in faults}
         folder = folder or DATA / "groundedness"
         rows = groundedness.read_statements(folder)
-        found = wiring.embedder()
-        embedder = found if has_tokens(found) else None
+        table = wiring.piece_table()
         if fit is None:
             record = default_record()
         else:
-            if embedder is None:
-                raise CommandError("The verifier is fitted with an embedding model that has token vectors.")
+            if table is None:
+                raise CommandError("The verifier is fitted with the word pieces of the stock embedding model.")
             date = timezone.localdate().isoformat()
-            record = groundedness.fit_record(rows, embedder=embedder, data=folder.name, date=date)
+            record = groundedness.fit_record(rows, table=table, data=folder.name, date=date)
             fit.write_text(json.dumps(record.as_json(), indent=1) + "\n", encoding="utf-8")
         self.stdout.write(f"{'':<36} statements  AUROC  balanced  held  others  F1 others  ms each")
-        for name, q, spent in groundedness.compare(rows, embedder=embedder, record=record):
+        for name, q, spent in groundedness.compare(rows, table=table, record=record):
             self.stdout.write(
                 f"{name:<36} {q.statements:>10}  {q.auroc:.3f}  {q.balanced_accuracy:>8.3f}  {q.held_found:.2f}"
                 f"  {q.others_found:>6.2f}  {q.f1_others:>9.3f}  {spent:>7.1f}"
@@ -123,7 +121,7 @@ class Command(BaseCommand):
             f"Record {record.verifier}: fitted on {record.fitted} statements of {record.data}, {record.date}; the table"
             " is of the half that it was not fitted on."
         )
-        verifier = Verifier(embedder, record=record)
+        verifier = Verifier(table, record=record)
         whole = cost(rows, verifier=verifier)
         self.stdout.write(
             f"An answer of {SENTENCES} such sentences, ms p50/p95: {whole.known[0]:.0f}/{whole.known[1]:.0f} where its"

@@ -3,14 +3,14 @@ from __future__ import annotations
 import pytest
 
 from chatapp.answering.verification import Verifier
-from knowledge.embedding import LocalEmbedder
+from knowledge.embedding.table import PieceTable
 
 
 @pytest.fixture(scope="session")
-def embedder() -> LocalEmbedder:
-    return LocalEmbedder(threads=2)
+def table() -> PieceTable:
+    return PieceTable()
 
 
 @pytest.fixture(scope="session")
-def verifier(embedder: LocalEmbedder) -> Verifier:
-    return Verifier(embedder)
+def verifier(table: PieceTable) -> Verifier:
+    return Verifier(table)

@@ -74,25 +74,39 @@ def test_a_source_without_words_says_nothing() -> None:
     assert place is not None
 
 
-def test_sentences_of_a_real_source_are_ranges_of_its_text(embedder: Any) -> None:
+def test_sentences_of_a_real_source_are_ranges_of_its_text(table: Any) -> None:
     text = "  The otter sleeps.\n\nIt wakes at noon! … Then it swims. " + "A long line of words, and more. " * 100
-    (found,) = source_vectors([text], embedder=embedder)
+    (found,) = source_vectors([text], table=table)
     assert text[slice(*found.sentences[0])] == "The otter sleeps."
     assert all(text[start:end] == text[start:end].strip() for start, end in found.sentences)
     assert list(found.first) == sorted(set(found.first.tolist()))
-    assert found.units().shape == (len(found.signs), embedder.spec.dimension)
+    assert found.units().shape == (len(found.signs), 384)
     assert np.linalg.norm(found.units(), axis=1) == pytest.approx(1, abs=1e-4)
 
 
-def test_vectors_of_a_text_do_not_depend_on_the_others(embedder: Any) -> None:
+def test_vectors_of_a_text_do_not_depend_on_the_others(table: Any) -> None:
     texts = ["The otter sleeps at noon.", "", "Herons hunt fish."]
-    together = source_vectors(texts, embedder=embedder)
+    together = source_vectors(texts, table=table)
     for text, found in zip(texts, together, strict=True):
-        (alone,) = source_vectors([text], embedder=embedder)
+        (alone,) = source_vectors([text], table=table)
         assert np.unpackbits(alone.signs).tolist() == pytest.approx(np.unpackbits(found.signs).tolist(), abs=1)
         assert alone.sentences == found.sentences
-    (one,) = statement_vectors(["The of and"], embedder=embedder)
+    (one,) = statement_vectors(["The of and"], table=table)
     assert len(one.tokens)  # nothing but stop words is still something
+
+
+def test_a_statement_longer_than_the_model_reads_is_read_to_its_end(table: Any) -> None:
+    (begun,) = statement_vectors(["A line of words, and more. " * 40], table=table)
+    (whole,) = statement_vectors(["A line of words, and more. " * 80], table=table)
+    assert len(whole.tokens) == 2 * len(begun.tokens)
+    (nothing,) = statement_vectors([""], table=table)
+    assert by_vectors(nothing, [source(A)])[1] is None
+
+
+def test_the_same_word_counts_for_more_beside_the_same_words(table: Any) -> None:
+    one, two, other = statement_vectors(["old harbour", "the old harbour closed", "harbour dues"], table=table)
+    harbour = one.tokens[-1]
+    assert harbour @ two.tokens[1] > harbour @ other.tokens[0] + 0.05
 
 
 def test_words_are_counted_by_hand() -> None:
@@ -107,7 +121,7 @@ def test_words_are_counted_by_hand() -> None:
 
 
 def test_products_are_taken_with_the_lengths_only_and_far_values_are_clipped() -> None:
-    names = TIERS["vectors"]
+    names = TIERS["pieces"]
     lengths = sum(name in LENGTHS for name in names)
     row = np.zeros((1, len(names)))
     row[0, 0] = 1_000.0

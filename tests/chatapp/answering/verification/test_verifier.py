@@ -1,4 +1,4 @@
-"""The verifier over the real embedding model."""
+"""The verifier over the vectors of the real word pieces."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from chatapp.answering.sentinels import sentinel
-from chatapp.answering.verification import Claim, Judgement, Verifier, default_record
-from chatapp.answering.verification import verifier as module
+from chatapp.answering.verification import Claim, Judgement, Verifier, default_record, reading
 from knowledge.errors import EmbeddingFailed
 
 BASIN = (
@@ -16,19 +15,6 @@ BASIN = (
     "Brazil holds the largest part of the rainforest, and Peru the second largest. Logging is not allowed in parks."
 )
 PARKING = "Guests may leave their cars in the yard behind the north gate for 90 minutes. Staff use the cellar."
-
-
-def counted(monkeypatch: pytest.MonkeyPatch, name: str) -> list[int]:
-    """Return how many texts each later call of this function of the verifier gets."""
-    made: list[int] = []
-    real = getattr(module, name)
-
-    def counting(texts: Any, *, embedder: Any) -> Any:
-        made.append(len(texts))
-        return real(texts, embedder=embedder)
-
-    monkeypatch.setattr(module, name, counting)
-    return made
 
 
 def judge(verifier: Verifier, statement: str, *sources: str, question: str = "") -> Judgement:
@@ -144,14 +130,12 @@ def test_each_claim_of_many_is_judged_as_it_is_alone(verifier: Verifier) -> None
     assert verifier.judge([]) == []
 
 
-def test_without_token_vectors_words_are_read(monkeypatch: pytest.MonkeyPatch, verifier: Verifier) -> None:
+def test_without_vectors_words_are_read() -> None:
     by_words = judge(Verifier(), "Guests may leave cars behind the north gate, in the yard.", PARKING)
     assert by_words.verdict == "supported"
 
     class Away:
-        spec = None
-
-        def embed_with_tokens(self, texts: Any) -> Any:
+        def states(self, texts: Any) -> Any:
             raise EmbeddingFailed("away")
 
     away: Any = Away()
@@ -159,32 +143,21 @@ def test_without_token_vectors_words_are_read(monkeypatch: pytest.MonkeyPatch, v
 
 
 def test_vectors_of_sources_are_made_once_and_only_so_many_are_kept(
-    monkeypatch: pytest.MonkeyPatch, embedder: Any
+    monkeypatch: pytest.MonkeyPatch, table: Any
 ) -> None:
-    made = counted(monkeypatch, "source_vectors")
-    monkeypatch.setattr(module, "KEPT_SOURCES", 2)
-    monkeypatch.setattr(module, "SURE_NOT", 0.0)
-    verifier = Verifier(embedder)
+    made: list[int] = []
+    real = reading.source_vectors
+
+    def counting(texts: Any, *, table: Any) -> Any:
+        made.append(len(texts))
+        return real(texts, table=table)
+
+    monkeypatch.setattr(reading, "source_vectors", counting)
+    monkeypatch.setattr(reading, "KEPT_SOURCES", 2)
+    verifier = Verifier(table)
     for source in (PARKING, PARKING, BASIN, "A third text of words.", PARKING):
         judge(verifier, "Cars stand somewhere.", source)
     assert made == [1, 0, 1, 1, 1]
-
-
-@pytest.mark.parametrize(
-    ("statement", "verdict", "vectors"),
-    [
-        ("Guests may leave their cars behind the north gate in the yard.", "supported", 0),
-        ("People who visit put their vehicles outside.", None, 1),
-    ],
-)
-def test_vectors_are_made_only_where_words_leave_it_open(
-    monkeypatch: pytest.MonkeyPatch, embedder: Any, statement: str, verdict: str | None, vectors: int
-) -> None:
-    made = counted(monkeypatch, "statement_vectors")
-    found = judge(Verifier(embedder), statement, PARKING)
-    assert sum(made) == vectors
-    assert verdict is None or found.verdict == verdict
-    assert found.evidence is not None
 
 
 def test_german_is_judged_too(verifier: Verifier) -> None:
@@ -201,5 +174,5 @@ def test_the_record_says_where_it_comes_from_and_how_good_it_is() -> None:
     assert record.data == "groundedness"
     assert record.date >= "2026-11-26"
     assert min(record.fitted, record.judged) > 400
-    assert record.tiers["vectors"].quality["balanced_accuracy"] >= 0.72
+    assert record.tiers["pieces"].quality["balanced_accuracy"] >= 0.72
     assert 0 < record.unsupported < record.supported < 1
