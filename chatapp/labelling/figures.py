@@ -42,7 +42,7 @@ class Marked:
 
     chance: float
     held: bool
-    open: bool  # only the chance decided
+    open: bool  # only the fitted chance decided: thresholds are fitted on these
     at_random: bool
 
 

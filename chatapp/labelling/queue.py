@@ -16,7 +16,7 @@ from django.db.models import Prefetch
 
 from chatapp.answering.folding import plain
 from chatapp.answering.gate import WITHHELD
-from chatapp.answering.verification.verifier import SAID_OF
+from chatapp.answering.verification.verifier import BY_CHANCE, BY_MODEL, SAID_OF
 from chatapp.conversations.models import AnswerRun, Citation
 from chatapp.conversations.selectors import citation_detail
 from chatapp.conversations.shown import shown_of
@@ -48,7 +48,8 @@ class Candidate:
     text: str
     verdict: str
     chance: float  # 0..1, that its sources hold it
-    open: bool  # only the chance decided
+    open: bool  # only the fitted chance decided
+    judged_by: str  # see ``JudgedBy``; empty where the answer is older than that
     citations: tuple[Citation, ...]
 
     @property
@@ -119,16 +120,23 @@ def _of_run(run: AnswerRun) -> Iterator[Candidate]:
         text = plain(run.answer.text[sentence["start"] : sentence["end"]])
         if not cited or not text:
             continue
-        is_open = list(sentence["reasons"]) == [SAID_OF[sentence["verdict"]]]
+        is_open = _is_open(sentence)
         yield Candidate(
             run=run, index=sentence["index"], text=text, verdict=sentence["verdict"], citations=cited,
-            chance=_chance(sentence, is_open=is_open), open=is_open,
+            chance=_chance(sentence, is_open=is_open), open=is_open, judged_by=sentence.get("judged_by", ""),
         )  # fmt: skip
+
+
+def _is_open(sentence: dict[str, Any]) -> bool:
+    """Tell whether only the fitted chance decided. In answers that do not say who judged, the reason tells."""
+    if "judged_by" in sentence:
+        return sentence["judged_by"] in BY_CHANCE
+    return list(sentence["reasons"]) == [SAID_OF[sentence["verdict"]]]
 
 
 def _chance(sentence: dict[str, Any], *, is_open: bool) -> float:
     """Return the chance behind a verdict. The score of what exact words or numbers decided is a share of words."""
-    if is_open:
+    if is_open or sentence.get("judged_by") in BY_MODEL:
         return float(sentence["score"])
     return 1.0 if sentence["verdict"] == "supported" else 0.0
 

@@ -16,7 +16,7 @@ from hashlib import sha256
 from pathlib import Path
 from threading import Lock
 
-from chatapp.answering.check import Verdict, VerdictName, check_sentence
+from chatapp.answering.check import JudgedBy, Verdict, VerdictName, check_sentence
 from chatapp.answering.evidence import Evidence, locate, whole_sentences
 from chatapp.answering.folding import plain
 from chatapp.answering.names import missing_names
@@ -29,7 +29,16 @@ from chatapp.answering.verification.vectors import SourceVectors, source_vectors
 from knowledge.embedding.base import Embedder, TokenEmbedder, has_tokens
 from knowledge.errors import KnowledgeError
 
-__all__ = ["Claim", "Judgement", "SourceEvidence", "Verifier", "default_record", "with_thresholds"]
+__all__ = [
+    "BY_CHANCE",
+    "BY_MODEL",
+    "Claim",
+    "Judgement",
+    "SourceEvidence",
+    "Verifier",
+    "default_record",
+    "with_thresholds",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -51,6 +60,12 @@ HELD = "the source says this in other words"
 PARTLY = "some of what it says is not there"
 NOT_FOUND = "hardly anything of what it says is there"
 SAID_OF: Mapping[VerdictName, str] = {"supported": HELD, "weak": PARTLY, "unsupported": NOT_FOUND}
+
+BY_CHANCE: frozenset[JudgedBy] = frozenset({"words", "vectors"})
+"""Where the fitted chance told: these verdicts follow the thresholds."""
+
+BY_MODEL: frozenset[JudgedBy] = frozenset({"encoder", "judge"})
+"""Where a model read source and statement together: of these verdicts the thresholds say nothing."""
 
 ENTAILED, REFUTED = 0.5, 0.2
 """Chance of an entailment model from which a statement counts as held, and below which as not held. Where such models
@@ -82,7 +97,12 @@ class Judgement:
     score: float  # chance, 0..1, that the sources hold the statement
     reasons: tuple[str, ...]
     evidence: SourceEvidence | None
-    open: bool = False  # only a chance told: exact words, numbers, names and negations left it open
+    judged_by: JudgedBy = ""
+
+    @property
+    def open(self) -> bool:
+        """Whether only a chance told: exact words, numbers, names and negations left it open."""
+        return self.judged_by in BY_CHANCE or self.judged_by == "encoder"
 
 
 class Verifier:
@@ -130,18 +150,21 @@ class Verifier:
             return found
         for at, chance in best.items():
             verdict = _verdict(chance, supported=ENTAILED, unsupported=REFUTED)
-            found[at] = replace(judged[at], verdict=verdict, score=chance, reasons=(SAID_OF[verdict],))
+            reasons = (SAID_OF[verdict],)
+            found[at] = replace(judged[at], verdict=verdict, score=chance, reasons=reasons, judged_by="encoder")
         return found
 
     def _certain(self, claim: Claim, verdict: Verdict) -> Judgement:
         places = [locate(claim.statement, source, question=claim.question) for source in claim.sources]
         score = 1.0 if verdict.verdict == "supported" else 0.0
         return Judgement(
-            verdict=verdict.verdict, score=score, reasons=verdict.reasons, evidence=_evidence(places, nearest=None)
-        )
+            verdict=verdict.verdict, score=score, reasons=verdict.reasons, judged_by="check",
+            evidence=_evidence(places, nearest=None),
+        )  # fmt: skip
 
     def _read(self, claim: Claim, signals: Mapping[str, float], nearest: Place | None) -> Judgement:
-        chance = self.record.tiers["words" if nearest is None else "vectors"].chance(signals)
+        tier: JudgedBy = "words" if nearest is None else "vectors"
+        chance = self.record.tiers[tier].chance(signals)
         words = plain(claim.statement)
         places = [locate(claim.statement, source, question=claim.question) for source in claim.sources]
         evidence = _evidence(places, nearest=nearest)
@@ -150,7 +173,9 @@ class Verifier:
             chance = min(chance, self.record.unsupported / 2)
         verdict = _verdict(chance, supported=self.record.supported, unsupported=self.record.unsupported)
         reasons = against or (SAID_OF[verdict],)
-        return Judgement(verdict=verdict, score=chance, reasons=reasons, evidence=evidence, open=not against)
+        return Judgement(
+            verdict=verdict, score=chance, reasons=reasons, evidence=evidence, judged_by="check" if against else tier
+        )
 
     def _quick(self, claims: Sequence[Claim]) -> list[tuple[Mapping[str, float], Place | None]]:
         """Return the signals of each claim as far as they are needed: where words tell enough, no vectors are made."""
@@ -200,12 +225,13 @@ class Verifier:
 
 
 def with_thresholds(judged: Sequence[Judgement], thresholds: tuple[float, float]) -> list[Judgement]:
-    """Return the judgements with other thresholds, ``(supported, unsupported)``, where only a chance decided."""
+    """Return the judgements with other thresholds, ``(supported, unsupported)``, where the fitted chance decided."""
     supported, unsupported = thresholds
     found = []
     for each in judged:
         verdict = _verdict(each.score, supported=supported, unsupported=unsupported)
-        found.append(replace(each, verdict=verdict, reasons=(SAID_OF[verdict],)) if each.open else each)
+        by_chance = each.judged_by in BY_CHANCE
+        found.append(replace(each, verdict=verdict, reasons=(SAID_OF[verdict],)) if by_chance else each)
     return found
 
 

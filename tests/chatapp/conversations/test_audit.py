@@ -62,6 +62,7 @@ async def test_every_answer_is_recorded_in_one_chain(answered: Any, rows: Any, a
     assert [entry.previous for entry in entries] == ["", entries[0].digest, entries[1].digest]
     record = json.loads(entries[0].record)
     assert record["citations"][0]["label"] == "S1"
+    assert record["sentences"][0]["judged_by"] == "check"
     assert "Visitors" not in entries[0].record  # texts as digests only
     assert await rows(lambda: broken(tenant)) == []
     last = entries[2].digest
@@ -92,6 +93,11 @@ def change_verdict() -> None:
     AnswerRun.objects.filter(pk=run.pk).update(sentences=[{**run.sentences[0], "verdict": "weak"}])
 
 
+def change_judge() -> None:
+    run = AnswerRun.objects.order_by("started")[1]
+    AnswerRun.objects.filter(pk=run.pk).update(sentences=[{**run.sentences[0], "judged_by": "judge"}])
+
+
 def drop_citation() -> None:
     Citation.objects.filter(run=AnswerRun.objects.order_by("started")[1]).delete()
 
@@ -103,6 +109,7 @@ def drop_citation() -> None:
         (change_quote, "citation S1 is not as it was recorded"),
         (change_passage, "passage S1 is not as it was recorded"),
         (change_verdict, "sentences is not as it was recorded"),
+        (change_judge, "sentences is not as it was recorded"),
         (drop_citation, "citations is not as it was recorded"),
     ],
 )

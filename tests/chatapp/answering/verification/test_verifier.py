@@ -9,6 +9,7 @@ import pytest
 from chatapp.answering.sentinels import sentinel
 from chatapp.answering.verification import Claim, Judgement, Verifier, default_record
 from chatapp.answering.verification import verifier as module
+from chatapp.answering.verification.verifier import BY_CHANCE
 from knowledge.errors import EmbeddingFailed
 
 BASIN = (
@@ -45,6 +46,7 @@ def judge(verifier: Verifier, statement: str, *sources: str, question: str = "")
 def test_a_paraphrase_is_supported(verifier: Verifier, statement: str) -> None:
     found = judge(verifier, statement, PARKING)
     assert (found.verdict, found.reasons) == ("supported", ("the source says this in other words",))
+    assert found.judged_by in BY_CHANCE
     assert found.score >= default_record().supported
     assert found.evidence is not None
     assert "90 minutes" in PARKING[found.evidence.start : found.evidence.end]
@@ -60,7 +62,7 @@ def test_reference_marks_are_no_numbers(verifier: Verifier) -> None:
 
 def test_exact_words_are_certain(verifier: Verifier) -> None:
     found = judge(verifier, "About 14.5 % of it is protected by law.", PARKING, BASIN)
-    assert (found.verdict, found.score) == ("supported", 1.0)
+    assert (found.verdict, found.score, found.judged_by) == ("supported", 1.0, "check")
     assert found.evidence is not None
     assert found.evidence.source == 1
     assert BASIN[found.evidence.start : found.evidence.end] == "About 14.5 % of it is protected by law."
@@ -80,7 +82,7 @@ def test_exact_words_are_certain(verifier: Verifier) -> None:
 )
 def test_what_was_altered_is_named(verifier: Verifier, statement: str, reason: str) -> None:
     found = judge(verifier, statement, BASIN)
-    assert found.verdict == "unsupported"
+    assert (found.verdict, found.judged_by, found.open) == ("unsupported", "check", False)
     assert reason in found.reasons
 
 
@@ -184,6 +186,7 @@ def test_vectors_are_made_only_where_words_leave_it_open(
     found = judge(Verifier(embedder), statement, PARKING)
     assert sum(made) == vectors
     assert verdict is None or found.verdict == verdict
+    assert found.judged_by == ("vectors" if vectors else "words")
     assert found.evidence is not None
 
 
