@@ -16,13 +16,14 @@ from django.db.models import Prefetch
 
 from chatapp.answering.folding import plain
 from chatapp.answering.gate import WITHHELD
+from chatapp.answering.verification import default_record
 from chatapp.answering.verification.verifier import BY_CHANCE, BY_MODEL, SAID_OF
 from chatapp.conversations.models import AnswerRun, Citation
 from chatapp.conversations.selectors import citation_detail
 from chatapp.conversations.shown import shown_of
 from chatapp.conversations.standing import standings
+from chatapp.conversations.verifying import thresholds_of
 from chatapp.labelling.models import SentenceLabel
-from chatapp.labelling.records import in_force
 from knowledge.documents.access import as_uuid
 from knowledge.errors import NotFound
 from knowledge.tenants.access import Actor
@@ -57,6 +58,11 @@ class Candidate:
         return self.run.pk, self.index
 
     @property
+    def verifier(self) -> str:
+        """Whose chance it is; of answers that do not say it, today's."""
+        return str(self.run.verification.get("verifier") or default_record().verifier)
+
+    @property
     def digest(self) -> str:
         return sha256(f"{self.run.pk}:{self.index}".encode()).hexdigest()
 
@@ -79,7 +85,7 @@ def next_sentence(*, actor: Actor) -> tuple[Candidate | None, int]:
     done = set(labelled.values_list("run_ref", "sentence"))
     waiting = [each for each in _candidates(actor) if each.place not in done]
     drawn = sorted((each for each in waiting if each.at_random), key=lambda each: each.digest)
-    limits = in_force(actor.tenant_id)
+    limits = thresholds_of(actor.tenant_id).pair
     unsure = sorted(
         (each for each in waiting if not each.at_random),
         key=lambda each: (not each.open, min(abs(each.chance - limit) for limit in limits), each.digest),

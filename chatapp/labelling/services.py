@@ -60,7 +60,7 @@ def label_sentence(*, actor: Actor, run: object, index: int, label: str) -> Sent
         defaults={
             "label": label, "verdict": candidate.verdict, "chance": candidate.chance, "open": candidate.open,
             "judged_by": candidate.judged_by, "at_random": candidate.at_random,
-            "verifier": default_record().verifier,
+            "verifier": candidate.verifier,
         },
     )  # fmt: skip
     return row

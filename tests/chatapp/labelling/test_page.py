@@ -163,6 +163,17 @@ def test_what_a_model_judged_is_not_taken_for_the_chance_though_it_says_the_same
     assert [each.open for each in selectors.marked(run.tenant_id)] == [by_chance]
 
 
+def test_a_label_keeps_the_verifier_that_judged_the_sentence_then(answered: Any, client: Client, editor: Any) -> None:
+    run = answered()
+    assert run.verification["verifier"] == default_record().verifier
+    client.force_login(editor)
+    for kept, verifier in (({}, default_record().verifier), ({**run.verification, "verifier": "older"}, "older")):
+        AnswerRun.objects.filter(pk=run.pk).update(verification=kept)
+        post(client, "label", run=run.pk, sentence=0, label="supported")
+        assert SentenceLabel.objects.get().verifier == verifier
+    assert selectors.marked(run.tenant_id) == [], "of another verifier's chances"
+
+
 def test_a_label_outlives_its_answer_as_a_number(answered: Any, client: Client, editor: Any) -> None:
     run = answered()
     client.force_login(editor)
@@ -215,13 +226,14 @@ def test_thresholds_are_fitted_used_and_set_back(
     record = VerificationRecord.objects.get()
     assert (record.active, record.held, record.others, record.auroc) == (False, 60, 60, 1.0)
     assert record.balanced_accuracy > record.shipped_accuracy
-    assert verifying.thresholds_of(tenant.pk) is None
+    assert verifying.thresholds_of(tenant.pk).record is None
     with django_capture_on_commit_callbacks(execute=True):
         assert post(client, "records", do=record.pk) == 302
-    assert verifying.thresholds_of(tenant.pk) == (record.supported, record.unsupported)
+    found = verifying.thresholds_of(tenant.pk)
+    assert (found.pair, found.record) == ((record.supported, record.unsupported), record.pk)
     assert b"In force" in client.get("/labels/").content
     assert services.reset_record(actor=actor_for(user_id=owner.pk)) is None  # type: ignore[arg-type,func-returns-value]
-    assert verifying.thresholds_of(tenant.pk) is None
+    assert verifying.thresholds_of(tenant.pk).record is None
     for unknown in ("999999", "x", ""):
         assert post(client, "records", do=unknown) == 404
 
@@ -239,7 +251,7 @@ def test_a_record_of_another_tenant_or_verifier_is_not_used(
     for row in (foreign, old):
         assert post(client, "records", do=row.pk) == 404
     records.forget(tenant.pk)
-    assert verifying.thresholds_of(tenant.pk) is None
+    assert verifying.thresholds_of(tenant.pk).pair == (default_record().supported, default_record().unsupported)
 
 
 def test_own_thresholds_change_only_what_a_chance_decided() -> None:
