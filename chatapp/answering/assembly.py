@@ -192,7 +192,7 @@ class AnswerAssembly:
         """Keep what a closer look said of a sentence, and the words that it was found to rest on."""
         checked = replace(
             self._sentences[undecided.index], verdict=judgement.verdict, score=judgement.score,
-            reasons=judgement.reasons,
+            reasons=judgement.reasons, judged_by=judgement.judged_by,
         )  # fmt: skip
         self._sentences[undecided.index] = checked
         if judgement.evidence is not None:
@@ -256,6 +256,7 @@ class AnswerAssembly:
             score=verdict.score,
             reasons=verdict.reasons,
             citations=numbers,
+            judged_by="" if verdict.verdict in ("exempt", "unchecked") else "check",
         )
         self._sentences.append(checked)
         return checked

@@ -17,9 +17,13 @@ from chatapp.answering.folding import fold, plain
 from chatapp.answering.polarity import negations
 from chatapp.answering.sentences import SentenceKind
 
-__all__ = ["SentenceChecker", "Verdict", "VerdictName", "check_sentence"]
+__all__ = ["JudgedBy", "SentenceChecker", "Verdict", "VerdictName", "check_sentence"]
 
 VerdictName: TypeAlias = Literal["supported", "weak", "unsupported", "uncited", "exempt", "unchecked"]
+
+JudgedBy: TypeAlias = Literal["", "check", "words", "vectors", "encoder", "judge"]
+"""Who a verdict is of: nobody; exact words, quotations, numbers, names and negations; the fitted chance, by words alone
+or with token vectors; a local entailment model; a language model."""
 
 _SMALL_TALK = re.compile(
     r"(hello|hi|hey|welcome|thanks?|thank you|sure|certainly|of course|you're welcome|great question|good question|"

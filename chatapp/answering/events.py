@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from chatapp.answering.check import VerdictName
+from chatapp.answering.check import JudgedBy, VerdictName
 from chatapp.answering.evidence import Evidence
 from chatapp.answering.sentences import SentenceKind
 from chatapp.answering.writer import Anomaly
@@ -59,6 +59,7 @@ class CheckedSentence:
     score: float
     reasons: tuple[str, ...]
     citations: tuple[int, ...]
+    judged_by: JudgedBy = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -190,7 +190,7 @@ class Repairs:
         weakest = min(written.sentences, key=lambda each: (each.verdict == "supported", each.score))
         checked = replace(
             held, verdict=weakest.verdict, score=weakest.score, reasons=(REWRITTEN, *weakest.reasons),
-            citations=tuple(citation.number for citation in citations),
+            citations=tuple(citation.number for citation in citations), judged_by=weakest.judged_by,
         )  # fmt: skip
         used = [
             CitationUsed(

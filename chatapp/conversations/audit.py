@@ -102,6 +102,8 @@ def record_of(run: AnswerRun, *, sequence: int, form: str = FORMAT) -> dict[str,
         "model": run.model,
         "knowledge_bases": run.knowledge_bases,
         "citation_mode": run.citation_mode,
+        # Older runs do not say it, and their records stay as they were.
+        **({"verification": run.verification} if run.verification else {}),
         "prompt_version": run.prompt_version,
         "no_answer": run.no_answer,
         "sentences": _sealed(run.sentences, seal),

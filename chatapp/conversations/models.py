@@ -162,6 +162,9 @@ class AnswerRun(models.Model):
     query = models.TextField(blank=True, default="", help_text="The question as it was searched.")
     retrieval = models.JSONField(default=dict, help_text="How it was searched: settings, sizes, earlier turns.")
     citation_mode = models.CharField(max_length=10, blank=True, default="", help_text="How strictly it was checked.")
+    verification = models.JSONField(
+        default=dict, help_text="How its sentences were judged: verifier, thresholds and their record, models."
+    )
     prompt_version = models.CharField(max_length=20, blank=True, default="")
     prompt = models.JSONField(default=list)
     raw_output = models.TextField(blank=True, default="")

@@ -99,6 +99,7 @@ def run_detail(
     if trace:
         detail |= {
             "citation_mode": run.citation_mode,
+            "verification": run.verification,
             "prompt_version": run.prompt_version,
             "prompt": run.prompt if shown.whole else None,
             "raw_output": run.raw_output if shown.whole else None,

@@ -34,7 +34,7 @@ from chatapp.conversations.retrieval import (
     trace_of,
 )
 from chatapp.conversations.shown import readable_messages
-from chatapp.conversations.verifying import Thresholds, thresholds_of
+from chatapp.conversations.verifying import Thresholds, thresholds_of, verification_of
 from chatapp.language_models.models import LanguageModel
 from chatapp.language_models.services import model_settings
 from knowledge.documents.access import access_knowledge_bases, scope_of, visible_knowledge_bases
@@ -116,7 +116,7 @@ class StartedRun:
     citation_mode: CitationMode
     enforcement: Enforcement
     client_id: str | None
-    thresholds: Thresholds | None = None  # the tenant's own, where it fitted some
+    thresholds: Thresholds  # by which its sentences are judged
     resumed: bool = False  # the same client message was sent before: nothing new was stored
 
 
@@ -153,7 +153,8 @@ def start_run(*, actor: Actor, ask: Ask) -> StartedRun:
     model = model_settings(assistant.language_model)
     query = chat_query(question=question, history=history, context_window=model.context_window)
     mode, enforcement = citation_rules(assistant)
-    run, resumed = _store_question(actor, ask, conversation, query, earlier, assistant, bases, mode)
+    thresholds = thresholds_of(actor.tenant_id)
+    run, resumed = _store_question(actor, ask, conversation, query, earlier, assistant, bases, mode, thresholds)
     return StartedRun(
         run=run,
         scope=scope_of(actor=actor, bases=bases),
@@ -166,7 +167,7 @@ def start_run(*, actor: Actor, ask: Ask) -> StartedRun:
         system_prompt=assistant.system_prompt,
         citation_mode=mode,
         enforcement=enforcement,
-        thresholds=thresholds_of(actor.tenant_id),
+        thresholds=thresholds,
         client_id=ask.client_id,
         resumed=resumed,
     )
@@ -218,6 +219,7 @@ def _store_question(
     assistant: Assistant,
     bases: Sequence[KnowledgeBase],
     citation_mode: CitationMode,
+    thresholds: Thresholds,
 ) -> tuple[AnswerRun, bool]:
     new = Conversation(tenant_id=actor.tenant_id, user_id=actor.user_id, title=_title(query.text), origin=ask.origin)
     target, now = conversation or new, timezone.now()
@@ -238,6 +240,7 @@ def _store_question(
         knowledge_bases=[str(base.pk) for base in bases],
         retrieval=trace_of(query, assistant.retrieval),
         citation_mode=citation_mode,
+        verification={} if citation_mode == "off" else verification_of(thresholds),
         model=assistant.language_model.model if assistant.language_model else "",
         heartbeat=now,
     )

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from threading import BoundedSemaphore
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any
 from uuid import UUID
 
 from asgiref.sync import async_to_sync
@@ -15,7 +17,7 @@ from django.http import HttpRequest
 from ninja import Router, Schema
 from pydantic import Field, model_validator
 
-from chatapp.answering.verification import Claim, Judgement, Verifier
+from chatapp.answering.verification import Claim, Judgement, Verifier, default_record
 from chatapp.answering.verification.consult import consult, too_small
 from chatapp.answering.verification.entailment import EntailmentEncoder
 from chatapp.answering.verification.verifier import with_thresholds
@@ -78,8 +80,19 @@ def judge_model() -> ModelSettings | None:
     )  # fmt: skip
 
 
-Thresholds: TypeAlias = tuple[float, float]
-"""Chances ``(supported, unsupported)``."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Thresholds:
+    """Chances from which a statement counts as held and below which it counts as not held, and whose they are."""
+
+    supported: float
+    unsupported: float
+    made: str  # day
+    record: int | None = None  # number of the tenant's own; None: Footnote comes with them
+
+    @property
+    def pair(self) -> tuple[float, float]:
+        return self.supported, self.unsupported
+
 
 _own: Callable[[UUID], Thresholds | None] = lambda _: None  # noqa: E731
 
@@ -90,16 +103,27 @@ def use_thresholds(of_tenant: Callable[[UUID], Thresholds | None]) -> None:
     _own = of_tenant
 
 
-def thresholds_of(tenant_id: UUID) -> Thresholds | None:
-    """Return the tenant's own thresholds; None where the shipped ones hold, or a model has the last word."""
-    return None if settings.VERIFY_MODEL_DIR or settings.VERIFY_MODEL else _own(tenant_id)
+def thresholds_of(tenant_id: UUID) -> Thresholds:
+    """Return the thresholds in force for the tenant: its own, or the shipped ones."""
+    shipped = default_record()
+    return _own(tenant_id) or Thresholds(
+        supported=shipped.supported, unsupported=shipped.unsupported, made=shipped.date
+    )  # fmt: skip
 
 
-async def judge(claims: Sequence[Claim], *, thresholds: Thresholds | None = None) -> Sequence[Judgement]:
+def verification_of(thresholds: Thresholds) -> dict[str, Any]:
+    """Return what a run keeps of how its sentences are judged: verifier, thresholds, and models with the last word."""
+    model = judge_model()
+    return {
+        "verifier": default_record().verifier, "supported": thresholds.supported,
+        "unsupported": thresholds.unsupported, "record": thresholds.record, "made": thresholds.made,
+        "encoder": Path(settings.VERIFY_MODEL_DIR).name, "judge": model.model if model else "",
+    }  # fmt: skip
+
+
+async def judge(claims: Sequence[Claim], *, thresholds: Thresholds) -> Sequence[Judgement]:
     """Judge statements by all that is set up, without holding up the event loop."""
-    judged = await asyncio.to_thread(lambda: verifier().judge(claims))
-    if thresholds is not None:
-        judged = with_thresholds(judged, thresholds)
+    judged = with_thresholds(await asyncio.to_thread(lambda: verifier().judge(claims)), thresholds.pair)
     model = judge_model()
     return judged if model is None else await consult(claims, judged, model=model, seconds=settings.VERIFY_TIMEOUT)
 
@@ -111,10 +135,11 @@ def verify(request: HttpRequest, data: Statements) -> dict[str, Any]:
         Claim(statement=item.statement, sources=tuple(item.sources), question=item.question) for item in data.items
     ]
     found = verifier()
+    judging = async_to_sync(partial(judge, thresholds=thresholds_of(request.actor.tenant_id)))  # type: ignore[attr-defined]
     if not AT_ONCE.acquire(timeout=PATIENCE):
         raise ModelBusy("Other statements are being checked. Try again in a moment.")
     try:
-        items = [_row(judged) for some in batches(claims, TOGETHER) for judged in async_to_sync(judge)(list(some))]
+        items = [_row(judged) for some in batches(claims, TOGETHER) for judged in judging(list(some))]
     finally:
         AT_ONCE.release()
     return {"items": items, "verifier": found.record.verifier}

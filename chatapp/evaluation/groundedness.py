@@ -166,7 +166,7 @@ def compare(
 def _ways(record: Record, *, table: PieceTable | None) -> Mapping[str, Verifier]:
     """Return verifiers that go as far as each tier, by the tier's name."""
     ways = {"words": Verifier(record=record)}
-    return ways if table is None else ways | {"pieces": Verifier(table, record=record)}
+    return ways if table is None else ways | {"vectors": Verifier(table, record=record)}
 
 
 def scores_of(verifier: Verifier, rows: Sequence[Labelled]) -> list[float]:

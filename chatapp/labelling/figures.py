@@ -42,7 +42,7 @@ class Marked:
 
     chance: float
     held: bool
-    open: bool  # only the chance decided
+    open: bool  # only the fitted chance decided: thresholds are fitted on these
     at_random: bool
 
 
@@ -137,15 +137,16 @@ def agreement(labels: Iterable[tuple[Hashable, str]]) -> Agreement | None:
 def fitted(rows: Sequence[Marked], *, shipped: float) -> Fitted:
     """Fit both thresholds to the sentences that only the chance decided, and judge the upper one on folds.
 
-    :raises TooFewLabels: there are fewer than ``FEWEST_TO_FIT`` of a kind.
+    :raises TooFewLabels: there are fewer than ``FEWEST_TO_FIT`` of a kind that weigh anything.
     """
     weighed = _weighed([row for row in rows if row.open])
     held = sum(row.held for row, _ in weighed)
     others = len(weighed) - held
     if min(held, others) < FEWEST_TO_FIT:
         raise TooFewLabels(
-            f"Thresholds are fitted from {FEWEST_TO_FIT} sentences of each kind that only the chance decided; "
-            f"there are {held} supported and {others} not supported."
+            f"Thresholds are fitted from {FEWEST_TO_FIT} sentences of each kind that only the chance decided, in "
+            f"tenths of its scale from which some were drawn at random; there are {held} supported and {others} "
+            "not supported."
         )
     supported = _best(weighed)
     told, told_shipped = _Share(), _Share()
@@ -176,15 +177,16 @@ class _Share:
 
     @property
     def balanced(self) -> float:
-        return sum(self._right[kind] / (self._all[kind] or 1.0) for kind in (True, False)) / 2
+        return sum(self._right[kind] / self._all[kind] for kind in (True, False)) / 2
 
 
 def _weighed(rows: Sequence[Marked]) -> Weighed:
     """Return the rows with weights that make their chances spread as those of the rows drawn at random: which sentence
-    was chosen depended on its chance alone, so that within a tenth of the scale all are worth the same."""
+    was chosen depended on its chance alone, so that within a tenth of the scale all are worth the same. Where none was
+    drawn at random, nobody knows what the others are worth: they are left out."""
     everything = Counter(_bin(row) for row in rows)
     drawn = Counter(_bin(row) for row in rows if row.at_random)
-    weighed = [(row, drawn[_bin(row)] / everything[_bin(row)]) for row in rows]
+    weighed = [(row, drawn[_bin(row)] / everything[_bin(row)]) for row in rows if drawn[_bin(row)]]
     # In the order of chances, so that every fold has some of each part of the scale.
     return sorted(weighed, key=lambda each: (each[0].held, each[0].chance))
 

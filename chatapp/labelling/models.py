@@ -23,7 +23,10 @@ class SentenceLabel(models.Model):
     label = models.CharField(max_length=15, choices=Label.choices)
     verdict = models.CharField(max_length=15, help_text="What the check had said.")
     chance = models.FloatField(help_text="0..1, that its sources hold it, as the check had it.")
-    open = models.BooleanField(help_text="Only the chance decided; words, numbers and names left it open.")
+    open = models.BooleanField(help_text="Only the fitted chance decided; words, numbers and names left it open.")
+    judged_by = models.CharField(
+        max_length=10, blank=True, default="", help_text="Whose verdict it was; empty where the answer did not say."
+    )
     at_random = models.BooleanField(help_text="Of the half of all sentences that stands for the whole.")
     verifier = models.CharField(max_length=40)
     created = models.DateTimeField(auto_now_add=True)

@@ -16,13 +16,14 @@ from django.db.models import Prefetch
 
 from chatapp.answering.folding import plain
 from chatapp.answering.gate import WITHHELD
-from chatapp.answering.verification.verifier import SAID_OF
+from chatapp.answering.verification import default_record
+from chatapp.answering.verification.verifier import BY_CHANCE, BY_MODEL, SAID_OF
 from chatapp.conversations.models import AnswerRun, Citation
 from chatapp.conversations.selectors import citation_detail
 from chatapp.conversations.shown import shown_of
 from chatapp.conversations.standing import standings
+from chatapp.conversations.verifying import thresholds_of
 from chatapp.labelling.models import SentenceLabel
-from chatapp.labelling.records import in_force
 from knowledge.documents.access import as_uuid
 from knowledge.errors import NotFound
 from knowledge.tenants.access import Actor
@@ -48,12 +49,18 @@ class Candidate:
     text: str
     verdict: str
     chance: float  # 0..1, that its sources hold it
-    open: bool  # only the chance decided
+    open: bool  # only the fitted chance decided
+    judged_by: str  # see ``JudgedBy``; empty where the answer is older than that
     citations: tuple[Citation, ...]
 
     @property
     def place(self) -> tuple[uuid.UUID, int]:
         return self.run.pk, self.index
+
+    @property
+    def verifier(self) -> str:
+        """Whose chance it is; of answers that do not say it, today's."""
+        return str(self.run.verification.get("verifier") or default_record().verifier)
 
     @property
     def digest(self) -> str:
@@ -78,7 +85,7 @@ def next_sentence(*, actor: Actor) -> tuple[Candidate | None, int]:
     done = set(labelled.values_list("run_ref", "sentence"))
     waiting = [each for each in _candidates(actor) if each.place not in done]
     drawn = sorted((each for each in waiting if each.at_random), key=lambda each: each.digest)
-    limits = in_force(actor.tenant_id)
+    limits = thresholds_of(actor.tenant_id).pair
     unsure = sorted(
         (each for each in waiting if not each.at_random),
         key=lambda each: (not each.open, min(abs(each.chance - limit) for limit in limits), each.digest),
@@ -119,16 +126,23 @@ def _of_run(run: AnswerRun) -> Iterator[Candidate]:
         text = plain(run.answer.text[sentence["start"] : sentence["end"]])
         if not cited or not text:
             continue
-        is_open = list(sentence["reasons"]) == [SAID_OF[sentence["verdict"]]]
+        is_open = _is_open(sentence)
         yield Candidate(
             run=run, index=sentence["index"], text=text, verdict=sentence["verdict"], citations=cited,
-            chance=_chance(sentence, is_open=is_open), open=is_open,
+            chance=_chance(sentence, is_open=is_open), open=is_open, judged_by=sentence.get("judged_by", ""),
         )  # fmt: skip
+
+
+def _is_open(sentence: dict[str, Any]) -> bool:
+    """Tell whether only the fitted chance decided. In answers that do not say who judged, the reason tells."""
+    if "judged_by" in sentence:
+        return sentence["judged_by"] in BY_CHANCE
+    return list(sentence["reasons"]) == [SAID_OF[sentence["verdict"]]]
 
 
 def _chance(sentence: dict[str, Any], *, is_open: bool) -> float:
     """Return the chance behind a verdict. The score of what exact words or numbers decided is a share of words."""
-    if is_open:
+    if is_open or sentence.get("judged_by") in BY_MODEL:
         return float(sentence["score"])
     return 1.0 if sentence["verdict"] == "supported" else 0.0
 

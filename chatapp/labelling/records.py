@@ -1,17 +1,17 @@
-"""Which thresholds are in force for a tenant: its own, where it made a record of its labels active, or the shipped."""
+"""The thresholds that a tenant fitted to its own labels, where it made a record of them active."""
 
 from __future__ import annotations
 
 import time
 import uuid
 
+from django.utils import timezone
+
 from chatapp.answering.verification import default_record
+from chatapp.conversations.verifying import Thresholds
 from chatapp.labelling.models import VerificationRecord
 
-__all__ = ["KEPT_SECONDS", "Thresholds", "forget", "in_force", "thresholds_of"]
-
-Thresholds = tuple[float, float]
-"""Chances ``(supported, unsupported)``."""
+__all__ = ["KEPT_SECONDS", "forget", "thresholds_of"]
 
 KEPT_SECONDS = 10.0
 """How long a process remembers them: so much later an active record counts everywhere."""
@@ -27,15 +27,17 @@ def thresholds_of(tenant_id: uuid.UUID) -> Thresholds | None:
     if kept is not None and kept[0] > now:
         return kept[1]
     rows = VerificationRecord.objects.filter(tenant_id=tenant_id, active=True, verifier=default_record().verifier)
-    found = rows.values_list("supported", "unsupported").first()
+    row = rows.first()
+    found = None if row is None else _thresholds(row)
     _kept[tenant_id] = (now + KEPT_SECONDS, found)
     return found
 
 
-def in_force(tenant_id: uuid.UUID) -> Thresholds:
-    """Return the thresholds that count for the tenant: its own, or the shipped ones."""
-    shipped = default_record()
-    return thresholds_of(tenant_id) or (shipped.supported, shipped.unsupported)
+def _thresholds(row: VerificationRecord) -> Thresholds:
+    return Thresholds(
+        supported=row.supported, unsupported=row.unsupported, record=row.pk,
+        made=timezone.localdate(row.created).isoformat(),
+    )  # fmt: skip
 
 
 def forget(tenant_id: uuid.UUID) -> None:

@@ -59,7 +59,8 @@ def label_sentence(*, actor: Actor, run: object, index: int, label: str) -> Sent
         tenant_id=actor.tenant_id, run_ref=candidate.run.pk, sentence=candidate.index, by_id=actor.user_id,
         defaults={
             "label": label, "verdict": candidate.verdict, "chance": candidate.chance, "open": candidate.open,
-            "at_random": candidate.at_random, "verifier": default_record().verifier,
+            "judged_by": candidate.judged_by, "at_random": candidate.at_random,
+            "verifier": candidate.verifier,
         },
     )  # fmt: skip
     return row

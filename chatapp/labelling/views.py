@@ -10,10 +10,10 @@ from django.views.decorators.http import require_POST, require_safe
 
 from chatapp.accounts.pages import member_page
 from chatapp.answering.verification import default_record
+from chatapp.conversations.verifying import thresholds_of
 from chatapp.labelling import figures, queue, selectors, services
 from chatapp.labelling.drawing import drawn
 from chatapp.labelling.models import SentenceLabel
-from chatapp.labelling.records import in_force
 from knowledge.errors import KnowledgeError, NotFound
 from knowledge.tenants.access import Actor
 
@@ -28,7 +28,7 @@ def labels(request: HttpRequest, actor: Actor) -> HttpResponse:
     waiting, remaining = queue.next_sentence(actor=actor)
     rows = selectors.marked(actor.tenant_id)
     curve = figures.curve(rows)
-    limits = in_force(actor.tenant_id)
+    limits = thresholds_of(actor.tenant_id)
     counts = selectors.counts(actor.tenant_id)
     context = {
         "candidate": waiting,
@@ -37,7 +37,7 @@ def labels(request: HttpRequest, actor: Actor) -> HttpResponse:
         "last": selectors.last_label(actor=actor),
         "counts": [(words, counts[name]) for name, words in SentenceLabel.Label.choices],
         "curve": curve if curve and min(curve.held, curve.others) >= figures.FEWEST_TO_SHOW else None,
-        "drawing": drawn(curve, limits) if curve else None,
+        "drawing": drawn(curve, limits.pair) if curve else None,
         "so_far": curve,
         "fewest": figures.FEWEST_TO_SHOW,
         "fewest_to_fit": figures.FEWEST_TO_FIT,

@@ -9,7 +9,7 @@ from typing import Any
 from chatapp.conversations.retrieval import SETTINGS
 from chatapp.conversations.standing import State
 from chatapp.searching.presentation import SCORES, STAGES, Score, headings, pages, reader_link
-from chatapp.tracing.words import ANOMALIES, FATES, KINDS, MARKS, MODES, STATES, VERDICTS, VerdictWords
+from chatapp.tracing.words import ANOMALIES, FATES, JUDGES, KINDS, MARKS, MODES, STATES, VERDICTS, VerdictWords
 
 __all__ = ["TracePage", "page_of"]
 
@@ -74,6 +74,7 @@ class Sentence:
     verdict: str
     words: VerdictWords
     kind: str
+    judge: str  # empty: nobody, or not known
     score: float
     reasons: Sequence[str]
     evidence: Sequence[Evidence]
@@ -239,7 +240,8 @@ def _sentences(detail: Mapping[str, Any]) -> list[Sentence]:
         Sentence(
             text=detail["answer"][row["start"] : row["end"]].strip(), verdict=row.get("verdict", "unchecked"),
             words=VERDICTS.get(row.get("verdict", ""), VERDICTS["unchecked"]), kind=KINDS.get(row.get("kind", ""), ""),
-            score=row.get("score", 0.0), reasons=row.get("reasons", ()), evidence=cited.get(row.get("index", -1), ()),
+            judge=JUDGES.get(row.get("judged_by", ""), ""), score=row.get("score", 0.0), reasons=row.get("reasons", ()),
+            evidence=cited.get(row.get("index", -1), ()),
         )
         for row in detail["sentences"]
         if row.get("kind") != "markup" and {"start", "end"} <= row.keys()

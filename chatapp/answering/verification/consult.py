@@ -32,9 +32,9 @@ TOKENS = 24
 """Of the reply for each statement."""
 
 VERDICTS: Mapping[str, Judgement] = {
-    "supported": Judgement(verdict="supported", score=0.95, reasons=(HELD,), evidence=None),
-    "partly": Judgement(verdict="weak", score=0.4, reasons=(PARTLY,), evidence=None),
-    "unsupported": Judgement(verdict="unsupported", score=0.05, reasons=(NOT_FOUND,), evidence=None),
+    "supported": Judgement(verdict="supported", score=0.95, reasons=(HELD,), evidence=None, judged_by="judge"),
+    "partly": Judgement(verdict="weak", score=0.4, reasons=(PARTLY,), evidence=None, judged_by="judge"),
+    "unsupported": Judgement(verdict="unsupported", score=0.05, reasons=(NOT_FOUND,), evidence=None, judged_by="judge"),
 }
 """A word of the model, not a chance it was measured to have: the scores only keep the order."""
 

@@ -1,6 +1,6 @@
 """What tells whether a statement is held by its sources: numbers of it that a fitted model weighs.
 
-Two tiers. ``words`` needs no model: shared words and pairs of words, and numbers that no source has. ``pieces`` adds
+Two tiers. ``words`` needs no model: shared words and pairs of words, and numbers that no source has. ``vectors`` adds
 the vectors of word pieces: how well each word of the statement is met by one of the source, in the same order as its
 neighbours (MaxSim along diagonals), and the cosine of the nearest sentences.
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
-from chatapp.answering.check import Verdict, VerdictName, check_sentence
+from chatapp.answering.check import JudgedBy, Verdict, VerdictName, check_sentence
 from chatapp.answering.evidence import Evidence, locate, whole_sentences
 from chatapp.answering.folding import plain
 from chatapp.answering.names import missing_names
@@ -28,7 +28,16 @@ from chatapp.answering.verification.support import Record, read_record
 from knowledge.embedding.table import PieceTable
 from knowledge.errors import KnowledgeError
 
-__all__ = ["Claim", "Judgement", "SourceEvidence", "Verifier", "default_record", "with_thresholds"]
+__all__ = [
+    "BY_CHANCE",
+    "BY_MODEL",
+    "Claim",
+    "Judgement",
+    "SourceEvidence",
+    "Verifier",
+    "default_record",
+    "with_thresholds",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +55,12 @@ HELD = "the source says this in other words"
 PARTLY = "some of what it says is not there"
 NOT_FOUND = "hardly anything of what it says is there"
 SAID_OF: Mapping[VerdictName, str] = {"supported": HELD, "weak": PARTLY, "unsupported": NOT_FOUND}
+
+BY_CHANCE: frozenset[JudgedBy] = frozenset({"words", "vectors"})
+"""Where the fitted chance told: these verdicts follow the thresholds."""
+
+BY_MODEL: frozenset[JudgedBy] = frozenset({"encoder", "judge"})
+"""Where a model read source and statement together: of these verdicts the thresholds say nothing."""
 
 ENTAILED, REFUTED = 0.5, 0.2
 """Chance of an entailment model from which a statement counts as held, and below which as not held. Where such models
@@ -77,14 +92,19 @@ class Judgement:
     score: float  # chance, 0..1, that the sources hold the statement
     reasons: tuple[str, ...]
     evidence: SourceEvidence | None
-    open: bool = False  # only a chance told: exact words, numbers, names and negations left it open
+    judged_by: JudgedBy = ""
+
+    @property
+    def open(self) -> bool:
+        """Whether only a chance told: exact words, numbers, names and negations left it open."""
+        return self.judged_by in BY_CHANCE or self.judged_by == "encoder"
 
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
     """What a tier read of a claim; ``nearest`` is the place nearest in meaning, as far as vectors told."""
 
-    tier: str
+    tier: JudgedBy
     signals: Mapping[str, float]
     nearest: Place | None = None
 
@@ -132,15 +152,17 @@ class Verifier:
             return found
         for at, chance in best.items():
             verdict = _verdict(chance, supported=ENTAILED, unsupported=REFUTED)
-            found[at] = replace(judged[at], verdict=verdict, score=chance, reasons=(SAID_OF[verdict],))
+            reasons = (SAID_OF[verdict],)
+            found[at] = replace(judged[at], verdict=verdict, score=chance, reasons=reasons, judged_by="encoder")
         return found
 
     def _certain(self, claim: Claim, verdict: Verdict) -> Judgement:
         places = [locate(claim.statement, source, question=claim.question) for source in claim.sources]
         score = 1.0 if verdict.verdict == "supported" else 0.0
         return Judgement(
-            verdict=verdict.verdict, score=score, reasons=verdict.reasons, evidence=_evidence(places, nearest=None)
-        )
+            verdict=verdict.verdict, score=score, reasons=verdict.reasons, judged_by="check",
+            evidence=_evidence(places, nearest=None),
+        )  # fmt: skip
 
     def _read(self, claim: Claim, reading: _Reading) -> Judgement:
         chance = self.record.tiers[reading.tier].chance(reading.signals)
@@ -152,7 +174,13 @@ class Verifier:
             chance = min(chance, self.record.unsupported / 2)
         verdict = _verdict(chance, supported=self.record.supported, unsupported=self.record.unsupported)
         reasons = against or (SAID_OF[verdict],)
-        return Judgement(verdict=verdict, score=chance, reasons=reasons, evidence=evidence, open=not against)
+        return Judgement(
+            verdict=verdict,
+            score=chance,
+            reasons=reasons,
+            evidence=evidence,
+            judged_by="check" if against else reading.tier,
+        )
 
     def signals(self, claims: Sequence[Claim]) -> list[Mapping[str, float]]:
         """Return the signals of each claim, of every tier that can be read."""
@@ -168,18 +196,19 @@ class Verifier:
             logger.warning("statements are checked by their words alone", exc_info=True)
             return found
         return [
-            _Reading("pieces", {**reading.signals, **signals}, place) if place else reading
+            _Reading("vectors", {**reading.signals, **signals}, place) if place else reading
             for reading, (signals, place) in zip(found, read, strict=True)
         ]
 
 
 def with_thresholds(judged: Sequence[Judgement], thresholds: tuple[float, float]) -> list[Judgement]:
-    """Return the judgements with other thresholds, ``(supported, unsupported)``, where only a chance decided."""
+    """Return the judgements with other thresholds, ``(supported, unsupported)``, where the fitted chance decided."""
     supported, unsupported = thresholds
     found = []
     for each in judged:
         verdict = _verdict(each.score, supported=supported, unsupported=unsupported)
-        found.append(replace(each, verdict=verdict, reasons=(SAID_OF[verdict],)) if each.open else each)
+        by_chance = each.judged_by in BY_CHANCE
+        found.append(replace(each, verdict=verdict, reasons=(SAID_OF[verdict],)) if by_chance else each)
     return found
 
 

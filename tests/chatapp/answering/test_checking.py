@@ -40,7 +40,7 @@ class Judge:
             raise self.error
         return [
             Judgement(
-                verdict="supported", score=0.8, reasons=("other words",),
+                verdict="supported", score=0.8, reasons=("other words",), judged_by="judge",
                 evidence=SourceEvidence(0, len(claim.sources[0]) - 6, len(claim.sources[0])),
             )
             for claim in claims
@@ -85,8 +85,8 @@ def test_a_paraphrase_is_judged_and_its_citation_moves_to_the_words_found(passag
     done = events[-1]
     assert isinstance(done, Answer)
     assert verdicts(events) == [(0, "supported")]
-    assert [(each.verdict, each.score, each.reasons) for each in done.sentences] == [
-        ("supported", 0.8, ("other words",))
+    assert [(each.verdict, each.score, each.reasons, each.judged_by) for each in done.sentences] == [
+        ("supported", 0.8, ("other words",), "judge")
     ]
     (citation,) = done.citations
     assert citation.quote == "closed."[-6:] == passages[0].text[citation.start - 100 : citation.end - 100]
@@ -97,6 +97,7 @@ def test_what_stands_word_for_word_or_is_wrong_for_certain_is_not_asked_about(pa
     judge = Judge()
     events = collect(passages, judge, EXACT, "Members borrow 13 books [S1]. ", "No source here.")
     assert verdicts(events) == [(0, "supported"), (1, "unsupported"), (2, "uncited")]
+    assert [each.judged_by for each in events if isinstance(each, SentenceChecked)] == ["check"] * 3
     assert judge.asked == []
 
 

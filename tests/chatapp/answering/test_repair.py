@@ -46,7 +46,8 @@ class Model:
 
 
 async def believe(claims: Sequence[Claim]) -> list[Judgement]:
-    return [Judgement(verdict="supported", score=0.8, reasons=("other words",), evidence=None) for _ in claims]
+    found = Judgement(verdict="supported", score=0.8, reasons=("other words",), evidence=None, judged_by="vectors")
+    return [found] * len(claims)
 
 
 def run(model: Model, passages: Sequence[Passage], **more: Any) -> list[AnswerEvent]:
@@ -98,6 +99,11 @@ def test_a_sentence_is_written_anew_in_its_place(passages: list[Passage]) -> Non
     assert answer.raw_output.startswith(f"{RIGHT} {WRONG}")
     assert answer.raw_output.endswith("1. Members borrow twelve books [S1].")
     assert answer.usage == Usage(prompt_tokens=200, completion_tokens=20, estimated=False)
+
+
+def test_a_sentence_that_was_written_anew_says_who_judged_it(passages: list[Passage]) -> None:
+    model = Model(f"{RIGHT} {WRONG}", "1. Of books, members may take twelve [S1].")
+    assert [each.judged_by for each in done(run(model, passages)).sentences] == ["check", "vectors"]
 
 
 def test_the_model_is_told_the_sentence_the_reason_and_the_sources(passages: list[Passage]) -> None:

@@ -11,7 +11,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from chatapp.conversations import audit, tasks
+from chatapp.conversations import audit, services, tasks
 from chatapp.conversations.models import (
     AnswerRun,
     AuditEntry,
@@ -62,6 +62,7 @@ async def test_every_answer_is_recorded_in_one_chain(answered: Any, rows: Any, a
     assert [entry.previous for entry in entries] == ["", entries[0].digest, entries[1].digest]
     record = json.loads(entries[0].record)
     assert record["citations"][0]["label"] == "S1"
+    assert record["sentences"][0]["judged_by"] == "check"
     assert "Visitors" not in entries[0].record  # texts as digests only
     assert await rows(lambda: broken(tenant)) == []
     last = entries[2].digest
@@ -92,6 +93,16 @@ def change_verdict() -> None:
     AnswerRun.objects.filter(pk=run.pk).update(sentences=[{**run.sentences[0], "verdict": "weak"}])
 
 
+def change_judge() -> None:
+    run = AnswerRun.objects.order_by("started")[1]
+    AnswerRun.objects.filter(pk=run.pk).update(sentences=[{**run.sentences[0], "judged_by": "judge"}])
+
+
+def change_thresholds() -> None:
+    run = AnswerRun.objects.order_by("started")[1]
+    AnswerRun.objects.filter(pk=run.pk).update(verification={**run.verification, "supported": 0.1})
+
+
 def drop_citation() -> None:
     Citation.objects.filter(run=AnswerRun.objects.order_by("started")[1]).delete()
 
@@ -103,6 +114,8 @@ def drop_citation() -> None:
         (change_quote, "citation S1 is not as it was recorded"),
         (change_passage, "passage S1 is not as it was recorded"),
         (change_verdict, "sentences is not as it was recorded"),
+        (change_judge, "sentences is not as it was recorded"),
+        (change_thresholds, "verification is not as it was recorded"),
         (drop_citation, "citations is not as it was recorded"),
     ],
 )
@@ -122,6 +135,19 @@ def raw(statement: str, *values: object) -> None:
 
     with connection.cursor() as cursor:
         cursor.execute(statement, values)
+
+
+async def test_records_of_answers_that_do_not_say_by_what_they_were_judged_stay_true(
+    answered: Any, rows: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as older_release:
+        older_release.setattr(services, "verification_of", lambda _: {})
+        tenant = await answered(1)
+    await answered(2)  # the first is the same question, sent once more
+    older, newer = await rows(lambda: list(AuditEntry.objects.order_by("sequence")))
+    assert "verification" not in json.loads(older.record)
+    assert json.loads(newer.record)["verification"]["verifier"] == "signals-1"
+    assert await rows(lambda: broken(tenant)) == []
 
 
 async def test_a_changed_or_missing_entry_breaks_the_chain(answered: Any, rows: Any) -> None:

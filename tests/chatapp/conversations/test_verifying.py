@@ -7,7 +7,12 @@ from typing import Any
 
 import pytest
 
+from chatapp.answering.verification import Claim
+from chatapp.answering.verification.verifier import BY_CHANCE
 from chatapp.conversations import verifying
+from chatapp.labelling import records
+from chatapp.labelling.models import VerificationRecord
+from knowledge.tenants.models import Tenant
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -38,6 +43,28 @@ async def test_statements_are_judged_against_their_own_sources(api: Any) -> None
     assert (wrong["verdict"], wrong["reasons"]) == ("unsupported", ["number 60 not in the source"])
     assert (without["verdict"], without["evidence"]) == ("uncited", None)
     assert response.json()["verifier"] == "signals-2"
+
+
+async def test_statements_are_judged_by_the_thresholds_of_who_asks(
+    api: Any, tenant: Any, other_tenant: Any, rows: Any
+) -> None:
+    def strict(of: Tenant) -> None:
+        VerificationRecord.objects.all().delete()
+        VerificationRecord.objects.create(
+            tenant=of, verifier="signals-1", supported=0.999, unsupported=0.998, held=60, others=60, auroc=0.9,
+            auroc_low=0.8, auroc_high=0.95, balanced_accuracy=0.8, shipped_accuracy=0.7, active=True,
+        )  # fmt: skip
+        records.forget(tenant.pk)
+
+    certain = {"statement": "Staff use the cellar.", "sources": [PARKING]}
+    told = {
+        "statement": "Visitors can park for 90 minutes in the yard by the north gate.",
+        "sources": [PARKING],
+    }
+    for of, verdict in ((other_tenant, "supported"), (tenant, "unsupported")):
+        await rows(strict, of)
+        found = (await api.post("/verify", {"items": [certain, told]})).json()["items"]
+        assert [each["verdict"] for each in found] == ["supported", verdict]
 
 
 @pytest.mark.parametrize(
@@ -114,6 +141,14 @@ async def test_a_judge_that_is_away_costs_no_verdict(api: Any, judge_model: Any,
     settings.VERIFY_API_BASE = "http://127.0.0.1:9/v1"
     item = {"statement": "Visitors can park for 90 minutes in the yard by the north gate.", "sources": [PARKING]}
     assert (await api.post("/verify", {"items": [item]})).json()["items"][0]["verdict"] == "supported"
+
+
+async def test_where_the_judge_does_not_answer_the_tenants_thresholds_count(judge_model: Any, settings: Any) -> None:
+    settings.VERIFY_API_BASE = "http://127.0.0.1:9/v1"
+    claim = Claim(statement="Visitors can park for 90 minutes in the yard by the north gate.", sources=(PARKING,))
+    strict = verifying.Thresholds(supported=0.999, unsupported=0.998, made="2026-11-27", record=1)
+    [found] = await verifying.judge([claim], thresholds=strict)
+    assert (found.verdict, found.judged_by in BY_CHANCE) == ("unsupported", True)
 
 
 async def test_a_judge_that_is_too_small_is_not_asked(judge_model: Any, settings: Any) -> None:

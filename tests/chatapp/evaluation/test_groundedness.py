@@ -90,11 +90,13 @@ def test_the_command_fits_keeps_a_record_and_prints_the_table(tmp_path: Path) ->
     lines = out.getvalue().splitlines()
     table = {line[:36].strip(): line[36:].split() for line in lines[1:-2]}
     assert table["always supported"][2] == "0.500"
-    assert float(table["with pieces"][2]) > float(table["word overlap"][2])
+    assert float(table["with vectors"][2]) > float(table["word overlap"][2])
     kept = read_record(record)
     assert (kept.data, set(kept.tiers)) == ("made", set(TIERS))
     assert kept.fitted + kept.judged == 2 * len(FACTS) * len(THINGS)
-    assert kept.tiers["pieces"].quality["balanced_accuracy"] == pytest.approx(float(table["with pieces"][2]), abs=0.001)
+    assert kept.tiers["vectors"].quality["balanced_accuracy"] == pytest.approx(
+        float(table["with vectors"][2]), abs=0.001
+    )
     assert "fitted on" in lines[-2]
     assert "An answer of 10 such sentences" in lines[-1]
 

@@ -61,6 +61,16 @@ def test_thresholds_come_from_enough_labels_only() -> None:
         fitted([*rows, marked(0.2, False, by_chance=False)], shipped=0.5)
 
 
+def test_labels_that_weigh_nothing_are_not_counted() -> None:
+    """None of their tenth of the scale was drawn at random: what they are worth is not known."""
+    rows = [marked(0.62, True)] * FEWEST_TO_FIT + [marked(0.22, False)] * (FEWEST_TO_FIT - 1)
+    chosen = [marked(0.35, False, at_random=False)] * 30
+    with pytest.raises(TooFewLabels, match="50 supported and 49 not supported"):
+        fitted([*rows, *chosen], shipped=0.5)
+    found = fitted([*rows, marked(0.25, False, at_random=False), *chosen], shipped=0.5)
+    assert (found.held, found.others) == (FEWEST_TO_FIT, FEWEST_TO_FIT)
+
+
 def test_thresholds_follow_the_labels_and_stay_in_their_bounds() -> None:
     chance = random.Random(1)  # noqa: S311
     rows = [marked(chance.uniform(0.3, 0.64), True) for _ in range(80)]

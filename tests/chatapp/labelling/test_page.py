@@ -10,6 +10,7 @@ import pytest
 from django.test import Client
 from stored_answers import stored_answer, stored_source
 
+from chatapp.answering.check import JudgedBy
 from chatapp.answering.verification import default_record
 from chatapp.answering.verification.verifier import HELD, NOT_FOUND, Judgement, with_thresholds
 from chatapp.conversations import verifying
@@ -36,11 +37,14 @@ def visitors(base: KnowledgeBase) -> Document:
 def answered(owner: Any, tenant: Any, use_model: Any, visitors: Document) -> Callable[..., AnswerRun]:
     """Call for an answer whose first sentence cites the visitors and has the verdict given."""
 
-    def answer(verdict: str = "weak", score: float = 0.4, reasons: list[str] | None = None) -> AnswerRun:
+    def answer(
+        verdict: str = "weak", score: float = 0.4, reasons: list[str] | None = None, judged_by: str | None = None
+    ) -> AnswerRun:
         use_model(tenant, "scripted-ok")
         run = stored_answer(actor_for(user_id=owner.pk), visitors)
         said = {"weak": "some of what it says is not there", "supported": HELD, "unsupported": NOT_FOUND}[verdict]
         first = {**run.sentences[0], "verdict": verdict, "score": score, "reasons": reasons or [said]}
+        first |= {} if judged_by is None else {"judged_by": judged_by}
         AnswerRun.objects.filter(pk=run.pk).update(sentences=[first, *run.sentences[1:]], status="done")
         run.refresh_from_db()
         return run
@@ -141,6 +145,35 @@ def test_what_exact_words_decided_counts_as_certain(answered: Any, editor: Any) 
     assert (candidate.chance, candidate.open) == (0.0, False)
 
 
+@pytest.mark.parametrize(
+    ("judged_by", "score", "chance", "by_chance"),
+    [
+        (None, 0.4, 0.4, True), ("vectors", 0.4, 0.4, True), ("words", 0.4, 0.4, True), ("check", 0.4, 0.0, False),
+        ("judge", 0.95, 0.95, False), ("encoder", 0.7, 0.7, False),
+    ],
+)  # fmt: skip
+def test_what_a_model_judged_is_not_taken_for_the_chance_though_it_says_the_same(
+    answered: Any, client: Client, editor: Any, judged_by: str | None, score: float, chance: float, by_chance: bool
+) -> None:
+    run = answered("weak", score, judged_by=judged_by)
+    client.force_login(editor)
+    post(client, "label", run=run.pk, sentence=0, label="supported")
+    row = SentenceLabel.objects.get()
+    assert (row.chance, row.open, row.judged_by) == (chance, by_chance, judged_by or "")
+    assert [each.open for each in selectors.marked(run.tenant_id)] == [by_chance]
+
+
+def test_a_label_keeps_the_verifier_that_judged_the_sentence_then(answered: Any, client: Client, editor: Any) -> None:
+    run = answered()
+    assert run.verification["verifier"] == default_record().verifier
+    client.force_login(editor)
+    for kept, verifier in (({}, default_record().verifier), ({**run.verification, "verifier": "older"}, "older")):
+        AnswerRun.objects.filter(pk=run.pk).update(verification=kept)
+        post(client, "label", run=run.pk, sentence=0, label="supported")
+        assert SentenceLabel.objects.get().verifier == verifier
+    assert selectors.marked(run.tenant_id) == [], "of another verifier's chances"
+
+
 def test_a_label_outlives_its_answer_as_a_number(answered: Any, client: Client, editor: Any) -> None:
     run = answered()
     client.force_login(editor)
@@ -193,13 +226,14 @@ def test_thresholds_are_fitted_used_and_set_back(
     record = VerificationRecord.objects.get()
     assert (record.active, record.held, record.others, record.auroc) == (False, 60, 60, 1.0)
     assert record.balanced_accuracy > record.shipped_accuracy
-    assert verifying.thresholds_of(tenant.pk) is None
+    assert verifying.thresholds_of(tenant.pk).record is None
     with django_capture_on_commit_callbacks(execute=True):
         assert post(client, "records", do=record.pk) == 302
-    assert verifying.thresholds_of(tenant.pk) == (record.supported, record.unsupported)
+    found = verifying.thresholds_of(tenant.pk)
+    assert (found.pair, found.record) == ((record.supported, record.unsupported), record.pk)
     assert b"In force" in client.get("/labels/").content
     assert services.reset_record(actor=actor_for(user_id=owner.pk)) is None  # type: ignore[arg-type,func-returns-value]
-    assert verifying.thresholds_of(tenant.pk) is None
+    assert verifying.thresholds_of(tenant.pk).record is None
     for unknown in ("999999", "x", ""):
         assert post(client, "records", do=unknown) == 404
 
@@ -217,13 +251,16 @@ def test_a_record_of_another_tenant_or_verifier_is_not_used(
     for row in (foreign, old):
         assert post(client, "records", do=row.pk) == 404
     records.forget(tenant.pk)
-    assert verifying.thresholds_of(tenant.pk) is None
+    assert verifying.thresholds_of(tenant.pk).pair == (default_record().supported, default_record().unsupported)
 
 
 def test_own_thresholds_change_only_what_a_chance_decided() -> None:
-    def judged(score: float, *, by_chance: bool = True) -> Judgement:
-        return Judgement(verdict="weak", score=score, reasons=("as it was",), evidence=None, open=by_chance)
+    def judged(score: float, by: JudgedBy = "vectors") -> Judgement:
+        return Judgement(verdict="weak", score=score, reasons=("as it was",), evidence=None, judged_by=by)
 
-    found = with_thresholds([judged(0.4), judged(0.1), judged(0.25), judged(0.0, by_chance=False)], (0.3, 0.2))
-    assert [each.verdict for each in found] == ["supported", "unsupported", "weak", "weak"]
-    assert [each.reasons for each in found][::3] == [(HELD,), ("as it was",)]
+    by_chance = [judged(0.4), judged(0.1, "words"), judged(0.25)]
+    others = [judged(0.0, "check"), judged(0.9, "encoder"), judged(0.9, "judge")]
+    found = with_thresholds([*by_chance, *others], (0.3, 0.2))
+    assert [each.verdict for each in found] == ["supported", "unsupported", "weak", *["weak"] * 3]
+    assert found[0].reasons == (HELD,)
+    assert found[3:] == others

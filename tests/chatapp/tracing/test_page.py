@@ -12,6 +12,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from chatapp.answering.verification import default_record
 from chatapp.conversations.models import AnswerRun, Conversation, Message
 from knowledge.documents.models import KnowledgeBase
 
@@ -45,6 +46,9 @@ async def test_the_whole_way_of_an_answer_is_told(
         "Found in the source",
         "Not found in the source",
         "number 14 not in",
+        f"found in the source from {default_record().supported:.2f} and not found below",
+        f"the thresholds Footnote comes with, of {default_record().date}.",
+        "· exact words, numbers and names",
         "characters",
         "Passages found",
         "First words",
@@ -55,6 +59,24 @@ async def test_the_whole_way_of_an_answer_is_told(
     ):
         assert part in shown, part
     assert f'href="/search/?run={run}"' in response.content.decode()
+
+
+async def test_it_says_by_whose_thresholds_and_by_which_models_it_was_judged(
+    fetch: Any, owner: Any, words: Any, tenant: Any, rows: Any
+) -> None:
+    kept = {
+        "verifier": "signals-1", "supported": 0.3, "unsupported": 0.2, "record": 7, "made": "2026-11-27",
+        "encoder": "minicheck", "judge": "openai/gpt-4o",
+    }  # fmt: skip
+    sentence = {"index": 0, "start": 0, "end": 3, "verdict": "weak", "score": 0.4, "reasons": [], "judged_by": "judge"}
+    run = await rows(
+        lambda: bare(owner, tenant, status="done", text="So.", verification=kept, sentences=[sentence])
+    )  # fmt: skip
+    shown = words(await fetch(owner, f"/runs/{run}/"))
+    assert "from 0.30 and not found below 0.20: this organisation’s own thresholds, record 7 of 2026-11-27." in shown
+    assert "The local model minicheck" in shown
+    assert "The language model openai/gpt-4o" in shown
+    assert "0.40 · language model" in shown
 
 
 async def test_evidence_leads_to_its_exact_words(answered: Any, fetch: Any, owner: Any) -> None:

@@ -16,7 +16,7 @@ from knowledge.llm import Completion, Message, ModelSettings, Usage
 
 MODEL = ModelSettings(model="openai/judge", temperature=0.7)
 PLACE = SourceEvidence(0, 3, 9)
-OPEN = Judgement(verdict="weak", score=0.3, reasons=("some",), evidence=PLACE, open=True)
+OPEN = Judgement(verdict="weak", score=0.3, reasons=("some",), evidence=PLACE, judged_by="vectors")
 CERTAIN = Judgement(verdict="unsupported", score=0.0, reasons=("number 13 not in the source",), evidence=None)
 CLAIMS = [
     Claim(statement="Otters swim [1].", sources=("Otters are good swimmers.", "Herons fly.")),
@@ -46,6 +46,8 @@ def test_open_statements_get_its_verdict_and_keep_their_evidence() -> None:
     assert [each.verdict for each in found] == ["supported", "unsupported", "unsupported"]
     assert found[0].evidence == PLACE
     assert found[1] is CERTAIN
+    assert [each.judged_by for each in found] == ["judge", "", "judge"]
+    assert not any(each.open for each in found)
     assert found[0].score > found[2].score
     assert len(asked) == 1
 

@@ -58,7 +58,7 @@ def judge(entailment: object, statement: str, *sources: str) -> Judgement:
 def test_it_decides_what_is_open(chance: float, verdict: str) -> None:
     found = judge(Scripted(yard=chance), OPEN, PARKING)
     assert (found.verdict, found.score) == (verdict, chance)
-    assert len(found.reasons) == 1
+    assert (len(found.reasons), found.judged_by, found.open) == (1, "encoder", True)
     assert found.evidence is not None
 
 

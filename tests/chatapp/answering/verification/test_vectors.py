@@ -121,7 +121,7 @@ def test_words_are_counted_by_hand() -> None:
 
 
 def test_products_are_taken_with_the_lengths_only_and_far_values_are_clipped() -> None:
-    names = TIERS["pieces"]
+    names = TIERS["vectors"]
     lengths = sum(name in LENGTHS for name in names)
     row = np.zeros((1, len(names)))
     row[0, 0] = 1_000.0

@@ -8,6 +8,7 @@ import pytest
 
 from chatapp.answering.sentinels import sentinel
 from chatapp.answering.verification import Claim, Judgement, Verifier, default_record, reading
+from chatapp.answering.verification.verifier import BY_CHANCE
 from knowledge.errors import EmbeddingFailed
 
 BASIN = (
@@ -31,6 +32,7 @@ def judge(verifier: Verifier, statement: str, *sources: str, question: str = "")
 def test_a_paraphrase_is_supported(verifier: Verifier, statement: str) -> None:
     found = judge(verifier, statement, PARKING)
     assert (found.verdict, found.reasons) == ("supported", ("the source says this in other words",))
+    assert found.judged_by in BY_CHANCE
     assert found.score >= default_record().supported
     assert found.evidence is not None
     assert "90 minutes" in PARKING[found.evidence.start : found.evidence.end]
@@ -46,7 +48,7 @@ def test_reference_marks_are_no_numbers(verifier: Verifier) -> None:
 
 def test_exact_words_are_certain(verifier: Verifier) -> None:
     found = judge(verifier, "About 14.5 % of it is protected by law.", PARKING, BASIN)
-    assert (found.verdict, found.score) == ("supported", 1.0)
+    assert (found.verdict, found.score, found.judged_by) == ("supported", 1.0, "check")
     assert found.evidence is not None
     assert found.evidence.source == 1
     assert BASIN[found.evidence.start : found.evidence.end] == "About 14.5 % of it is protected by law."
@@ -66,7 +68,7 @@ def test_exact_words_are_certain(verifier: Verifier) -> None:
 )
 def test_what_was_altered_is_named(verifier: Verifier, statement: str, reason: str) -> None:
     found = judge(verifier, statement, BASIN)
-    assert found.verdict == "unsupported"
+    assert (found.verdict, found.judged_by, found.open) == ("unsupported", "check", False)
     assert reason in found.reasons
 
 
@@ -174,5 +176,5 @@ def test_the_record_says_where_it_comes_from_and_how_good_it_is() -> None:
     assert record.data == "groundedness"
     assert record.date >= "2026-11-26"
     assert min(record.fitted, record.judged) > 400
-    assert record.tiers["pieces"].quality["balanced_accuracy"] >= 0.72
+    assert record.tiers["vectors"].quality["balanced_accuracy"] >= 0.72
     assert 0 < record.unsupported < record.supported < 1
