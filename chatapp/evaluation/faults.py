@@ -32,6 +32,9 @@ _MARKUP = re.compile(r"[\[\]<>【】{}|*#_`\n]|\$|^[^A-ZÄÖÜ\d]|https?:")
 """Signs of a sentence that is left out: what markup becomes is the parser's own matter, which has its own tests; what
 begins in the middle is a piece of a list; the digits of an address are no statement."""
 
+_SMALL = re.compile(r"(?<=[a-z] )[a-z]{6,}(?=[ .,;])")
+"""Of six letters on, there are few stop words."""
+
 _LETTERS = re.compile(r"[^\W\d_]{2,}")
 APART = 2
 """Words between two numbers that change places."""
@@ -152,6 +155,15 @@ def _name(place: _Place) -> _Altered:
     return None
 
 
+def _word(place: _Place) -> _Altered:
+    """Put another word of the documents in the place of a small one that is no stop word."""
+    found = list(_SMALL.finditer(place.sentence))
+    others = [word for word in _SMALL.findall(place.other_passage) if word not in place.passage.casefold()]
+    if not found or not others:
+        return None
+    return _replaced(place, place.chance.choice(found), place.chance.choice(others)), place.passage
+
+
 def _replaced(place: _Place, at: re.Match[str], new: str) -> str:
     return f"{place.sentence[: at.start()]}{new}{place.sentence[at.end() :]}"
 
@@ -178,7 +190,7 @@ def _passage(place: _Place) -> _Altered:
 
 FAULTS: Mapping[str, Callable[[_Place], _Altered]] = {
     "none": _nothing, "number": _number, "number of elsewhere": _elsewhere, "numbers swapped": _swapped, "name": _name,
-    "negation": _negation, "negation taken away": _affirmed, "wrong passage": _passage,
+    "word": _word, "negation": _negation, "negation taken away": _affirmed, "wrong passage": _passage,
 }  # fmt: skip
 """How to alter a sentence, by what is altered; None where it has nothing of the kind."""
 

@@ -2,16 +2,17 @@
 
 Words that two texts share say little when one number, one name or one "not" is another. So the statement is laid beside
 the sentences that hold nearly all its words, and what stands in the same place is compared: "opened in 1957" where the
-source's 1957 is another sentence's, two numbers of one sentence that changed places, another name between the same
-words, a "not" that was put in or left out.
+source's 1957 is another sentence's, two numbers of one sentence that changed places, another name or another word
+between the same words, a "not" that was put in or left out.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from typing import TypeAlias
 
 from chatapp.answering.evidence import analysed
 from chatapp.answering.figures import displaced_numbers, numbers, values_of
@@ -20,15 +21,19 @@ from chatapp.answering.polarity import denies
 from knowledge.analysis import terms
 from knowledge.languages import detect, stop_words
 
-__all__ = ["changes"]
+__all__ = ["Alike", "changes"]
 
 NEARLY_SAID = 0.75
 """Share of the statement's words, numbers aside, that one sentence of a source holds: from here on it is where the
 statement was taken from, and its numbers are the ones that count (measured)."""
 
+LIKE_IT = 0.6
+"""The same share, from which a sentence is laid beside the statement."""
+
 COPIED = 0.85
 """Share of the words of the longer of both texts that stand in the same order in the other: from here on a name in
-another's place is no other name of the same, and a "not" of one side no matter of wording."""
+another's place is no other name of the same, and a "not" of one side no matter of wording. All words but one will do
+too."""
 
 FEWEST = 3
 """Words; with fewer, a sentence about something else holds them all."""
@@ -39,27 +44,32 @@ _JOINERS = frozenset("and or to through until und oder bis".split())
 """What stands between the numbers of a list or a range."""
 
 
-def changes(words: str, sources: Sequence[str], *, question: str = "") -> list[str]:
+Alike: TypeAlias = Callable[[str, str], bool]
+"""Tells whether two words may mean the same."""
+
+
+def changes(words: str, sources: Sequence[str], *, question: str = "", alike: Alike | None = None) -> list[str]:
     """Return in words what differs from the sentences of the sources that say nearly the same; nothing where one of
-    them says just that, or where there are none."""
+    them says just that, or where there are none. Without ``alike`` other words are not looked at."""
     wanted = frozenset(term for term in terms(words) if not any(c.isdigit() for c in term))
     if len(wanted) < FEWEST:
         return []
-    held = tuple(
-        source[start:end]
+    near = [
+        (len(wanted & found) / len(wanted), source[start:end])
         for source in sources
         for (start, end), found in zip(analysed(source).ranges, analysed(source).terms, strict=True)
-        if len(wanted & found) >= NEARLY_SAID * len(wanted)
-    )
-    if not held:
-        return []
-    moved = displaced_numbers(words, held, question=question)
+    ]
+    held = tuple(text for share, text in near if share >= NEARLY_SAID)
+    moved = displaced_numbers(words, held, question=question) if held else []
     if moved:
         return [f"number {number} stands elsewhere in the source, not with these words" for number in moved]
-    return _replaced(words, held, question=question)
+    beside = [text for share, text in near if share >= LIKE_IT]
+    told = frozenset().union(*(found for source in sources for found in analysed(source).terms))
+    new = wanted - told - frozenset(terms(question))
+    return _replaced(words, beside, question=question, new=new, alike=alike) if beside else []
 
 
-def _replaced(words: str, held: Sequence[str], *, question: str) -> list[str]:
+def _replaced(words: str, held: Sequence[str], *, question: str, new: frozenset[str], alike: Alike | None) -> list[str]:
     nouns = detect(words) == "de"
     said = _tokens(words, nouns=nouns)
     pairs = [_Pair(_tokens(plain(text), nouns=nouns), said) for text in held]
@@ -68,7 +78,7 @@ def _replaced(words: str, held: Sequence[str], *, question: str) -> list[str]:
     for pair in pairs:
         if pair.same < best:  # another sentence is nearer
             continue
-        found = list(dict.fromkeys(pair.changes(known=values_of(question))))
+        found = list(dict.fromkeys(pair.changes(known=values_of(question), new=new, alike=alike)))
         if not found:
             return []
     return found
@@ -81,6 +91,11 @@ class _Token:
     values: frozenset[float] = frozenset()
     named: bool = False
 
+    @property
+    def counts(self) -> bool:
+        """Whether it is a word that is no stop word."""
+        return not self.values and bool(terms(self.written))
+
 
 class _Pair:
     """A sentence of a source, and a statement laid beside it."""
@@ -92,15 +107,22 @@ class _Pair:
         equal = [(start, end) for tag, start, end, _, _ in self._steps if tag == "equal"]
         self.same = sum(end - start for start, end in equal)
         spanned = equal[-1][1] - equal[0][0] if equal else 0  # of a longer sentence, the part that was taken
-        self._copied = self.same >= COPIED * max(spanned, len(said))
+        longer = max(spanned, len(said))
+        self._copied = self.same >= min(COPIED * longer, longer - 1)
 
-    def changes(self, *, known: frozenset[float]) -> Iterator[str]:
-        """Yield what differs; numbers ``known`` from the question may stand anywhere."""
+    def changes(self, *, known: frozenset[float], new: frozenset[str], alike: Alike | None) -> Iterator[str]:
+        """Yield what differs; numbers ``known`` from the question may stand anywhere, and of the words that are no
+        names only those count that are ``new``."""
         for at, (tag, first, last, start, end) in enumerate(self._steps):
             if tag == "equal" and end - start > 1:
                 yield from self._numbers(range(first, last), range(start, end), known)
             elif self._copied and (last - first, end - start) in ((1, 1), (1, 0), (0, 1)) and self._within(at):
-                yield from self._word(self._source[first:last], self._said[start:end])
+                if first < last and start < end:
+                    # Who changed more than this has words of their own.
+                    only = self.same == len(self._said) - 1
+                    yield from _other(self._source[first], self._said[start], new, alike if only else None)
+                elif denies((self._source[first:last] or self._said[start:end])[0].key):
+                    yield "a negation stands on one side only"
 
     def _within(self, at: int) -> bool:
         """Tell whether what stands on both sides of a step is the same, or the end."""
@@ -115,13 +137,14 @@ class _Pair:
             if len(list_there) == len(list_here) or not any(two.values & self._source[n].values for n in list_there):
                 yield f"number {two.written} where the source has {one.written}"
 
-    def _word(self, theirs: Sequence[_Token], mine: Sequence[_Token]) -> Iterator[str]:
-        if theirs and mine:
-            one, two = theirs[0], mine[0]
-            if one.named and two.named and not _alike(one.key, two.key):
-                yield f"“{two.written}” where the source has “{one.written}”"
-        elif any(denies(token.key) for token in (*theirs, *mine)):
-            yield "a negation stands on one side only"
+
+def _other(one: _Token, two: _Token, new: frozenset[str], alike: Alike | None) -> Iterator[str]:
+    """Yield that a source has one word and the statement two in its place, if they differ."""
+    if _forms_of_one(one.key, two.key):
+        return
+    is_new = alike is not None and one.counts and not new.isdisjoint(terms(two.written))
+    if (one.named and two.named) or (is_new and alike is not None and not alike(one.key, two.key)):
+        yield f"“{two.written}” where the source has “{one.written}”"
 
 
 def _list(tokens: Sequence[_Token], at: int) -> range:
@@ -141,8 +164,8 @@ def _next(tokens: Sequence[_Token], at: int, step: int) -> int | None:
     return at if 0 <= at < len(tokens) and tokens[at].values else None
 
 
-def _alike(one: str, two: str) -> bool:
-    """Tell whether two words may be forms of one name, "German" and "Germany", or begin the words of a speaker."""
+def _forms_of_one(one: str, two: str) -> bool:
+    """Tell whether two words may be forms of one, "German" and "Germany", or begin the words of a speaker."""
     return one[:4] == two[:4] or two in one or one in two or {one, two} <= stop_words("en")
 
 

@@ -7,7 +7,7 @@ from hashlib import sha256
 from threading import Lock
 
 from chatapp.answering.verification.signals import Place, by_vectors
-from chatapp.answering.verification.vectors import SourceVectors, source_vectors, statement_vectors
+from chatapp.answering.verification.vectors import SourceVectors, may_mean_the_same, source_vectors, statement_vectors
 from knowledge.embedding.table import PieceTable
 
 __all__ = ["Reader"]
@@ -34,6 +34,13 @@ class Reader:
             by_vectors(vectors, [sources[_key(source)] for source in given])
             for (_, given), vectors in zip(claims, statements, strict=True)
         ]
+
+    def alike(self, one: str, two: str) -> bool:
+        """Tell whether two words may mean the same.
+
+        :raises EmbeddingFailed: the table cannot be read.
+        """
+        return may_mean_the_same(one, two, table=self._table)
 
     def _known(self, texts: Sequence[str]) -> dict[bytes, SourceVectors]:
         wanted = {_key(text): text for text in texts}

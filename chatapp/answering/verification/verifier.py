@@ -20,7 +20,7 @@ from chatapp.answering.evidence import Evidence, locate, whole_sentences
 from chatapp.answering.folding import plain
 from chatapp.answering.names import missing_names
 from chatapp.answering.polarity import negations
-from chatapp.answering.verification.changes import changes
+from chatapp.answering.verification.changes import Alike, changes
 from chatapp.answering.verification.entailment import Entailment
 from chatapp.answering.verification.reading import Reader
 from chatapp.answering.verification.signals import Place, by_words
@@ -169,7 +169,9 @@ class Verifier:
         words = plain(claim.statement)
         places = [locate(claim.statement, source, question=claim.question) for source in claim.sources]
         evidence = _evidence(places, nearest=reading.nearest)
-        against = _against(words, claim, evidence, window=reading.signals["window"])
+        # Only where vectors could be read before: then the table is there.
+        alike = self._reader.alike if self._reader is not None and reading.nearest is not None else None
+        against = _against(words, claim, evidence, window=reading.signals["window"], alike=alike)
         if against:
             chance = min(chance, self.record.unsupported / 2)
         verdict = _verdict(chance, supported=self.record.supported, unsupported=self.record.unsupported)
@@ -231,7 +233,9 @@ def _surroundings(claim: Claim, evidence: SourceEvidence | None) -> Sequence[str
     return (words,) if words.strip() else ()
 
 
-def _against(words: str, claim: Claim, evidence: SourceEvidence | None, *, window: float) -> tuple[str, ...]:
+def _against(
+    words: str, claim: Claim, evidence: SourceEvidence | None, *, window: float, alike: Alike | None
+) -> tuple[str, ...]:
     """Return what keeps a statement from counting as held though its other words may be there."""
     found = []
     if window >= NEARLY_SAID:
@@ -239,7 +243,7 @@ def _against(words: str, claim: Claim, evidence: SourceEvidence | None, *, windo
             words, claim.sources, question=claim.question, openings=window >= OPENINGS_COUNT
         )  # fmt: skip
         found = [f"name {name} not in the source" for name in names]
-    found += changes(words, claim.sources, question=claim.question)
+    found += changes(words, claim.sources, question=claim.question, alike=alike)
     if evidence is not None and window >= SAID and not found:
         source = claim.sources[evidence.source]
         held = source[slice(*whole_sentences(source, evidence.start, evidence.end))]

@@ -453,8 +453,8 @@ async def test_a_sentence_in_other_words_is_checked_and_quotes_what_it_rests_on(
         "Everybody who visits must sign in at the reception desk by 18:00",
         " [S",
         "1].",
-        " Staff",
-        " wear hats [S1]. ",
+        " The cook",
+        " keeps bees [S1]. ",
     ]
     await rows(lambda: cite(chunks=said))
     chat = await open_chat(owner)

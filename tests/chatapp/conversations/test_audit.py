@@ -146,7 +146,7 @@ async def test_records_of_answers_that_do_not_say_by_what_they_were_judged_stay_
     await answered(2)  # the first is the same question, sent once more
     older, newer = await rows(lambda: list(AuditEntry.objects.order_by("sequence")))
     assert "verification" not in json.loads(older.record)
-    assert json.loads(newer.record)["verification"]["verifier"] == "signals-1"
+    assert json.loads(newer.record)["verification"]["verifier"] == "signals-2"
     assert await rows(lambda: broken(tenant)) == []
 
 

@@ -51,7 +51,7 @@ async def test_statements_are_judged_by_the_thresholds_of_who_asks(
     def strict(of: Tenant) -> None:
         VerificationRecord.objects.all().delete()
         VerificationRecord.objects.create(
-            tenant=of, verifier="signals-1", supported=0.999, unsupported=0.998, held=60, others=60, auroc=0.9,
+            tenant=of, verifier="signals-2", supported=0.999, unsupported=0.998, held=60, others=60, auroc=0.9,
             auroc_low=0.8, auroc_high=0.95, balanced_accuracy=0.8, shipped_accuracy=0.7, active=True,
         )  # fmt: skip
         records.forget(tenant.pk)

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from chatapp.answering.verification import Claim, Verifier
 from chatapp.answering.verification.changes import changes
+from chatapp.answering.verification.reading import Reader
 
 SOURCE = (
     "The town library was opened in 1957 by the mayor. The market hall burned down in 1823 and was built again in 1826. "
@@ -89,6 +92,26 @@ def test_numbers_of_the_question_and_of_another_source_count() -> None:
 def test_what_stands_in_the_same_place_is_compared(source: str, statement: str, changed: int) -> None:
     assert len(changes(statement, [source])) == changed
     assert changes(source, [source]) == []
+
+
+@pytest.mark.parametrize(
+    ("source", "statement", "changed"),
+    [
+        ("Guests may bring umbrellas.", "Guests may bring dogs.", ["“dogs” where the source has “umbrellas”"]),
+        ("Visitors may bring umbrellas into the hall.", "Visitors can bring umbrellas into the hall.", []),
+        ("Visitors are allowed to park in the yard.", "Visitors are permitted to park in the yard.", []),
+        # A word that the source has elsewhere, or the question, and a statement with more words of its own.
+        ("Guests may bring umbrellas. Dogs stay outside.", "Guests may bring dogs.", []),
+        ("Guests of the inn may bring umbrellas at noon.", "Guests of the inn bring along dogs at dawn.", []),
+        ("The fair opens at the old mill.", "The fair opened at the old mill.", []),  # a form of the word
+    ],
+)
+def test_another_word_between_the_same_ones_is_told_unless_it_may_mean_the_same(
+    source: str, statement: str, changed: list[str], table: Any
+) -> None:
+    assert changes(statement, [source], alike=Reader(table).alike) == changed
+    assert changes(statement, [source]) == []
+    assert changes(statement, [source], question="May I bring dogs?", alike=Reader(table).alike) == []
 
 
 def test_one_sentence_that_says_just_that_is_enough() -> None:
