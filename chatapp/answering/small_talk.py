@@ -18,7 +18,11 @@ _PHRASES = (
     r"wie geht(?:'s| es)(?: (?:dir|ihnen))?|freut mich",
 )
 _PHRASE = "(?:" + "|".join(_PHRASES) + ")"
-_ALL = re.compile(rf"{_PHRASE}(?:[\s,.!?;:)(-]+{_PHRASE}){{0,3}}", re.IGNORECASE)
+_GAP = r"[\s,.!?;:)(-]+"
+_ALL = re.compile(rf"{_PHRASE}(?:{_GAP}{_PHRASE}){{0,3}}", re.IGNORECASE)
+_ALONE = frozenset("hello hi hey hiya howdy thanks bye goodbye ok okay hallo servus moin danke tschüss tschüs".split())
+"""What alone is no question either. "Nice" and "Perfect" may be a place or a product that somebody looks up."""
+
 _LONGEST = 120
 """Characters; nobody greets at greater length, and a longer text is not worth a look."""
 
@@ -26,4 +30,6 @@ _LONGEST = 120
 def is_small_talk(text: str) -> bool:
     """Tell whether all of a text is small talk; English and German. "Thanks, and what does it cost?" is not."""
     words = " ".join(text.replace("’", "'").split()).strip(" .,!?;:-)(")
-    return 0 < len(words) <= _LONGEST and _ALL.fullmatch(words) is not None
+    if not 0 < len(words) <= _LONGEST or _ALL.fullmatch(words) is None:
+        return False
+    return re.search(_GAP, words) is not None or words.casefold() in _ALONE

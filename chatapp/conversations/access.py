@@ -41,6 +41,12 @@ def access_conversation(*, actor: Actor, pk: object) -> Conversation:
     return found
 
 
+def visible_runs(*, actor: Actor) -> QuerySet[AnswerRun]:
+    """Return the answers of the actor's own conversations; of all in the tenant for those who administer it."""
+    rows = AnswerRun.objects.filter(tenant_id=actor.tenant_id, conversation__tenant_id=actor.tenant_id)
+    return rows if actor.can_administer else rows.filter(conversation__user_id=actor.user_id)
+
+
 def access_run(*, actor: Actor, pk: object) -> AnswerRun:
     """:raises RunNotFound: it does not exist or belongs to somebody else's conversation."""
     parsed = as_uuid(pk)
@@ -59,8 +65,7 @@ def access_run_to_audit(*, actor: Actor, pk: object) -> AnswerRun:
     :raises RunNotFound: it does not exist, is another tenant's, or the actor is no administrator.
     """
     parsed = as_uuid(pk) if actor.can_administer else None
-    rows = AnswerRun.objects.filter(tenant_id=actor.tenant_id, conversation__tenant_id=actor.tenant_id)
-    found = rows.filter(pk=parsed).first() if parsed else None
+    found = visible_runs(actor=actor).filter(pk=parsed).first() if parsed else None
     if found is None:
         raise RunNotFound
     return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -41,6 +41,16 @@ TOGETHER = 8
 PATIENCE = 20  # seconds
 AT_ONCE = BoundedSemaphore(1)
 """Requests that are judged at a time in a process: answers are checked there too, and must not wait long."""
+
+
+JUDGES: Mapping[str, str] = {
+    "check": "exact words, numbers and names",
+    "words": "chance by its words",
+    "vectors": "chance by words and meaning",
+    "encoder": "local model",
+    "judge": "language model",
+}
+"""Who a verdict is of (``JudgedBy``), for people."""
 
 
 class Item(Schema):

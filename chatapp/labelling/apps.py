@@ -12,6 +12,8 @@ class LabellingConfig(AppConfig):
 
     def ready(self) -> None:
         from chatapp.conversations.verifying import use_thresholds
+        from chatapp.evaluation.kinds import use_kind
         from chatapp.labelling.records import thresholds_of
 
         use_thresholds(thresholds_of)
+        use_kind("labels", "chatapp.labelling.measuring")

@@ -10,8 +10,8 @@ from itertools import permutations
 from chatapp.evaluation.metrics import auroc
 
 __all__ = [
-    "BOUNDS", "FEWEST_TO_FIT", "FEWEST_TO_SHOW", "Agreement", "Curve", "Fitted", "Marked", "Point", "TooFewLabels",
-    "agreement", "curve", "fitted",
+    "BOUNDS", "FEWEST_TO_FIT", "FEWEST_TO_SHOW", "Agreement", "Curve", "Fitted", "Marked", "Point", "Quality",
+    "TooFewLabels", "agreement", "curve", "fitted", "quality",
 ]  # fmt: skip
 
 FEWEST_TO_SHOW = 20
@@ -44,6 +44,8 @@ class Marked:
     held: bool
     open: bool  # only the fitted chance decided: thresholds are fitted on these
     at_random: bool
+    verdict: str
+    judged_by: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +74,18 @@ class Agreement:
     sentences: int
     alike: float  # share of the pairs of labels
     alpha: float | None  # Krippendorff's, nominal; None where all labels are the same
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quality:
+    """Figures of verdicts; all but ``sentences`` are of the sentences that were drawn at random."""
+
+    sentences: int
+    drawn: int
+    held: int
+    agreed: float  # share whose verdict is supported where people say so, and another where not; 0 where none was drawn
+    curve: Curve | None
+    balanced: tuple[float, ...]  # accuracy at each threshold; empty where one kind is missing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,6 +146,26 @@ def agreement(labels: Iterable[tuple[Hashable, str]]) -> Agreement | None:
     return Agreement(
         sentences=len(several), alike=pairs[True] / pairs.total(), alpha=1 - weighted / expected if expected else None
     )
+
+
+def quality(rows: Sequence[Marked], *, limits: Sequence[float]) -> Quality:
+    """Return how the check fares, with the balanced accuracy that each threshold in ``limits`` would give."""
+    drawn, found = [row for row in rows if row.at_random], curve(rows)
+    right = sum((row.verdict == "supported") == row.held for row in drawn)
+    return Quality(
+        sentences=len(rows), drawn=len(drawn), held=sum(row.held for row in drawn),
+        agreed=right / len(drawn) if drawn else 0.0, curve=found,
+        balanced=tuple(_balanced(drawn, limit) for limit in limits) if found else (),
+    )  # fmt: skip
+
+
+def _balanced(rows: Sequence[Marked], threshold: float) -> float:
+    """Return the balanced accuracy at a threshold; what the chance did not decide keeps its verdict."""
+    share = _Share()
+    for row in rows:
+        supported = row.chance >= threshold if row.open else row.verdict == "supported"
+        share.add(row, 1.0, right=supported == row.held)
+    return share.balanced
 
 
 def fitted(rows: Sequence[Marked], *, shipped: float) -> Fitted:

@@ -18,6 +18,7 @@ from chatapp.answering.folding import plain
 from chatapp.answering.gate import WITHHELD
 from chatapp.answering.verification import default_record
 from chatapp.answering.verification.verifier import BY_CHANCE, BY_MODEL, SAID_OF
+from chatapp.conversations.access import visible_runs
 from chatapp.conversations.models import AnswerRun, Citation
 from chatapp.conversations.selectors import citation_detail
 from chatapp.conversations.shown import shown_of
@@ -95,7 +96,7 @@ def next_sentence(*, actor: Actor) -> tuple[Candidate | None, int]:
 
 
 def access_sentence(*, actor: Actor, run: object, index: int) -> Candidate:
-    """:raises SentenceNotFound: there is none, it is another tenant's, or a source of it may not be seen."""
+    """:raises SentenceNotFound: there is none, or the actor may not see the answer or a source of the sentence."""
     parsed = as_uuid(run)
     rows = _runs(actor).filter(pk=parsed) if parsed and 0 <= index < 2**31 else ()
     wanted = [each for row in rows for each in _of_run(row) if each.index == index]
@@ -108,7 +109,7 @@ def access_sentence(*, actor: Actor, run: object, index: int) -> Candidate:
 def _runs(actor: Actor) -> Any:
     ended = (AnswerRun.Status.DONE, AnswerRun.Status.STOPPED)
     cited = Prefetch("citations", queryset=Citation.objects.select_related("passage").order_by("number", "id"))
-    rows = AnswerRun.objects.filter(tenant_id=actor.tenant_id, status__in=ended, citations__isnull=False).distinct()
+    rows = visible_runs(actor=actor).filter(status__in=ended, citations__isnull=False).distinct()
     return rows.select_related("answer").prefetch_related(cited)
 
 

@@ -29,10 +29,15 @@ def marked(tenant_id: uuid.UUID) -> list[Marked]:
         held = sum(row.label == SUPPORTED for row in labels)
         if 2 * held != len(labels):
             first = labels[0]
-            found.append(
-                Marked(chance=first.chance, held=2 * held > len(labels), open=first.open, at_random=first.at_random)
-            )
+            found.append(_marked(first, held=2 * held > len(labels)))
     return found
+
+
+def _marked(row: SentenceLabel, *, held: bool) -> Marked:
+    return Marked(
+        chance=row.chance, held=held, open=row.open, at_random=row.at_random, verdict=row.verdict,
+        judged_by=row.judged_by,
+    )  # fmt: skip
 
 
 def counts(tenant_id: uuid.UUID) -> Counter[str]:

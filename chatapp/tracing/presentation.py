@@ -8,8 +8,9 @@ from typing import Any
 
 from chatapp.conversations.retrieval import SETTINGS
 from chatapp.conversations.standing import State
+from chatapp.conversations.verifying import JUDGES
 from chatapp.searching.presentation import SCORES, STAGES, Score, headings, pages, reader_link
-from chatapp.tracing.words import ANOMALIES, FATES, JUDGES, KINDS, MARKS, MODES, STATES, VERDICTS, VerdictWords
+from chatapp.tracing.words import ANOMALIES, FATES, KINDS, MARKS, MODES, STATES, VERDICTS, VerdictWords
 
 __all__ = ["TracePage", "page_of"]
 

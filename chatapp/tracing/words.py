@@ -8,7 +8,7 @@ from typing import NamedTuple
 from chatapp.searching.presentation import FATES as DROPPED
 from knowledge.types import Fate
 
-__all__ = ["ANOMALIES", "FATES", "JUDGES", "KINDS", "MARKS", "MODES", "STATES", "VERDICTS", "VerdictWords"]
+__all__ = ["ANOMALIES", "FATES", "KINDS", "MARKS", "MODES", "STATES", "VERDICTS", "VerdictWords"]
 
 
 class VerdictWords(NamedTuple):
@@ -32,15 +32,6 @@ VERDICTS: Mapping[str, VerdictWords] = {
 
 KINDS = {"question": "question", "heading": "heading", "lead": "lead-in", "code": "code", "markup": "layout"}
 """Kinds of sentences that are no statements."""
-
-JUDGES = {
-    "check": "exact words, numbers and names",
-    "words": "chance by its words",
-    "vectors": "chance by words and meaning",
-    "encoder": "local model",
-    "judge": "language model",
-}
-"""Who a verdict is of."""
 
 STATES = {"running": "Still being written", "done": "Done", "stopped": "Stopped", "failed": "Failed"}
 

@@ -30,6 +30,26 @@ def test_a_question_is_searched(text: str) -> None:
     assert not is_small_talk(text)
 
 
+@pytest.mark.parametrize(
+    "text", ["Nice", "nice?", "Great!", "Perfect", "Cool.", "Thank", "Dank", "Greetings", "MOIN-1"]
+)
+def test_one_word_that_somebody_may_look_up_is_searched(text: str) -> None:
+    assert not is_small_talk(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["hi", "HEY!", "Thanks.", "ok", "Okay!", "bye", "Bye-bye", "Moin", "Danke", "Tschüss :)"]
+)
+def test_one_word_that_only_greets_or_thanks_is_small_talk(text: str) -> None:
+    assert is_small_talk(text)
+
+
+def test_words_of_praise_are_small_talk_beside_others() -> None:
+    assert is_small_talk("Nice, thanks")
+    assert is_small_talk("Hello. Nice to meet you!")
+    assert is_small_talk("OK, great")
+
+
 def test_long_texts_cost_nothing() -> None:
     began = time.perf_counter()
     assert not is_small_talk("hello, " * 100_000)

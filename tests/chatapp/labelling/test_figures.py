@@ -10,8 +10,10 @@ from chatapp.labelling.drawing import drawn
 from chatapp.labelling.figures import BOUNDS, FEWEST_TO_FIT, Marked, TooFewLabels, agreement, curve, fitted
 
 
-def marked(chance: float, held: bool, *, at_random: bool = True, by_chance: bool = True) -> Marked:
-    return Marked(chance=chance, held=held, open=by_chance, at_random=at_random)
+def marked(
+    chance: float, held: bool, *, at_random: bool = True, by_chance: bool = True, verdict: str = "weak"
+) -> Marked:
+    return Marked(chance=chance, held=held, open=by_chance, at_random=at_random, verdict=verdict)
 
 
 def test_the_curve_counts_only_what_was_drawn_at_random() -> None:

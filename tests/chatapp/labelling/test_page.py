@@ -14,7 +14,7 @@ from chatapp.answering.check import JudgedBy
 from chatapp.answering.verification import default_record
 from chatapp.answering.verification.verifier import HELD, NOT_FOUND, Judgement, with_thresholds
 from chatapp.conversations import verifying
-from chatapp.conversations.models import AnswerRun
+from chatapp.conversations.models import AnswerRun, Conversation
 from chatapp.labelling import queue, records, selectors, services
 from chatapp.labelling.models import SentenceLabel, VerificationRecord
 from knowledge.documents.models import Document, KnowledgeBase
@@ -53,14 +53,19 @@ def answered(owner: Any, tenant: Any, use_model: Any, visitors: Document) -> Cal
 
 
 @pytest.fixture
+def labeller(make_user: Any, tenant: Any) -> Any:
+    return make_user("labeller@acme.test", tenant=tenant, role="admin")
+
+
+@pytest.fixture
 def editor(make_user: Any, tenant: Any) -> Any:
     return make_user("editor@acme.test", tenant=tenant, role="editor")
 
 
 @pytest.fixture
-def page(client: Client, editor: Any) -> Callable[..., str]:
+def page(client: Client, labeller: Any) -> Callable[..., str]:
     def get() -> str:
-        client.force_login(editor)
+        client.force_login(labeller)
         response = client.get("/labels/")
         assert response.status_code == 200
         return str(response.content.decode())
@@ -84,13 +89,19 @@ def test_the_sentence_is_shown_with_its_words_and_without_its_verdict(answered: 
 
 
 def test_a_label_is_kept_the_next_comes_and_it_can_be_taken_back(
-    answered: Any, page: Any, client: Client, editor: Any
+    answered: Any, page: Any, client: Client, labeller: Any
 ) -> None:
     run = answered()
     page()
     assert post(client, "label", run=run.pk, sentence=0, label="not_supported") == 302
     row = SentenceLabel.objects.get()
-    assert (row.label, row.verdict, row.chance, row.open, row.by_id) == ("not_supported", "weak", 0.4, True, editor.pk)
+    assert (row.label, row.verdict, row.chance, row.open, row.by_id) == (
+        "not_supported",
+        "weak",
+        0.4,
+        True,
+        labeller.pk,
+    )
     assert row.verifier == default_record().verifier
     assert "You have labelled every sentence there is" in page()
     post(client, "label", run=run.pk, sentence=0, label="supported")
@@ -104,9 +115,11 @@ def test_a_label_is_kept_the_next_comes_and_it_can_be_taken_back(
 
 
 @pytest.mark.parametrize(("sentence", "run"), [(9, None), (-1, None), ("x", None), (0, uuid.uuid4()), (0, "no id")])
-def test_what_is_no_sentence_is_not_found(answered: Any, client: Client, editor: Any, sentence: Any, run: Any) -> None:
+def test_what_is_no_sentence_is_not_found(
+    answered: Any, client: Client, labeller: Any, sentence: Any, run: Any
+) -> None:
     found = answered()
-    client.force_login(editor)
+    client.force_login(labeller)
     assert post(client, "label", run=run or found.pk, sentence=sentence, label="supported") == 404
 
 
@@ -123,7 +136,7 @@ def test_readers_do_not_label_and_editors_do_not_move_the_lines(
 
 
 def test_sentences_of_others_and_of_closed_sources_are_not_there(
-    answered: Any, client: Client, editor: Any, page: Any, make_user: Any, other_tenant: Any, base: KnowledgeBase
+    answered: Any, client: Client, labeller: Any, page: Any, make_user: Any, other_tenant: Any, base: KnowledgeBase
 ) -> None:
     run = answered()
     stranger = make_user("stranger@other.test", tenant=other_tenant, role="owner")
@@ -132,14 +145,32 @@ def test_sentences_of_others_and_of_closed_sources_are_not_there(
     assert post(client, "label", run=run.pk, sentence=0, label="supported") == 404
     KnowledgeBase.objects.filter(pk=base.pk).update(tenant=other_tenant)
     assert "Visitors register" not in page()
-    client.force_login(editor)
+    client.force_login(labeller)
     assert post(client, "label", run=run.pk, sentence=0, label="supported") == 404
     assert not SentenceLabel.objects.exists()
 
 
-def test_what_exact_words_decided_counts_as_certain(answered: Any, editor: Any) -> None:
+def test_editors_label_their_own_answers_and_administrators_everybodys(
+    answered: Any, client: Client, editor: Any, labeller: Any
+) -> None:
+    run = answered()
+    client.force_login(editor)
+    assert b"Visitors register" not in client.get("/labels/").content
+    assert post(client, "label", run=run.pk, sentence=0, label="supported") == 404
+    Conversation.objects.filter(pk=run.conversation_id).update(user=editor)
+    html = client.get("/labels/").content.decode()
+    assert "Visitors register" in html
+    assert "The answers are your own" in html
+    assert post(client, "label", run=run.pk, sentence=0, label="supported") == 302
+    client.force_login(labeller)
+    html = client.get("/labels/").content.decode()
+    assert "Visitors register" in html
+    assert run.question.text not in html
+
+
+def test_what_exact_words_decided_counts_as_certain(answered: Any, labeller: Any) -> None:
     run = answered("unsupported", 0.7, ["number 14 not in the source"])
-    actor = actor_for(user_id=editor.pk)
+    actor = actor_for(user_id=labeller.pk)
     assert actor is not None
     candidate = queue.access_sentence(actor=actor, run=run.pk, index=0)
     assert (candidate.chance, candidate.open) == (0.0, False)
@@ -153,20 +184,20 @@ def test_what_exact_words_decided_counts_as_certain(answered: Any, editor: Any) 
     ],
 )  # fmt: skip
 def test_what_a_model_judged_is_not_taken_for_the_chance_though_it_says_the_same(
-    answered: Any, client: Client, editor: Any, judged_by: str | None, score: float, chance: float, by_chance: bool
+    answered: Any, client: Client, labeller: Any, judged_by: str | None, score: float, chance: float, by_chance: bool
 ) -> None:
     run = answered("weak", score, judged_by=judged_by)
-    client.force_login(editor)
+    client.force_login(labeller)
     post(client, "label", run=run.pk, sentence=0, label="supported")
     row = SentenceLabel.objects.get()
     assert (row.chance, row.open, row.judged_by) == (chance, by_chance, judged_by or "")
     assert [each.open for each in selectors.marked(run.tenant_id)] == [by_chance]
 
 
-def test_a_label_keeps_the_verifier_that_judged_the_sentence_then(answered: Any, client: Client, editor: Any) -> None:
+def test_a_label_keeps_the_verifier_that_judged_the_sentence_then(answered: Any, client: Client, labeller: Any) -> None:
     run = answered()
     assert run.verification["verifier"] == default_record().verifier
-    client.force_login(editor)
+    client.force_login(labeller)
     for kept, verifier in (({}, default_record().verifier), ({**run.verification, "verifier": "older"}, "older")):
         AnswerRun.objects.filter(pk=run.pk).update(verification=kept)
         post(client, "label", run=run.pk, sentence=0, label="supported")
@@ -174,9 +205,9 @@ def test_a_label_keeps_the_verifier_that_judged_the_sentence_then(answered: Any,
     assert selectors.marked(run.tenant_id) == [], "of another verifier's chances"
 
 
-def test_a_label_outlives_its_answer_as_a_number(answered: Any, client: Client, editor: Any) -> None:
+def test_a_label_outlives_its_answer_as_a_number(answered: Any, client: Client, labeller: Any) -> None:
     run = answered()
-    client.force_login(editor)
+    client.force_login(labeller)
     post(client, "label", run=run.pk, sentence=0, label="supported")
     run.conversation.delete()
     [row] = selectors.marked(run.tenant_id)
@@ -193,20 +224,20 @@ def labels(tenant: Any, user: Any, *rows: tuple[float, str], at_random: bool = T
     )  # fmt: skip
 
 
-def test_the_curve_moves_with_the_labels(tenant: Any, editor: Any, page: Any) -> None:
+def test_the_curve_moves_with_the_labels(tenant: Any, labeller: Any, page: Any) -> None:
     assert "There are not enough labels yet" in page()
-    labels(tenant, editor, *[(0.6, "supported")] * 20, *[(0.2, "not_supported")] * 20)
+    labels(tenant, labeller, *[(0.6, "supported")] * 20, *[(0.2, "not_supported")] * 20)
     assert "AUROC 1.000" in page()
-    labels(tenant, editor, *[(0.1, "supported")] * 20)
+    labels(tenant, labeller, *[(0.1, "supported")] * 20)
     html = page()
     assert "AUROC 0.500" in html
     assert "<polyline" in html
     assert "Supported: 40, Not supported: 20, Unsure: 0." in html
 
 
-def test_people_who_disagree_tell_nothing_and_are_counted(tenant: Any, editor: Any, owner: Any, page: Any) -> None:
+def test_people_who_disagree_tell_nothing_and_are_counted(tenant: Any, labeller: Any, owner: Any, page: Any) -> None:
     run = uuid.uuid4()
-    for user, label in ((editor, "supported"), (owner, "not_supported")):
+    for user, label in ((labeller, "supported"), (owner, "not_supported")):
         SentenceLabel.objects.create(
             tenant=tenant, run_ref=run, sentence=0, by=user, label=label, verdict="weak", chance=0.4, open=True,
             at_random=True, verifier=default_record().verifier,
@@ -216,12 +247,12 @@ def test_people_who_disagree_tell_nothing_and_are_counted(tenant: Any, editor: A
 
 
 def test_thresholds_are_fitted_used_and_set_back(
-    tenant: Any, editor: Any, owner: Any, client: Client, django_capture_on_commit_callbacks: Any
+    tenant: Any, labeller: Any, owner: Any, client: Client, django_capture_on_commit_callbacks: Any
 ) -> None:
     client.force_login(owner)
     post(client, "records", do="fit")
     assert b"Thresholds are fitted from 50 sentences of each kind" in client.get("/labels/").content
-    labels(tenant, editor, *[(0.35, "supported")] * 60, *[(0.2, "not_supported")] * 60)
+    labels(tenant, labeller, *[(0.35, "supported")] * 60, *[(0.2, "not_supported")] * 60)
     post(client, "records", do="fit")
     record = VerificationRecord.objects.get()
     assert (record.active, record.held, record.others, record.auroc) == (False, 60, 60, 1.0)

@@ -3,6 +3,7 @@
 ``manage.py evaluate verification``: how well the verifier tells held statements from others.
 ``manage.py evaluate injected SET...``: what reaches the reader of a model that misbehaves.
 ``manage.py evaluate citations SET``: citation recall and precision of whole answers.
+Other apps bring kinds of their own (``kinds``).
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from chatapp.answering.verification import Verifier, default_record
-from chatapp.evaluation import answers, gate, groundedness, labelled, report, runner
+from chatapp.evaluation import answers, gate, groundedness, kinds, labelled, report, runner
 from chatapp.evaluation.checking_cost import SENTENCES, cost
 from chatapp.evaluation.corpus import build
 from chatapp.evaluation.faults import injected
@@ -35,15 +36,17 @@ Chosen = dict[Path, list[QuestionSet]]
 
 
 class Command(BaseCommand):
-    help = "Measure retrieval on labelled sets, with the real pipeline and a store of its own, without the database."
+    help = "Measure retrieval, the check of sentences, and answers; all but labels need no database."
     requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
-        kinds = parser.add_subparsers(dest="kind", required=True, metavar="KIND")
-        add_retrieval(kinds.add_parser("retrieval", help="Passages found for questions whose gold spans are known."))
-        add_verification(kinds.add_parser("verification", help="Statements whose sources hold them, or do not."))
-        answers.add_injected(kinds.add_parser("injected", help="Answers with planted errors, on the whole path."))
-        answers.add_citations(kinds.add_parser("citations", help="Citation recall and precision of answers (ALCE)."))
+        parsers = parser.add_subparsers(dest="kind", required=True, metavar="KIND")
+        add_retrieval(parsers.add_parser("retrieval", help="Passages found for questions whose gold spans are known."))
+        add_verification(parsers.add_parser("verification", help="Statements whose sources hold them, or do not."))
+        answers.add_injected(parsers.add_parser("injected", help="Answers with planted errors, on the whole path."))
+        answers.add_citations(parsers.add_parser("citations", help="Citation recall and precision of answers (ALCE)."))
+        for name, kind in kinds.brought().items():
+            kind.add_arguments(parsers.add_parser(name, help=kind.HELP))
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
@@ -56,6 +59,8 @@ class Command(BaseCommand):
                     self._missed(missed, gate=options["gate"])
             elif options["kind"] == "citations":
                 answers.citations(_one(options["set"], DATA)[0], out=self.stdout.write, say=self._say, **options)
+            elif options["kind"] in kinds.brought():
+                kinds.brought()[options["kind"]].measure(out=self.stdout.write, **options)
             else:
                 self._retrieval(**options)
         except (UnusableSet, gate.UnusableBaseline, runner.UnknownSetting, UnknownChunker) as error:
