@@ -38,6 +38,9 @@ too."""
 FEWEST = 3
 """Words; with fewer, a sentence about something else holds them all."""
 
+MOST_BESIDE, LONGEST = 12, 2_000
+"""Sentences that a statement is laid beside, and characters of one: a table of thousands of like rows costs no more."""
+
 _TOKEN = re.compile(r"[^\W\d_]+")
 _NOT = re.compile(r"\b(ca|wo|[^\W\d_]+)n't\b|\bcannot\b", re.IGNORECASE)
 _JOINERS = frozenset("and or to through until und oder bis".split())
@@ -63,10 +66,11 @@ def changes(words: str, sources: Sequence[str], *, question: str = "", alike: Al
     moved = displaced_numbers(words, held, question=question) if held else []
     if moved:
         return [f"number {number} stands elsewhere in the source, not with these words" for number in moved]
-    beside = [text for share, text in near if share >= LIKE_IT]
+    beside = sorted((each for each in near if each[0] >= LIKE_IT and len(each[1]) <= LONGEST), reverse=True)
     told = frozenset().union(*(found for source in sources for found in analysed(source).terms))
     new = wanted - told - frozenset(terms(question))
-    return _replaced(words, beside, question=question, new=new, alike=alike) if beside else []
+    texts = [text for _, text in beside[:MOST_BESIDE]]
+    return _replaced(words, texts, question=question, new=new, alike=alike) if texts else []
 
 
 def _replaced(words: str, held: Sequence[str], *, question: str, new: frozenset[str], alike: Alike | None) -> list[str]:
