@@ -20,7 +20,7 @@ __all__ = ["LENGTHS", "TIERS", "Record", "Tier", "expanded", "read_record"]
 
 TIERS: Mapping[str, tuple[str, ...]] = {
     "words": ("words", "window", "pairs", "unmet", "numbers", "source_length", "statement_length"),
-    "vectors": ("in_order", "cosine", "words", "numbers", "far", "least", "source_tokens", "statement_tokens"),
+    "vectors": ("in_order", "cosine", "words", "numbers", "far", "source_tokens", "statement_tokens"),
 }
 """Signals of each tier."""
 

@@ -24,8 +24,7 @@ PIECE, LONGEST = 900, 1_200
 """Characters of a text that are read together: what the model has places for."""
 
 NEIGHBOURS = (0.4, 0.2)
-"""What the pieces beside one add to it, the nearest first: the same words beside each other count for more (measured).
-Whether a word is met at all is read without them: "beer" is not met by "cake" because both are served."""
+"""What the pieces beside one add to it, the nearest first (measured)."""
 
 
 ALIKE = 0.35
@@ -35,17 +34,16 @@ are."""
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SourceVectors:
-    """``signs`` is ``(tokens, dimensions / 8)`` uint8, and ``alone`` those of the pieces without their neighbours;
-    ``sentences`` are ranges of the text, ``first`` the number of the first token of each."""
+    """``signs`` is ``(tokens, dimensions / 8)`` uint8; ``sentences`` are ranges of the text, ``first`` the number of
+    the first token of each."""
 
     signs: npt.NDArray[np.uint8]
-    alone: npt.NDArray[np.uint8]
     sentences: tuple[tuple[int, int], ...]
     first: npt.NDArray[np.int64]
 
-    def units(self, *, alone: bool = False) -> Vector:
+    def units(self) -> Vector:
         """Return ``(tokens, dimensions)`` float32: unit vectors that point where the signs do."""
-        bits = np.unpackbits(self.alone if alone else self.signs, axis=1).astype(np.float32)
+        bits = np.unpackbits(self.signs, axis=1).astype(np.float32)
         bits *= 2
         bits -= 1
         bits /= np.float32(max(1, bits.shape[1]) ** 0.5)
@@ -55,7 +53,6 @@ class SourceVectors:
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class StatementVectors:
     tokens: Vector  # (n, dimensions), unit length, in the order of the statement
-    alone: Vector  # the same without their neighbours
     whole: Vector  # (dimensions,), unit length
 
 
@@ -65,8 +62,8 @@ def source_vectors(texts: Sequence[str], *, table: PieceTable) -> list[SourceVec
     :raises EmbeddingFailed: the table cannot be read.
     """
     return [
-        _by_sentences(text, starts, np.packbits(states > 0, axis=1), np.packbits(alone > 0, axis=1))
-        for text, (starts, states, alone) in zip(texts, _counted(texts, table), strict=True)
+        _by_sentences(text, starts, np.packbits(states > 0, axis=1))
+        for text, (starts, states) in zip(texts, _counted(texts, table), strict=True)
     ]
 
 
@@ -75,10 +72,8 @@ def statement_vectors(statements: Sequence[str], *, table: PieceTable) -> list[S
 
     :raises EmbeddingFailed: the table cannot be read.
     """
-    return [
-        StatementVectors(tokens=_unit(rows), alone=_unit(alone), whole=_unit(rows.sum(axis=0, keepdims=True))[0])
-        for _, rows, alone in _counted(statements, table)
-    ]
+    found = [states for _, states in _counted(statements, table)]
+    return [StatementVectors(tokens=_unit(rows), whole=_unit(rows.sum(axis=0, keepdims=True))[0]) for rows in found]
 
 
 def may_mean_the_same(one: str, two: str, *, table: PieceTable) -> bool:
@@ -91,7 +86,7 @@ def may_mean_the_same(one: str, two: str, *, table: PieceTable) -> bool:
 
 
 def _blended(rows: Vector) -> Vector:
-    """Return each piece with some of its neighbours."""
+    """Return each piece with some of its neighbours: a word counts for more where the words beside it are the same."""
     found = rows.copy()
     for away, share in enumerate(NEIGHBOURS, start=1):
         found[away:] += np.float32(share) * rows[:-away]
@@ -99,11 +94,11 @@ def _blended(rows: Vector) -> Vector:
     return found
 
 
-_Counted = tuple[npt.NDArray[np.int64], Vector, Vector]
+_Counted = tuple[npt.NDArray[np.int64], Vector]
 
 
 def _counted(texts: Sequence[str], table: PieceTable) -> list[_Counted]:
-    """Return of each text where its pieces that count begin, and their states with and without their neighbours."""
+    """Return of each text where its pieces that count begin, and their states: of all its parts."""
     parts = [(number, *part) for number, text in enumerate(texts) for part in _parts(text)]
     if not parts:
         return [_NOTHING for _ in texts]
@@ -111,32 +106,30 @@ def _counted(texts: Sequence[str], table: PieceTable) -> list[_Counted]:
     found: list[list[_Counted]] = [[] for _ in texts]
     for (number, start, end), tokens in zip(parts, states, strict=True):
         kept = counted(tokens, texts[number][start:end])
-        found[number].append((tokens.spans[kept, 0] + start, _blended(tokens.states)[kept], tokens.states[kept]))
+        found[number].append((tokens.spans[kept, 0] + start, _blended(tokens.states)[kept]))
     return [_joined(pieces) if pieces else _NOTHING for pieces in found]
 
 
-_NOTHING: _Counted = (np.zeros(0, np.int64), np.zeros((0, 0), np.float32), np.zeros((0, 0), np.float32))
+_NOTHING: _Counted = (np.zeros(0, np.int64), np.zeros((0, 0), np.float32))
 
 
 def _joined(pieces: Sequence[_Counted]) -> _Counted:
-    starts, states, alone = zip(*pieces, strict=True)
-    return np.concatenate(starts), np.concatenate(states), np.concatenate(alone)
+    return np.concatenate([starts for starts, _ in pieces]), np.concatenate([states for _, states in pieces])
 
 
 def _parts(text: str) -> list[tuple[int, int]]:
     return even_parts(text, 0, len(text), target=PIECE, limit=LONGEST) if text.strip() else []
 
 
-def _by_sentences(
-    text: str, starts: npt.NDArray[np.int64], signs: npt.NDArray[np.uint8], alone: npt.NDArray[np.uint8]
-) -> SourceVectors:
+def _by_sentences(text: str, starts: npt.NDArray[np.int64], signs: npt.NDArray[np.uint8]) -> SourceVectors:
     edges = [0, *sentence_ends(text, 0, len(text))]
     ranges = [strip(text, *edge) for edge in zip(edges, [*edges[1:], len(text)], strict=True)]
     first = np.searchsorted(starts, edges)
     counts = np.diff(first, append=len(starts))
     held = [number for number, at in enumerate(ranges) if at is not None and counts[number]]
-    sentences = tuple(at for number in held if (at := ranges[number]) is not None)
-    return SourceVectors(signs=signs, alone=alone, sentences=sentences, first=first[held])
+    return SourceVectors(
+        signs=signs, sentences=tuple(at for number in held if (at := ranges[number]) is not None), first=first[held]
+    )
 
 
 def _unit(rows: Vector) -> Vector:

@@ -22,7 +22,7 @@ def source(*signs: list[int], first: list[int] | None = None) -> SourceVectors:
     starts = first if first is not None else [0]
     packed = np.packbits(bits, axis=1)
     return SourceVectors(
-        signs=packed, alone=packed, sentences=tuple((10 * n, 10 * n + 9) for n in range(len(starts))),
+        signs=packed, sentences=tuple((10 * n, 10 * n + 9) for n in range(len(starts))),
         first=np.array(starts, dtype=np.int64),
     )  # fmt: skip
 
@@ -30,7 +30,7 @@ def source(*signs: list[int], first: list[int] | None = None) -> SourceVectors:
 def statement(*signs: list[int]) -> StatementVectors:
     tokens = np.array(signs, dtype=np.float32) / np.float32(8**0.5)
     whole = tokens.sum(axis=0)
-    return StatementVectors(tokens=tokens, alone=tokens, whole=whole / np.linalg.norm(whole))
+    return StatementVectors(tokens=tokens, whole=whole / np.linalg.norm(whole))
 
 
 A = [1, 1, 1, 1, 1, 1, 1, 1]
@@ -73,9 +73,7 @@ def test_the_nearest_sentences_may_be_up_to_three() -> None:
 
 
 def test_a_source_without_words_says_nothing() -> None:
-    empty = SourceVectors(
-        signs=np.zeros((0, 0), np.uint8), alone=np.zeros((0, 0), np.uint8), sentences=(), first=np.zeros(0, np.int64)
-    )
+    empty = SourceVectors(signs=np.zeros((0, 0), np.uint8), sentences=(), first=np.zeros(0, np.int64))
     found, place = by_vectors(statement(A), [empty])
     assert (found["met"], found["far"], place) == (0.0, 1.0, None)
     both, place = by_vectors(statement(A), [empty, source(A)])
@@ -116,7 +114,6 @@ def test_the_same_word_counts_for_more_beside_the_same_words(table: Any) -> None
     one, two, other = statement_vectors(["old harbour", "the old harbour closed", "harbour dues"], table=table)
     harbour = one.tokens[-1]
     assert harbour @ two.tokens[1] > harbour @ other.tokens[0] + 0.05
-    assert one.alone[-1] @ two.alone[1] == pytest.approx(one.alone[-1] @ other.alone[0], abs=0.1)
 
 
 def test_words_that_mean_nearly_the_same_are_told_from_others(table: Any) -> None:
