@@ -91,6 +91,36 @@ test("words that are not on the page get no badge, and code no chip", () => {
   assert.equal(body.querySelectorAll(".badge").length, 1);
 });
 
+test("a badge stands behind the statement, however early its last source is named", () => {
+  const { body } = answer([`Paid${cite(1)} in part${cite(2)} and late. `, "weak"], ["Open.", "supported"]);
+  assert.match(body.textContent, /and late\.partly found Open\./);
+});
+
+test("after a statement that is not on the page, the next is taken only as whole words that stand once", () => {
+  const { body, text, sentences, statements } = answer(["This is also so. "], ["So it is. "], ["So it is. "], ["It ends."]);
+  const told = (words) => {
+    statements.show(
+      words.join(""),
+      words.map((each, index) => {
+        const start = words.slice(0, index).join("").length;
+        return { ...sentences[0], index, start, end: start + each.length, verdict: "uncited" };
+      }),
+    );
+    return statements.placed.map(({ range }) => range?.toString() ?? null);
+  };
+  assert.deepEqual(told(["Not here. ", "so. "]), [null, "so."], "not the letters inside \u201calso\u201d");
+  assert.deepEqual(told(["Not here. ", "So it is. ", "It ends."]), [null, null, "It ends."], "two places are none");
+  assert.equal(body.querySelectorAll(".badge").length, 1);
+  statements.show(text, sentences);
+  assert.equal(statements.placed.filter(({ range }) => range).length, 4);
+});
+
+test("statements that were left out side by side have one badge, at the notice they share", () => {
+  const { body, text, sentences, statements } = answer(["[removed] ", "unsupported"], ["Open. "], ["[removed]", "uncited"]);
+  statements.show(text, [sentences[0], { ...sentences[0], index: 1 }, { ...sentences[1], index: 2 }, { ...sentences[2], index: 3 }]);
+  assert.match(body.textContent, /^\[removed\]not in the source Open\. \[removed\]no source\n?$/);
+});
+
 test("a badge never stands inside a link", () => {
   const { body } = answer(["It is [all in here](https://example.org/).", "uncited"]);
   assert.equal(body.querySelector("a .badge"), null);

@@ -2,7 +2,8 @@
  * The statements of an answer on the page: where each stands, its badge, and its light.
  *
  * The trace counts in the answer's Markdown, the page shows what became of it. Both are compared by their letters and
- * digits alone; a statement whose letters are not found gets no badge and no light, never a wrong one.
+ * digits alone. Statements follow each other; one that does not begin where the last one ended, or comes after one that
+ * was not found, is taken only where its words stand as whole words and once. Any other gets no badge and no light.
  */
 
 import { el, emit, icon } from "../lib/dom.js";
@@ -33,14 +34,22 @@ export function placeStatements(body, text, sentences) {
   const chips = [...body.querySelectorAll(".chip")];
   const marks = chipOffsets(text);
   let from = 0;
+  let lost = false;
+  let told = 0; // the end of the last statement
   return sentences.map((sentence) => {
+    // Statements that were left out side by side share one notice: the first of them has it.
+    if (sentence.start < told) return { sentence, range: null, chips: [] };
+    told = sentence.end;
     const own = marks.flatMap((at, index) => (at >= sentence.start && at < sentence.end ? [index] : []));
     // Where code or a cut marker leaves the two uneven, no chip can be told from its place.
     const found =
       marks.length === chips.length ? own.map((index) => /** @type {Element} */ (chips[index])) : [];
     const wanted = lettersOf(renderMarkdown(codePointSlice(text, sentence.start, sentence.end))).text;
-    const at = wanted ? letters.text.indexOf(wanted, from) : -1;
-    if (at < 0) return { sentence, range: null, chips: found };
+    if (!wanted) return { sentence, range: null, chips: found };
+    const next = !lost && letters.text.startsWith(wanted, from);
+    const at = next ? from : letters.only(wanted, from);
+    lost = at < 0;
+    if (lost) return { sentence, range: null, chips: found };
     from = at + wanted.length;
     return { sentence, range: letters.range(at, from), chips: found };
   });
@@ -79,8 +88,28 @@ function lettersOf(root) {
       offset += character.length;
     }
   }
+  /** @param {number} at whether a word may begin or end here */
+  const parted = (at) => {
+    const [before, after] = [places[at - 1], places[at]];
+    return !before || !after || before.node !== after.node || before.offset + before.length !== after.offset;
+  };
   return {
     text,
+    /**
+     * Where letters stand as whole words from a place on, if that is one place; else -1.
+     *
+     * @param {string} wanted
+     * @param {number} from
+     */
+    only(wanted, from) {
+      let found = -1;
+      for (let at = text.indexOf(wanted, from); at >= 0; at = text.indexOf(wanted, at + 1)) {
+        if (!parted(at) || !parted(at + wanted.length)) continue;
+        if (found >= 0) return -1;
+        found = at;
+      }
+      return found;
+    },
     /**
      * @param {number} start
      * @param {number} end
@@ -205,7 +234,7 @@ function insertBadge({ sentence, range, chips }) {
 function endOf(range, chip) {
   const end = range.cloneRange();
   end.collapse(false);
-  if (chip && range.comparePoint(chip, 0) >= 0) {
+  if (chip && range.comparePoint(chip, 0) > 0) {
     end.setStartAfter(chip);
     const next = chip.nextSibling;
     const closing = next instanceof Text ? CLOSING.exec(next.data) : null;
