@@ -43,6 +43,11 @@ test("statements are found in what their Markdown became", () => {
   assert.deepEqual(words.slice(3, 5), ["One", "One"]);
 });
 
+test("the signs that open and close a statement are lit with it", () => {
+  const { words } = answer([`[A court may say so.]${cite(1)} `], [`\u201c(No), it says.\u201d${cite(1)} `], ["In f(x) it ends."]);
+  assert.deepEqual(words, ["[A court may say so.]", "\u201c(No), it says.\u201d", "In f(x) it ends."]);
+});
+
 test("the same words twice are two places", () => {
   const { statements } = answer([`It is so${cite(1)}. `], [`It is so${cite(2)}.`]);
   const [one, two] = statements.placed.map(({ range }) => range.startOffset + (range.startContainer === two0() ? 100 : 0));

@@ -15,6 +15,7 @@ import { codePointSlice, reasonText, VERDICTS, verdictOf } from "../lib/words.js
 
 const LETTER = /[\p{L}\p{N}]/u;
 const CLOSING = /^[.!?\u2026:;,)\]"'\u201d\u2019\u00bb]+/;
+const OPENING = /(?<!\S)[(["'\u201c\u201e\u2018\u00ab]+$/;
 const CHIP = "\ue000";
 const MADE = ".badge, .chip-verdict";
 
@@ -118,7 +119,8 @@ function lettersOf(root) {
       const first = /** @type {(typeof places)[0]} */ (places[start]);
       const last = /** @type {(typeof places)[0]} */ (places[end - 1]);
       const range = document.createRange();
-      range.setStart(first.node, first.offset);
+      const before = first.node.data.slice(0, first.offset);
+      range.setStart(first.node, first.offset - (OPENING.exec(before)?.[0].length ?? 0));
       const after = last.offset + last.length;
       range.setEnd(last.node, after + (CLOSING.exec(last.node.data.slice(after))?.[0].length ?? 0));
       return range;
