@@ -59,6 +59,7 @@ class CheckedSentence:
     score: float
     reasons: tuple[str, ...]
     citations: tuple[int, ...]
+    left_out: bool = False  # a notice stands in its place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

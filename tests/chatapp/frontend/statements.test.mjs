@@ -120,10 +120,13 @@ test("after a statement that is not on the page, the next is taken only as whole
   assert.equal(statements.placed.filter(({ range }) => range).length, 4);
 });
 
-test("statements that were left out side by side have one badge, at the notice they share", () => {
-  const { body, text, sentences, statements } = answer(["[removed] ", "unsupported"], ["Open. "], ["[removed]", "uncited"]);
-  statements.show(text, [sentences[0], { ...sentences[0], index: 1 }, { ...sentences[1], index: 2 }, { ...sentences[2], index: 3 }]);
-  assert.match(body.textContent, /^\[removed\]not in the source Open\. \[removed\]no source\n?$/);
+test("statements that were left out side by side share a place, and what was left out has no badge", () => {
+  const { body, text, sentences, statements } = answer(["[removed] ", "unsupported"], ["Open. ", "weak"], ["[removed]", "uncited"]);
+  const out = sentences.map((sentence) => ({ ...sentence, left_out: sentence.index !== 1 }));
+  statements.show(text, [out[0], { ...out[0], index: 1 }, { ...out[1], index: 2 }, { ...out[2], index: 3 }]);
+  const found = statements.placed.map(({ range }) => range?.toString() ?? null);
+  assert.deepEqual(found, ["[removed]", null, "Open.", "[removed]"]);
+  assert.match(body.textContent, /^\[removed\] Open\.partly found \[removed\]\n?$/);
 });
 
 test("a badge never stands inside a link", () => {

@@ -149,7 +149,9 @@ export class Statements {
     this.placed = placeStatements(this.body, text, sentences);
     for (const placed of this.placed) {
       for (const chip of placed.chips) nameVerdict(chip, placed.sentence.verdict);
-      if (placed.range && TOLD.has(placed.sentence.verdict)) insertBadge(placed);
+      // Where a statement was left out, a notice says so.
+      const { verdict, left_out: leftOut } = placed.sentence;
+      if (placed.range && !leftOut && TOLD.has(verdict)) insertBadge(placed);
     }
   }
 
