@@ -60,6 +60,7 @@ class CheckedSentence:
     reasons: tuple[str, ...]
     citations: tuple[int, ...]
     judged_by: JudgedBy = ""
+    left_out: bool = False  # a notice stands in its place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

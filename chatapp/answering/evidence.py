@@ -32,7 +32,9 @@ class Evidence:
     verbatim: bool  # the passage holds the whole sentence, word for word
 
 
-_CLOSING = re.compile(r"[.!?…。！？\"”’)]+(?=\s|$)")
+_CLOSING = re.compile(r"[.!?…。！？\"”’)\]]+(?=\s|$)")
+_OPENING = re.compile(r"(?<!\S)[\"“„‘«(\[]+$")
+_MOST_OPENING = 8  # signs in a row
 
 
 @lru_cache(maxsize=256)  # the check, the verifier and the citation all ask for the same
@@ -42,7 +44,8 @@ def locate(sentence: str, passage_text: str, *, question: str = "") -> Evidence:
     folded = fold(passage_text)
     whole = folded.find(fold(words).text.strip(" .!?;:。"))
     if whole and sum(c.isalnum() for c in words) >= 3:
-        return Evidence(whole[0], _sentence_end(passage_text, whole[1]), score=1.0, verbatim=True)
+        start, end = _with_signs(passage_text, *whole)
+        return Evidence(start, end, score=1.0, verbatim=True)
     best = _best_window(words, passage_text, question)
     quotes = sorted(quotations(words), key=len, reverse=True)
     for quote in quotes:
@@ -62,10 +65,11 @@ def whole_sentences(text: str, start: int, end: int, *, around: int = 0) -> tupl
     return min(start, ranges[first][0]), max(end, ranges[last][1])
 
 
-def _sentence_end(text: str, end: int) -> int:
-    """Take in the signs that close the sentence in its source; the point of a decimal is none."""
+def _with_signs(text: str, start: int, end: int) -> tuple[int, int]:
+    """Take in the signs that open and close the sentence in its source; the point of a decimal is none."""
+    opening = _OPENING.search(text, max(0, start - _MOST_OPENING), start)
     closing = _CLOSING.match(text, end)
-    return closing.end() if closing else end
+    return opening.start() if opening else start, closing.end() if closing else end
 
 
 def quotations(text: str) -> list[str]:

@@ -102,7 +102,7 @@ class Gate:
             gap = " "
         if self._withhold and (judged.verdict in REFUSED or self._claims(judged, words)):
             verdict = "uncited" if judged.verdict == "exempt" else judged.verdict
-            yield from self._remove(replace(judged, verdict=verdict, reasons=(WITHHELD,)), gap, words)
+            yield from self._remove(replace(judged, verdict=verdict, reasons=(WITHHELD,), left_out=True), gap, words)
             return
         for number in judged.citations:
             if (used := self._used.pop(number, None)) is not None:

@@ -217,8 +217,8 @@ def without(record: Mapping[str, Any], parts: Collection[str]) -> dict[str, Any]
     """Return a record without what erased parts of it say: of sentences and sources the facts stay."""
     kept = {name: value for name, value in record.items() if name not in parts or name == "sentences"}
     if "sentences" in parts:
-        # What was erased in a sentence moved those behind it.
-        moved = ("reasons", "start", "end")
+        # A sentence that was erased says so, and those behind it moved.
+        moved = ("reasons", "start", "end", "left_out")
         kept["sentences"] = [{k: v for k, v in each.items() if k not in moved} for each in record["sentences"]]
     gone = {row["label"] for row in record["passages"] if source_part(row["document"]) in parts}
     for kind, words in (("passages", ("text", "title")), ("citations", ("quote",))):

@@ -47,7 +47,7 @@ def redacted(
     """Return the text and sentences with ``notice`` in place of what goes, and the indexes of sentences that went.
 
     ``cited`` are indexes of sentences that go in any case. What stands between sentences, as code does, goes by its
-    words. Reasons of a sentence that went are empty: they quote it.
+    words. A sentence that went says so as ``left_out``, and its reasons are empty: they quote it.
     """
     written, kept, gone = "", list[dict[str, Any]](), set[int]()
     for piece, sentence in _pieces(text, sentences):
@@ -57,7 +57,8 @@ def redacted(
         written += piece.replace(body, notice, 1) if hidden and body else piece
         if sentence is not None:
             gone |= {sentence["index"]} if hidden else set()
-            kept.append({**sentence, "start": begun, "end": len(written), **({"reasons": []} if hidden else {})})
+            left_out = {"reasons": [], "left_out": True} if hidden else {}
+            kept.append({**sentence, "start": begun, "end": len(written), **left_out})
     return written, kept, gone
 
 

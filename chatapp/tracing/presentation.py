@@ -77,6 +77,7 @@ class Sentence:
     kind: str
     judge: str  # empty: nobody, or not known
     score: float
+    left_out: bool
     reasons: Sequence[str]
     evidence: Sequence[Evidence]
 
@@ -107,7 +108,8 @@ class TracePage:
     prompt: Sequence[Mapping[str, str]]
     anomalies: Sequence[tuple[str, int]]
     sentences: Sequence[Sentence]
-    counts: Sequence[tuple[VerdictWords, str, int]]  # words, verdict, sentences
+    counts: Sequence[tuple[VerdictWords, str, int]]  # words, verdict, sentences that are shown
+    left_out: int  # sentences
     moments: Sequence[Time]
     stages: Sequence[Time]
     cost: Mapping[str, str]  # empty: not known
@@ -140,6 +142,7 @@ def page_of(detail: Mapping[str, Any]) -> TracePage:
         anomalies=[(ANOMALIES.get(kind, kind.replace("_", " ")), n) for kind, n in detail["anomalies"].items()],
         sentences=sentences,
         counts=_counts(sentences),
+        left_out=sum(one.left_out for one in sentences),
         moments=_moments(timings),
         stages=_stages(timings),
         cost=_cost(detail["usage"].get("cost")),
@@ -241,7 +244,8 @@ def _sentences(detail: Mapping[str, Any]) -> list[Sentence]:
         Sentence(
             text=detail["answer"][row["start"] : row["end"]].strip(), verdict=row.get("verdict", "unchecked"),
             words=VERDICTS.get(row.get("verdict", ""), VERDICTS["unchecked"]), kind=KINDS.get(row.get("kind", ""), ""),
-            judge=JUDGES.get(row.get("judged_by", ""), ""), score=row.get("score", 0.0), reasons=row.get("reasons", ()),
+            judge=JUDGES.get(row.get("judged_by", ""), ""), score=row.get("score", 0.0),
+            left_out=row.get("left_out", False), reasons=row.get("reasons", ()),
             evidence=cited.get(row.get("index", -1), ()),
         )
         for row in detail["sentences"]
@@ -250,7 +254,8 @@ def _sentences(detail: Mapping[str, Any]) -> list[Sentence]:
 
 
 def _counts(sentences: Sequence[Sentence]) -> list[tuple[VerdictWords, str, int]]:
-    found = [(words, name, sum(one.verdict == name for one in sentences)) for name, words in VERDICTS.items()]
+    shown = [one.verdict for one in sentences if not one.left_out]
+    found = [(words, name, shown.count(name)) for name, words in VERDICTS.items()]
     return [row for row in found if row[2]]
 
 

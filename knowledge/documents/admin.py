@@ -25,6 +25,10 @@ class KnowledgeBaseAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     readonly_fields = ["live_generation", "deleting", "created"]
     prepopulated_fields = {"slug": ["name"]}
 
+    def get_readonly_fields(self, request: HttpRequest, obj: KnowledgeBase | None = None) -> list[str]:
+        # Its documents, files and index lie with the tenant it was made for, and would stay there.
+        return [*self.readonly_fields, "tenant"] if obj is not None else self.readonly_fields
+
     def has_delete_permission(self, request: HttpRequest, obj: KnowledgeBase | None = None) -> bool:
         return False  # deletion goes through the service, which also empties the index
 

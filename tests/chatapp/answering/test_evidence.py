@@ -47,6 +47,19 @@ def test_typography_is_folded_and_offsets_stay_exact(passage: str, sentence: str
         assert passage[found.start : found.end] == expected
 
 
+@pytest.mark.parametrize(
+    ("passage", "expected"),
+    [
+        ("It adds: [A court may order it.] More.", "[A court may order it.]"),
+        ("(“A court may order it.”)", "(“A court may order it.”)"),
+        ("See rule(A court may order it), so.", "A court may order it"),
+        ("It says [A court may order it](https://a.test/).", "[A court may order it"),
+    ],
+)
+def test_signs_around_the_words_belong_to_them(passage: str, expected: str) -> None:
+    assert words("A court may order it.", passage) == expected
+
+
 def test_verbatim_needs_whole_words() -> None:
     assert not locate("The cat sat", "The cat satisfied everyone.").verbatim
 

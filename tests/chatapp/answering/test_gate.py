@@ -109,6 +109,7 @@ def test_what_is_wrong_or_uncited_is_replaced_by_a_notice(passages: list[Passage
         "uncited",
         "supported",
     ]
+    assert [each.left_out for each in found.sentences] == [False, True, False, True, False]
     assert [each.sentence for each in found.citations] == [0, 2, 4]
     assert "13" in found.raw_output
     assert "13" not in found.text

@@ -90,6 +90,8 @@ def test_words_go_and_the_chain_stays_whole(
     assert detail["answer"][first["start"] : first["end"]].startswith("[Left out: its source was erased on ")
     assert detail["answer"][second["start"] : second["end"]].startswith("Every employee has 27 days")
     assert first["verdict"] == "supported"  # numbers stay
+    assert first["left_out"]
+    assert not second.get("left_out")
     other.refresh_from_db()
     assert other.erased is None
     assert other.raw_output

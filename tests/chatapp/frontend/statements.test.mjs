@@ -43,6 +43,11 @@ test("statements are found in what their Markdown became", () => {
   assert.deepEqual(words.slice(3, 5), ["One", "One"]);
 });
 
+test("the signs that open and close a statement are lit with it", () => {
+  const { words } = answer([`[A court may say so.]${cite(1)} `], [`\u201c(No), it says.\u201d${cite(1)} `], ["In f(x) it ends."]);
+  assert.deepEqual(words, ["[A court may say so.]", "\u201c(No), it says.\u201d", "In f(x) it ends."]);
+});
+
 test("the same words twice are two places", () => {
   const { statements } = answer([`It is so${cite(1)}. `], [`It is so${cite(2)}.`]);
   const [one, two] = statements.placed.map(({ range }) => range.startOffset + (range.startContainer === two0() ? 100 : 0));
@@ -89,6 +94,39 @@ test("words that are not on the page get no badge, and code no chip", () => {
   assert.equal(other.body.querySelector(".badge"), null);
   assert.equal(other.statements.placed[0].range, null);
   assert.equal(body.querySelectorAll(".badge").length, 1);
+});
+
+test("a badge stands behind the statement, however early its last source is named", () => {
+  const { body } = answer([`Paid${cite(1)} in part${cite(2)} and late. `, "weak"], ["Open.", "supported"]);
+  assert.match(body.textContent, /and late\.partly found Open\./);
+});
+
+test("after a statement that is not on the page, the next is taken only as whole words that stand once", () => {
+  const { body, text, sentences, statements } = answer(["This is also so. "], ["So it is. "], ["So it is. "], ["It ends."]);
+  const told = (words) => {
+    statements.show(
+      words.join(""),
+      words.map((each, index) => {
+        const start = words.slice(0, index).join("").length;
+        return { ...sentences[0], index, start, end: start + each.length, verdict: "uncited" };
+      }),
+    );
+    return statements.placed.map(({ range }) => range?.toString() ?? null);
+  };
+  assert.deepEqual(told(["Not here. ", "so. "]), [null, "so."], "not the letters inside \u201calso\u201d");
+  assert.deepEqual(told(["Not here. ", "So it is. ", "It ends."]), [null, null, "It ends."], "two places are none");
+  assert.equal(body.querySelectorAll(".badge").length, 1);
+  statements.show(text, sentences);
+  assert.equal(statements.placed.filter(({ range }) => range).length, 4);
+});
+
+test("statements that were left out side by side share a place, and what was left out has no badge", () => {
+  const { body, text, sentences, statements } = answer(["[removed] ", "unsupported"], ["Open. ", "weak"], ["[removed]", "uncited"]);
+  const out = sentences.map((sentence) => ({ ...sentence, left_out: sentence.index !== 1 }));
+  statements.show(text, [out[0], { ...out[0], index: 1 }, { ...out[1], index: 2 }, { ...out[2], index: 3 }]);
+  const found = statements.placed.map(({ range }) => range?.toString() ?? null);
+  assert.deepEqual(found, ["[removed]", null, "Open.", "[removed]"]);
+  assert.match(body.textContent, /^\[removed\] Open\.partly found \[removed\]\n?$/);
 });
 
 test("a badge never stands inside a link", () => {

@@ -112,6 +112,8 @@ async def test_a_closed_source_hides_the_prompt_and_the_raw_output(
     assert "Rules: 1." not in shown
     assert "[S9]" not in shown
     assert "You may no longer open this source" in shown
+    assert "Found in the source:" not in shown, "what is left out is not counted as found"
+    assert "Left out: " in shown
     assert b"/documents/" not in response.content.split(b"trace-head")[1]
     assert b"export" not in response.content
 

@@ -87,3 +87,12 @@ def test_lists_open_and_offer_no_deletion_of_rows(operator: Client, world: Any, 
     assert page.status_code == 200
     if name != "documents_ingestionjob":
         assert b"delete_selected" not in page.content
+
+
+def test_a_knowledge_base_stays_with_its_tenant(operator: Client, world: Any, other_tenant: Any) -> None:
+    data = {"tenant": str(other_tenant.pk), "name": "Renamed", "slug": world.base.slug}
+    page = reverse("admin:documents_knowledgebase_change", args=[world.base.pk])
+    assert operator.post(page, data).status_code == 302
+    stored = KnowledgeBase.objects.get(pk=world.base.pk)
+    assert (stored.tenant, stored.name) == (world.base.tenant, "Renamed")
+    assert b'name="tenant"' in operator.get(reverse("admin:documents_knowledgebase_add")).content

@@ -20,6 +20,17 @@ import { Statements } from "./statements.js";
 
 const UNFOUNDED = new Set(["unsupported", "weak", "uncited"]);
 
+/**
+ * The statements that stand in the answer, and how many were left out of it.
+ *
+ * @param {Run} run
+ */
+function statementsOf(run) {
+  const statements = run.sentences.filter((sentence) => sentence.verdict !== "exempt");
+  const shown = statements.filter((sentence) => !sentence.left_out);
+  return { shown, leftOut: statements.length - shown.length };
+}
+
 export class AnswerView {
   /** @param {{question: string, text?: string, run?: Run | null}} start */
   constructor({ question, text = "", run = null }) {
@@ -170,9 +181,10 @@ export class AnswerView {
     if (run.no_answer) return "Answer ready: not found in your documents.";
     if (needsNoSource(run)) return "Answer ready.";
     const sources = new Set(run.citations.map((citation) => citation.number)).size;
-    const bad = run.sentences.filter((sentence) => UNFOUNDED.has(sentence.verdict)).length;
+    const { shown, leftOut } = statementsOf(run);
+    const bad = shown.filter((sentence) => UNFOUNDED.has(sentence.verdict)).length;
     const tail = bad ? `, ${countText(bad, "statement")} not found in sources` : "";
-    return `Answer ready: ${countText(sources, "source")}${tail}.`;
+    return `Answer ready: ${countText(sources, "source")}${tail}${leftOut ? `, ${leftOut} left out` : ""}.`;
   }
 
   /**
@@ -287,20 +299,26 @@ export class AnswerView {
   }
 
   /**
-   * "7 of 8 statements found in sources", opening to the ones that were not.
+   * "7 of 8 statements found in sources, 1 left out", opening to the ones that were not.
    *
    * @param {Run} run
    * @returns {HTMLElement | null}
    */
   #checks(run) {
-    const statements = run.sentences.filter((sentence) => sentence.verdict !== "exempt");
-    if (!statements.length || run.no_answer) return null;
-    const found = statements.filter((sentence) => sentence.verdict === "supported").length;
-    const unchecked = statements.filter((sentence) => sentence.verdict === "unchecked").length;
-    let words = `${found} of ${countText(statements.length, "statement")} found in sources`;
-    if (unchecked) words += `, ${unchecked} not checked`;
-    const open = statements.filter((sentence) => sentence.verdict !== "supported");
-    if (!open.length) return el("span", { class: "bar-checks" }, icon("check"), words);
+    const { shown, leftOut } = statementsOf(run);
+    if (!(shown.length || leftOut) || run.no_answer) return null;
+    const found = shown.filter((sentence) => sentence.verdict === "supported").length;
+    const unchecked = shown.filter((sentence) => sentence.verdict === "unchecked").length;
+    const words = [
+      shown.length && `${found} of ${countText(shown.length, "statement")} found in sources`,
+      unchecked && `${unchecked} not checked`,
+      leftOut && (shown.length ? `${leftOut} left out` : `${countText(leftOut, "statement")} left out`),
+    ]
+      .filter(Boolean)
+      .join(", ");
+    const open = shown.filter((sentence) => sentence.verdict !== "supported");
+    if (!open.length)
+      return el("span", { class: "bar-checks" }, icon(shown.length ? "check" : "partial"), words);
     const rows = open.map((sentence) => {
       const text = readableText(codePointSlice(this.text, sentence.start, sentence.end)).trim();
       return el(

@@ -2,7 +2,8 @@
  * The statements of an answer on the page: where each stands, its badge, and its light.
  *
  * The trace counts in the answer's Markdown, the page shows what became of it. Both are compared by their letters and
- * digits alone; a statement whose letters are not found gets no badge and no light, never a wrong one.
+ * digits alone. Statements follow each other; one that does not begin where the last one ended, or comes after one that
+ * was not found, is taken only where its words stand as whole words and once. Any other gets no badge and no light.
  */
 
 import { el, emit, icon } from "../lib/dom.js";
@@ -14,6 +15,7 @@ import { codePointSlice, reasonText, VERDICTS, verdictOf } from "../lib/words.js
 
 const LETTER = /[\p{L}\p{N}]/u;
 const CLOSING = /^[.!?\u2026:;,)\]"'\u201d\u2019\u00bb]+/;
+const OPENING = /(?<!\S)[(["'\u201c\u201e\u2018\u00ab]+$/;
 const CHIP = "\ue000";
 const MADE = ".badge, .chip-verdict";
 
@@ -33,14 +35,22 @@ export function placeStatements(body, text, sentences) {
   const chips = [...body.querySelectorAll(".chip")];
   const marks = chipOffsets(text);
   let from = 0;
+  let lost = false;
+  let told = 0; // the end of the last statement
   return sentences.map((sentence) => {
+    // Statements that were left out side by side share one notice: the first of them has it.
+    if (sentence.start < told) return { sentence, range: null, chips: [] };
+    told = sentence.end;
     const own = marks.flatMap((at, index) => (at >= sentence.start && at < sentence.end ? [index] : []));
     // Where code or a cut marker leaves the two uneven, no chip can be told from its place.
     const found =
       marks.length === chips.length ? own.map((index) => /** @type {Element} */ (chips[index])) : [];
     const wanted = lettersOf(renderMarkdown(codePointSlice(text, sentence.start, sentence.end))).text;
-    const at = wanted ? letters.text.indexOf(wanted, from) : -1;
-    if (at < 0) return { sentence, range: null, chips: found };
+    if (!wanted) return { sentence, range: null, chips: found };
+    const next = !lost && letters.text.startsWith(wanted, from);
+    const at = next ? from : letters.only(wanted, from);
+    lost = at < 0;
+    if (lost) return { sentence, range: null, chips: found };
     from = at + wanted.length;
     return { sentence, range: letters.range(at, from), chips: found };
   });
@@ -79,8 +89,28 @@ function lettersOf(root) {
       offset += character.length;
     }
   }
+  /** @param {number} at whether a word may begin or end here */
+  const parted = (at) => {
+    const [before, after] = [places[at - 1], places[at]];
+    return !before || !after || before.node !== after.node || before.offset + before.length !== after.offset;
+  };
   return {
     text,
+    /**
+     * Where letters stand as whole words from a place on, if that is one place; else -1.
+     *
+     * @param {string} wanted
+     * @param {number} from
+     */
+    only(wanted, from) {
+      let found = -1;
+      for (let at = text.indexOf(wanted, from); at >= 0; at = text.indexOf(wanted, at + 1)) {
+        if (!parted(at) || !parted(at + wanted.length)) continue;
+        if (found >= 0) return -1;
+        found = at;
+      }
+      return found;
+    },
     /**
      * @param {number} start
      * @param {number} end
@@ -89,7 +119,8 @@ function lettersOf(root) {
       const first = /** @type {(typeof places)[0]} */ (places[start]);
       const last = /** @type {(typeof places)[0]} */ (places[end - 1]);
       const range = document.createRange();
-      range.setStart(first.node, first.offset);
+      const before = first.node.data.slice(0, first.offset);
+      range.setStart(first.node, first.offset - (OPENING.exec(before)?.[0].length ?? 0));
       const after = last.offset + last.length;
       range.setEnd(last.node, after + (CLOSING.exec(last.node.data.slice(after))?.[0].length ?? 0));
       return range;
@@ -118,7 +149,9 @@ export class Statements {
     this.placed = placeStatements(this.body, text, sentences);
     for (const placed of this.placed) {
       for (const chip of placed.chips) nameVerdict(chip, placed.sentence.verdict);
-      if (placed.range && TOLD.has(placed.sentence.verdict)) insertBadge(placed);
+      // Where a statement was left out, a notice says so.
+      const { verdict, left_out: leftOut } = placed.sentence;
+      if (placed.range && !leftOut && TOLD.has(verdict)) insertBadge(placed);
     }
   }
 
@@ -205,7 +238,7 @@ function insertBadge({ sentence, range, chips }) {
 function endOf(range, chip) {
   const end = range.cloneRange();
   end.collapse(false);
-  if (chip && range.comparePoint(chip, 0) >= 0) {
+  if (chip && range.comparePoint(chip, 0) > 0) {
     end.setStartAfter(chip);
     const next = chip.nextSibling;
     const closing = next instanceof Text ? CLOSING.exec(next.data) : null;

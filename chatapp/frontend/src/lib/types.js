@@ -10,7 +10,7 @@
  *   page: number | null, start: number, end: number, quote: string, sentence: number | null,
  *   page_kind?: "page" | "slide", heading_path?: string[], standing?: Standing, excerpt?: {before: string, match: string, after: string}}} RunCitation
  * @typedef {{index: number, start: number, end: number, verdict: string, score: number | null,
- *   reasons: string[], citations: number[]}} RunSentence
+ *   reasons: string[], citations: number[], left_out?: boolean}} RunSentence
  * @typedef {{code?: string, message?: string, retry?: boolean}} RunError
  * @typedef {{id: string, status: "running" | "done" | "stopped" | "failed", question: string, query: string, notes?: string[],
  *   model: string, no_answer: boolean, passages: RunPassage[], citations: RunCitation[],
