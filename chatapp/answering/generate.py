@@ -49,7 +49,6 @@ async def answer(
     citation_mode: str = "mark",
     today: str | None = None,
     searched: Sequence[str] = (),
-    nearest: Sequence[str] = (),
     should_stop: Callable[[], bool] | None = None,
     stream_fn: StreamFunction | None = None,
     judge: Judge | None = None,
@@ -58,11 +57,10 @@ async def answer(
     """Yield the events of one answer; the last one is the ``Answer``.
 
     Without passages the model is not called, but for small talk. ``searched`` names the places for the reply of that
-    case, ``nearest`` the documents that come nearest. ``should_stop`` is asked before each piece; the
-    answer then ends with finish ``stopped``. ``judge`` looks closer at sentences that are neither word for word in
-    their sources nor wrong for certain; their events may come later than those of sentences after them. With the mode
-    ``require`` a sentence comes only once it has its verdict, and ``enforcement`` says what becomes of one that its
-    sources do not hold.
+    case. ``should_stop`` is asked before each piece; the answer then ends with finish ``stopped``. ``judge`` looks
+    closer at sentences that are neither word for word in their sources nor wrong for certain; their events may come
+    later than those of sentences after them. With the mode ``require`` a sentence comes only once it has its verdict,
+    and ``enforcement`` says what becomes of one that its sources do not hold.
 
     :raises ValueError: the citation mode is not known.
     :raises LanguageModelError: the model failed; a ``Partial`` with what had come was yielded before.
@@ -70,7 +68,7 @@ async def answer(
     if citation_mode not in get_args(CitationMode):
         raise ValueError(f"citation mode {citation_mode!r} is not one of {', '.join(get_args(CitationMode))}")
     if not passages and not is_small_talk(question):
-        for event in _without_passages(question, searched, nearest):
+        for event in _without_passages(question, searched):
             yield event
         return
     labelled, messages = _handed_over(question, passages, history, model, system_prompt=system_prompt, today=today)
@@ -138,28 +136,29 @@ async def _released(
                 yield passed
 
 
-def no_answer_text(*, question: str, searched: Sequence[str] = (), nearest: Sequence[str] = ()) -> str:
-    """Return the reply when the search found nothing: what was searched, what is nearest, and nothing made up."""
+def no_answer_text(*, question: str, searched: Sequence[str] = ()) -> str:
+    """Return the reply when the search found nothing: what was searched, and nothing made up.
+
+    It names no document: the reply is kept, and a document may be erased, or closed to its reader.
+    """
     asked = " ".join(question.split())
     asked = _literal(asked if len(asked) <= 200 else asked[:199].rstrip() + "…")
     where = f" Searched: {', '.join(map(_literal, searched))}." if searched else ""
-    titles = dict.fromkeys(_literal(" ".join(title.split())[:200]) for title in nearest)
-    near = f" Nearest, though it hardly answers this: {', '.join(f'“{title}”' for title in titles)}." if titles else ""
-    return f"Nothing was found in the documents you may read for “{asked}”.{where}{near}"
+    return f"Nothing was found in the documents you may read for “{asked}”.{where}"
 
 
 _MARKUP = re.compile(r"[\\`*\[\]<>|~&@]|:(?=//)|(?<=www)\.|(?<!\w)_|_(?!\w)", re.IGNORECASE)
 
 
 def _literal(text: str) -> str:
-    """Return Markdown that shows the text as it is: the title of a document must not become a link in our own words."""
+    """Return Markdown that shows the text as it is: the name of a base must not become a link in our own words."""
     return _MARKUP.sub(lambda match: f"\\{match.group()}", text)
 
 
-def _without_passages(question: str, searched: Sequence[str], nearest: Sequence[str]) -> list[AnswerEvent]:
+def _without_passages(question: str, searched: Sequence[str]) -> list[AnswerEvent]:
     assembly = AnswerAssembly(question=question, passages=(), checker=check_sentence)
     assembly.no_answer = True
-    text = no_answer_text(question=question, searched=searched, nearest=nearest)
+    text = no_answer_text(question=question, searched=searched)
     events = [*assembly.feed(text), *assembly.finish()]
     usage = Usage(prompt_tokens=0, completion_tokens=0, estimated=False)
     return [*events, assembly.answer(usage=usage, finish="no_passages", messages=())]

@@ -23,6 +23,9 @@ from chatapp.conversations.shown import shown_of
 from knowledge.tenants.access import Actor
 from knowledge.types import Turn
 
+LAST = ("usage", "citations", "sentences", "conversation", "no_answer", "related", "query")
+"""What the last chunk of a stream carries beside the choices."""
+
 router = Router(tags=["chat"], auth=AsyncAuth(in_thread=in_thread))
 
 
@@ -108,6 +111,7 @@ def _completion(*, actor: Actor, run_id: str, model: str) -> dict[str, Any]:
         "conversation": str(run.conversation_id),
         "query": shown.query,
         "no_answer": run.no_answer,
+        "related": detail["related"],
     }
 
 
@@ -130,8 +134,5 @@ async def _chunks(started: StartedRun, actor: Actor, model: str) -> AsyncIterato
             break
         elif event["type"] == "answer.done":
             full = await in_thread(_completion, actor=actor, run_id=run, model=model)
-            extra = {
-                key: full[key] for key in ("usage", "citations", "sentences", "conversation", "no_answer", "query")
-            }
-            yield line({}, "stop", run=run, **extra)
+            yield line({}, "stop", run=run, **{key: full[key] for key in LAST})
     yield b"data: [DONE]\n\n"

@@ -117,7 +117,6 @@ class Engine:
             enforcement=self.started.enforcement,
             today=timezone.localdate().isoformat(),
             searched=self.started.bases,
-            nearest=[passage.title for passage in result.related],
             stream_fn=self._stream,
             judge=partial(judge, thresholds=self.started.thresholds),
         ):

@@ -14,7 +14,8 @@ from typing import Any
 from django.template.loader import render_to_string
 
 from chatapp.answering.sentinels import strip_sentinels
-from chatapp.conversations.audit import Finding, checked_export, missing_parts
+from chatapp.conversations.audit import Finding
+from chatapp.conversations.exports import checked_export, missing_parts
 
 __all__ = ["FORM", "checked_page", "json_of_export", "page_of_export"]
 
@@ -25,12 +26,12 @@ HOLDS = "export"  # id of the element that holds the export
 
 
 def json_of_export(data: Mapping[str, Any]) -> str:
-    """Return what ``audit.export`` returned as a file for machines."""
+    """Return what ``exports.export`` returned as a file for machines."""
     return json.dumps(data, ensure_ascii=False, indent=1) + "\n"
 
 
 def page_of_export(data: Mapping[str, Any]) -> str:
-    """Return the page of what ``audit.export`` returned."""
+    """Return the page of what ``exports.export`` returned."""
     record, texts = json.loads(data["entry"]["record"]), data["texts"]
     quotes = [{**kept, "quote": shown["quote"]} for kept, shown in _pairs(record, data, "citations")]
     answer = strip_sentinels(texts["answer"])

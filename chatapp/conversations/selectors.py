@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from dataclasses import asdict
 from typing import Any
 
 from django.db.models import Prefetch, prefetch_related_objects
@@ -87,6 +88,7 @@ def run_detail(
             for p in _passages(run)
         ],
         "citations": [citation_detail(c, shown=shown, slides=slides) for c in run.ordered_citations()],
+        "related": [asdict(each) for each in shown.related],
         "sentences": shown.sentences,
         "timings": run.timings,
         "usage": run.usage,

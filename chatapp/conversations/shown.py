@@ -7,7 +7,7 @@ prompt, and the question as it was searched, hold what was said before.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +15,7 @@ from django.db.models import prefetch_related_objects
 
 from chatapp.conversations.models import AnswerRun, ContextPassage, Message, PassageSnapshot
 from chatapp.conversations.redaction import Repeats, redacted, redacted_events
+from chatapp.conversations.related import Related, related_of
 from chatapp.conversations.standing import Standing, State, standings
 from knowledge.tenants.access import Actor
 
@@ -31,6 +32,7 @@ class Shown:
     sentences: Sequence[Mapping[str, Any]]
     query: str  # the question as it was searched; empty where it is withheld
     standings: Mapping[int, Standing]  # by primary key of the passage
+    related: Sequence[Related] = ()  # where the search returned nothing
     gone: frozenset[int] = frozenset()  # indexes of sentences that are left out
     hidden: frozenset[str] = frozenset()  # keys of passages that are, here or in answers before
 
@@ -58,7 +60,8 @@ def shown_runs(runs: Iterable[AnswerRun], *, actor: Actor) -> dict[Any, Shown]:
     # Of the whole conversation only these words are needed, and as a rule there are none.
     texts = PassageSnapshot.objects.filter(pk__in={passage.snapshot_id for passage in closed})
     words: dict[int | None, str] = dict(texts.values_list("pk", "text"))
-    return {run.pk: _shown(run, where, closed, words) for run in found}
+    related = related_of(found, actor=actor)
+    return {run.pk: replace(_shown(run, where, closed, words), related=related[run.pk]) for run in found}
 
 
 def _read_in(conversations: Collection[UUID]) -> list[ContextPassage]:

@@ -12,8 +12,8 @@ from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_safe
 
 from chatapp.accounts.pages import member_page
-from chatapp.conversations import audit
 from chatapp.conversations.access import RunNotFound, access_run, access_run_to_audit
+from chatapp.conversations.exports import export
 from chatapp.conversations.models import AuditEntry
 from chatapp.conversations.readable import json_of_export, page_of_export
 from chatapp.conversations.trace import trace_detail
@@ -56,7 +56,7 @@ def _export(actor: Actor, run_id: uuid.UUID) -> dict[str, Any]:
     """
     run = access_run_to_audit(actor=actor, pk=run_id)
     try:
-        data = audit.export(run, actor=actor)
+        data = export(run, actor=actor)
     except AuditEntry.DoesNotExist as error:
         raise RunNotFound from error
     if data["withheld"]:

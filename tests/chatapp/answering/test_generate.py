@@ -275,18 +275,9 @@ def test_extractive_model_is_supported_by_its_sources(passages: list[Passage]) -
     assert done.anomalies == ()
 
 
-def test_the_reply_without_passages_names_the_nearest_documents_once_and_on_one_line() -> None:
-    text = no_answer_text(question="Which books?", nearest=("Hand\nbook", "Rules", "Hand book"))
-    assert text.endswith("Nearest, though it hardly answers this: “Hand book”, “Rules”.")
-    assert "Nearest" not in no_answer_text(question="Which books?")
-
-
-def test_titles_are_shown_as_they_are_and_become_no_link() -> None:
-    title = "[Our policy](https://evil.example) <b> **now** www.evil.example me@evil.example snake_case_2024 _x_"
-    text = no_answer_text(question="a*b?", searched=("`Rules`",), nearest=(title,))
-    assert (
-        r"“\[Our policy\](https\://evil.example) \<b\> \*\*now\*\* www\.evil.example me\@evil.example snake_case_2024 \_x\_”"
-        in text
-    )
+def test_names_of_knowledge_bases_are_shown_as_they_are_and_become_no_link() -> None:
+    name = "[Our policy](https://evil.example) <b> **now** www.evil.example me@evil.example snake_case_2024 _x_"
+    text = no_answer_text(question="a*b?", searched=("`Rules`", name))
+    shown = r"\[Our policy\](https\://evil.example) \<b\> \*\*now\*\* www\.evil.example me\@evil.example snake_case_2024 \_x\_"
+    assert text.endswith(rf"Searched: \`Rules\`, {shown}.")
     assert r"“a\*b?”" in text
-    assert r"Searched: \`Rules\`." in text

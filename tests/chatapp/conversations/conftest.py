@@ -34,6 +34,21 @@ def make_source(_parts: None) -> Callable[..., Any]:
 
 
 @pytest.fixture
+def base(make_base: Any) -> Any:
+    return make_base()
+
+
+@pytest.fixture
+def visitors(base: Any, make_source: Any) -> Any:
+    return make_source(base, "visitors")
+
+
+@pytest.fixture
+def leave(base: Any, make_source: Any) -> Any:
+    return make_source(base, "leave")
+
+
+@pytest.fixture
 def make_answer(actor: Any, tenant: Any, use_model: Any) -> Callable[..., Any]:
     """Call with documents: an answer that cites what each says in one sentence, and ends with one of its own."""
     from stored_answers import stored_answer

@@ -30,28 +30,15 @@ from chatapp.conversations.models import (
     Message,
     PassageSnapshot,
 )
+from chatapp.conversations.records import digest_of, record_of
+from chatapp.conversations.sealing import canonical
 from knowledge.documents.deletion import purge
-from knowledge.documents.models import Document, KnowledgeBase
+from knowledge.documents.models import Document
 from knowledge.documents.services import erase_document
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("redis_server")]
 
 WORDS = ("Visitors register", "front desk", "About visitors")
-
-
-@pytest.fixture
-def base(make_base: Any) -> KnowledgeBase:
-    return make_base()
-
-
-@pytest.fixture
-def visitors(base: Any, make_source: Any) -> Document:
-    return make_source(base, "visitors")
-
-
-@pytest.fixture
-def leave(base: Any, make_source: Any) -> Document:
-    return make_source(base, "leave")
 
 
 def everything() -> str:
@@ -160,10 +147,8 @@ def test_answers_of_the_first_format_are_checked_and_erased_too(
     run = make_answer(visitors, leave)
     AuditEntry.objects.all()._raw_delete("default")
     AnswerRun.objects.update(salts={})
-    record = audit.canonical(audit.record_of(AnswerRun.objects.get(), sequence=1, form="footnote-answer-1"))
-    AuditEntry.objects.create(
-        tenant=tenant, sequence=1, run_ref=run.pk, record=record, digest=audit.digest_of("", record)
-    )
+    record = canonical(record_of(AnswerRun.objects.get(), sequence=1, form="footnote-answer-1"))
+    AuditEntry.objects.create(tenant=tenant, sequence=1, run_ref=run.pk, record=record, digest=digest_of("", record))
     assert findings(tenant) == ([], [])
     erase_document(document=visitors, actor=actor)
     assert findings(tenant)[0] == []
@@ -252,60 +237,6 @@ def test_passages_found_before_and_stored_after_an_erasure_are_stored_without_wo
     assert findings(tenant)[0] == []
 
 
-def test_an_export_tells_what_was_erased(
-    make_answer: Any, visitors: Document, leave: Document, actor: Any, tmp_path: Path
-) -> None:
-    run = make_answer(visitors, leave)
-    erase_document(document=visitors, actor=actor)
-    file = tmp_path / "answer.json"
-    call_command("audit", "--export", str(run.pk), str(file), stdout=StringIO())
-    data = json.loads(file.read_text())
-    assert [p["standing"] for p in data["passages"]] == ["erased", "current"]
-    out = StringIO()
-    call_command("audit", "--check", str(file), stdout=out)
-    assert "Erased, as the file says: " in out.getvalue()
-    assert "not proven" in out.getvalue()
-    data["passages"][1]["text"] = "No."
-    assert [f.words for f in audit.checked_export(data) if f.broken] == ["Passage S2 is not as it was recorded."]
-    del data["salts"]
-    assert audit.checked_export(data)[0].words == "This is no exported answer."
-
-
-def test_a_file_holds_nothing_in_place_of_what_it_says_is_missing(
-    make_answer: Any, visitors: Document, leave: Document, actor: Any
-) -> None:
-    run = make_answer(visitors, leave)
-    whole = json.dumps(audit.export(run))
-    erase_document(document=visitors, actor=actor)
-    data = json.loads(json.dumps(audit.export(run)))
-    assert (data["texts"]["answer"], data["sentences"], data["readable"]) == ("", [], "")
-    assert [finding.broken for finding in audit.checked_export(data)] == [False, False]
-    source = next(part for part in data["erased"] if part.startswith("source "))
-    for part, change, words in (
-        ("prompt", lambda d: d["texts"].update(prompt=["No."]), "Prompt"),
-        ("answer", lambda d: d["texts"].update(answer="No.") or d.update(readable="No."), "Answer"),
-        ("sentences", lambda d: d["sentences"][0].update(verdict="weak"), "The verdicts of sentences"),
-        (source, lambda d: d["passages"][0].update(text="No."), "Passage S1"),
-        (source, lambda d: d["citations"][0].update(quote="No."), "Citation S1"),
-    ):
-        for named in ({"erased": {part: "2026-01-01"}}, {"withheld": [part]}):
-            altered = json.loads(whole) | named
-            for row in [*altered["passages"][:1], *altered["citations"][:1]] if part == source else ():
-                row.update({name: "" for name in ("title", "text", "quote") if name in row})
-            change(altered)
-            broken = [finding.words for finding in audit.checked_export(altered) if finding.broken]
-            assert broken == [f"{words} is not as it was recorded."], part
-
-
-def test_a_file_without_sentences_is_none_of_ours_but_of_the_first_format(make_answer: Any, visitors: Document) -> None:
-    data = audit.export(make_answer(visitors))
-    del data["sentences"]
-    assert [finding.words for finding in audit.checked_export(data)] == ["This is no exported answer."]
-    record = audit.canonical(audit.record_of(AnswerRun.objects.get(), sequence=1, form="footnote-answer-1"))
-    data["entry"] |= {"record": record, "digest": audit.digest_of(data["entry"]["previous"], record)}
-    assert audit.checked_export(data) == []
-
-
 def test_a_changed_entry_of_an_erasure_excuses_nothing(
     make_answer: Any, visitors: Document, actor: Any, tenant: Any
 ) -> None:
@@ -324,30 +255,10 @@ def test_a_changed_entry_of_an_erasure_excuses_nothing(
 def test_a_record_without_its_parts_is_told(make_answer: Any, visitors: Document, tenant: Any) -> None:
     run = make_answer(visitors)
     AuditEntry.objects.all()._raw_delete("default")
-    record = audit.canonical({"run": str(run.pk), "tenant": str(tenant.pk), "sequence": 1})
-    AuditEntry.objects.create(
-        tenant=tenant, sequence=1, run_ref=run.pk, record=record, digest=audit.digest_of("", record)
-    )
+    record = canonical({"run": str(run.pk), "tenant": str(tenant.pk), "sequence": 1})
+    AuditEntry.objects.create(tenant=tenant, sequence=1, run_ref=run.pk, record=record, digest=digest_of("", record))
     (words,) = findings(tenant)[0]
     assert "the record itself is not as it was recorded" in words
-
-
-def test_an_export_withholds_what_nobody_of_the_tenant_may_see(
-    make_answer: Any, make_base: Any, make_source: Any, visitors: Document, base: KnowledgeBase, other_tenant: Any
-) -> None:
-    run = make_answer(visitors, make_source(make_base("open"), "leave"))
-    assert audit.checked_export(audit.export(run)) == []
-    KnowledgeBase.objects.filter(pk=base.pk).update(tenant=other_tenant)
-    data = json.loads(json.dumps(audit.export(run)))
-    assert not any(words in json.dumps(data, ensure_ascii=False) for words in WORDS)
-    assert [p["standing"] for p in data["passages"]] == ["forbidden", "current"]
-    found, not_proven = audit.checked_export(data)
-    assert not_proven == audit.Finding(False, audit.NOT_PROVEN)
-    assert found == audit.Finding(
-        False, "Withheld from who made the file: answer, query, prompt, raw output, retrieval, 1 source."
-    )
-    data["citations"][1]["quote"] = "No."
-    assert audit.checked_export(data)[-1].words == "Citation S2 is not as it was recorded."
 
 
 @pytest.mark.django_db(transaction=True)

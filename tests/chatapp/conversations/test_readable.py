@@ -13,11 +13,11 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from chatapp.answering.sentinels import sentinel, strip_sentinels
-from chatapp.conversations import audit
-from chatapp.conversations.audit import canonical, checked_export, digest_of
+from chatapp.conversations.exports import NOT_PROVEN, checked_export
 from chatapp.conversations.models import AnswerRun
 from chatapp.conversations.readable import FORM, checked_page, page_of_export
-from chatapp.conversations.sealing import TEXTS, Sealer, source_part
+from chatapp.conversations.records import FIRST_FORMAT, FORMAT, digest_of
+from chatapp.conversations.sealing import TEXTS, Sealer, canonical, source_part
 
 QUESTION = "Who may <b>park</b>?\r\nAnd when?"
 ANSWER = f"Guests may park in the yard{sentinel(1)}."
@@ -28,8 +28,8 @@ def sha(text: str) -> str:
     return sha256(text.encode()).hexdigest()
 
 
-def exported(form: str = audit.FORMAT, **more: Any) -> dict[str, Any]:
-    """An export as ``audit.export`` returns it, of an answer that nobody gave."""
+def exported(form: str = FORMAT, **more: Any) -> dict[str, Any]:
+    """An export as ``exports.export`` returns it, of an answer that nobody gave."""
     sentences = [
         {"index": 0, "start": 0, "end": len(ANSWER), "kind": "statement", "verdict": "supported", "score": 1.0,
          "reasons": ["word for word"], "citations": [1]},
@@ -39,7 +39,7 @@ def exported(form: str = audit.FORMAT, **more: Any) -> dict[str, Any]:
         "prompt": [{"role": "user", "content": "<<<SOURCE\n\nx"}], "retrieval": {},
     }  # fmt: skip
     salts = dict.fromkeys((*TEXTS, "sentences", source_part("d")), "5a" * 16)
-    seal = Sealer(None if form == audit.FIRST_FORMAT else salts)
+    seal = Sealer(None if form == FIRST_FORMAT else salts)
     place = {"label": "S1", "document": "d", "version": 1, "page": None, "start": 0, "end": len(PASSAGE)}
     record = {
         "format": form, "tenant": "t", "sequence": 1, "run": "r", "status": "done", "started": "2026-11-01",
@@ -116,7 +116,7 @@ def test_what_is_no_page_of_ours_is_said(page: str) -> None:
 
 
 def test_an_export_of_an_earlier_release_is_still_good() -> None:
-    data = exported(audit.FIRST_FORMAT)
+    data = exported(FIRST_FORMAT)
     for name in ("sentences", "salts", "erased", "withheld"):
         del data[name]
     assert checked_export(data) == []
@@ -131,9 +131,9 @@ def test_a_page_of_an_answer_that_was_partly_erased_says_so_and_is_compared_all_
     found, not_proven = checked_page(page)
     assert not found.broken
     assert found.words.startswith("Erased, as the file says:")
-    assert not_proven.words == audit.NOT_PROVEN
+    assert not_proven.words == NOT_PROVEN
     assert "<p>Erased, as the file says: prompt.</p>" in page
-    assert f"<p>{audit.NOT_PROVEN}</p>" in page
+    assert f"<p>{NOT_PROVEN}</p>" in page
     assert told(page.replace("for 90 minutes", "for 60 minutes", 1)) == [
         "The page shows something else than the record that it holds."
     ]

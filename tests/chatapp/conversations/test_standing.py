@@ -12,7 +12,7 @@ from django.db.models import RestrictedError
 from django.test.utils import CaptureQueriesContext
 
 from chatapp.answering.sentinels import strip_sentinels
-from chatapp.conversations import audit, selectors, services, snapshots
+from chatapp.conversations import exports, selectors, services, snapshots
 from chatapp.conversations.models import AnswerRun, ContextPassage, PassageSnapshot
 from chatapp.conversations.seeing import seen_of
 from chatapp.conversations.shown import WITHHELD, readable_messages, shown_events, shown_of
@@ -21,16 +21,6 @@ from chatapp.conversations.trace import trace_detail
 from knowledge.documents.models import Document, DocumentVersion, KnowledgeBase
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def base(make_base: Any) -> KnowledgeBase:
-    return make_base()
-
-
-@pytest.fixture
-def visitors(base: Any, make_source: Any) -> Document:
-    return make_source(base, "visitors")
 
 
 @pytest.fixture
@@ -245,7 +235,7 @@ def told_of(run: AnswerRun, actor: Any) -> dict[str, str]:
         "run": selectors.run_detail(run, actor=actor),
         "conversation": selectors.conversation_detail(run.conversation, actor=actor)["messages"][-1],
         "events": shown_events(run, actor=actor) or run.events,
-        "export": audit.export(run, actor=actor),
+        "export": exports.export(run, actor=actor),
         "next prompt": readable_messages([run.answer], actor=actor)[0].text,
     }
     return {way: json.dumps(found, default=str) for way, found in told.items()}
@@ -268,7 +258,7 @@ def test_an_answer_tells_all_when_only_a_later_one_read_what_is_closed(
     make_answer(visitors, conversation=str(first.conversation_id))
     close(base, other_tenant)
     assert shown_of(first, actor=actor).whole
-    assert audit.export(first, actor=actor)["withheld"] == []
+    assert exports.export(first, actor=actor)["withheld"] == []
 
 
 def test_an_answer_that_repeats_nothing_is_exported_though_its_prompt_is_not(
@@ -276,10 +266,10 @@ def test_an_answer_that_repeats_nothing_is_exported_though_its_prompt_is_not(
 ) -> None:
     run = make_answer(leave, conversation=str(make_answer(visitors).conversation_id))
     close(base, other_tenant)
-    data = audit.export(run, actor=actor)
+    data = exports.export(run, actor=actor)
     assert data["withheld"] == ["prompt", "query", "raw_output", "retrieval"]
     assert "Every employee" in data["texts"]["answer"]
-    assert [finding.broken for finding in audit.checked_export(data)] == [False, False]
+    assert [finding.broken for finding in exports.checked_export(data)] == [False, False]
 
 
 def test_the_same_words_in_two_documents_are_two_snapshots() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from chatapp.conversations.audit import checked_export
+from chatapp.conversations.exports import checked_export
 from chatapp.conversations.models import AuditEntry
 from chatapp.conversations.readable import checked_page
 from knowledge.documents.models import KnowledgeBase

@@ -60,6 +60,8 @@ class Command(BaseCommand):
         for citation in detail["citations"]:
             place = f", page {citation['page']}" if citation["page"] else ""
             self.stdout.write(f"[{citation['number']}] {citation['title']}{place}: “{citation['quote']}”")
+        if titles := dict.fromkeys(f"“{near['title']}”" for near in detail["related"]):
+            self.stdout.write(f"Nearest, though it hardly answers this: {', '.join(titles)}.")
 
     async def _ask(self, actor: Actor, ask: Ask) -> dict[str, Any]:
         started = await manager().start(actor=actor, ask=ask)

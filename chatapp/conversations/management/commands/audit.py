@@ -11,6 +11,7 @@ from uuid import UUID
 from django.core.management.base import BaseCommand, CommandError
 
 from chatapp.conversations import audit
+from chatapp.conversations.exports import checked_export, export
 from chatapp.conversations.models import AnswerRun, AuditEntry
 from chatapp.conversations.readable import checked_page, json_of_export, page_of_export
 from knowledge.documents.management.arguments import actor_named, add_tenant
@@ -59,7 +60,7 @@ class Command(BaseCommand):
     def _export(self, tenant: Tenant, run: str, *, json_to: Path | None, html_to: Path | None) -> None:
         try:
             found = AnswerRun.objects.get(pk=UUID(run), tenant=tenant)
-            data = audit.export(found)
+            data = export(found)
         except (ValueError, AnswerRun.DoesNotExist, AuditEntry.DoesNotExist) as error:
             raise CommandError(f"The tenant has no recorded answer {run}.") from error
         for file, text in ((json_to, json_of_export), (html_to, page_of_export)):
@@ -85,6 +86,6 @@ def _checked(path: Path) -> list[audit.Finding]:
     if text.lstrip()[:1] == "<":
         return checked_page(text)
     try:
-        return audit.checked_export(json.loads(text))
+        return checked_export(json.loads(text))
     except ValueError as error:
         raise CommandError(f"{path} is no JSON.") from error
