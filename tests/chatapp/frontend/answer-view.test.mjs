@@ -47,3 +47,16 @@ test("an answer of which nothing is left says so", () => {
 test("an answer with nothing left out says nothing of it", () => {
   assert.equal(checks(view(["supported"], ["unchecked"])).split("It")[0], "1 of 2 statements found in sources, 1 not checked");
 });
+
+test("an answer without one names the nearest passages of today, as links to their words", () => {
+  const made = view();
+  const nearest = made.element.querySelector(".answer-nearest");
+  assert.equal(nearest.hidden, true);
+  const place = { document: "d", version: 2, title: "<b>Lease</b>", page: 3, start: 5, end: 9 };
+  made.setRun({ ...made.run, no_answer: true, related: [place, { ...place, start: 7 }, { ...place, title: "Rent", page: null }] });
+  assert.equal(nearest.hidden, false);
+  assert.equal(nearest.textContent, "Nearest, though it hardly answers this: <b>Lease</b>, page 3, Rent");
+  assert.equal(nearest.querySelector("a").getAttribute("href"), "/documents/d/v/2/?start=5&end=9#match");
+  made.setRun({ ...made.run, related: [] }); // its reader may open none of them any more
+  assert.equal(nearest.hidden, true);
+});

@@ -31,6 +31,25 @@ function statementsOf(run) {
   return { shown, leftOut: statements.length - shown.length };
 }
 
+/**
+ * Links to the passages that came nearest to an answer; the first of those that read the same.
+ *
+ * @param {import("../lib/types.js").Related[]} related
+ * @returns {(Node | string)[]}
+ */
+function nearestParts(related) {
+  /** @type {Map<string, Element>} */
+  const links = new Map();
+  for (const place of related) {
+    const { document: id, version, start, end, title } = place;
+    const words = [title, placeText(place)].filter(Boolean).join(", ");
+    const href = `/documents/${id}/v/${version}/?start=${start}&end=${end}#match`;
+    if (!links.has(words)) links.set(words, el("a", { href, dir: "auto" }, words));
+  }
+  const parts = [...links.values()].flatMap((link, at) => (at ? [", ", link] : [link]));
+  return ["Nearest, though it hardly answers this: ", ...parts];
+}
+
 export class AnswerView {
   /** @param {{question: string, text?: string, run?: Run | null}} start */
   constructor({ question, text = "", run = null }) {
@@ -47,6 +66,7 @@ export class AnswerView {
     this.label = el("p", { class: "answer-label", hidden: true });
     this.body = el("div", { class: "answer-body", dir: "auto" });
     this.statements = new Statements(this.body);
+    this.nearest = el("p", { class: "answer-nearest", hidden: true });
     this.notice = el("div", { class: "answer-notice", hidden: true });
     this.bar = el("div", { class: "answer-bar", hidden: true });
     this.element = el(
@@ -55,6 +75,7 @@ export class AnswerView {
       this.label,
       this.progress,
       this.body,
+      this.nearest,
       this.notice,
       this.bar,
     );
@@ -161,6 +182,8 @@ export class AnswerView {
     this.label.hidden = !run.no_answer;
     this.label.textContent = run.no_answer ? "Not found in your documents" : "";
     this.element.classList.toggle("no-answer", run.no_answer);
+    this.nearest.replaceChildren(...nearestParts(run.related ?? []));
+    this.nearest.hidden = !run.related?.length;
     if (run.status === "running") return;
     if (run.status === "failed" && this.notice.hidden) this.fail(run.error ?? {});
     else if (run.status === "stopped" && this.notice.hidden) this.fail({ code: "stopped" });

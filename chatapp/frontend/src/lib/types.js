@@ -11,10 +11,11 @@
  *   page_kind?: "page" | "slide", heading_path?: string[], standing?: Standing, excerpt?: {before: string, match: string, after: string}}} RunCitation
  * @typedef {{index: number, start: number, end: number, verdict: string, score: number | null,
  *   reasons: string[], citations: number[], left_out?: boolean}} RunSentence
+ * @typedef {{document: string, version: number, title: string, page: number | null, start: number, end: number}} Related
  * @typedef {{code?: string, message?: string, retry?: boolean}} RunError
  * @typedef {{id: string, status: "running" | "done" | "stopped" | "failed", question: string, query: string, notes?: string[],
  *   model: string, no_answer: boolean, passages: RunPassage[], citations: RunCitation[],
- *   sentences: RunSentence[], timings: Record<string, number>, error: RunError | null}} Run
+ *   sentences: RunSentence[], related?: Related[], timings: Record<string, number>, error: RunError | null}} Run
  * @typedef {{id: string, role: "user" | "assistant", text: string, created: string, run: Run | null}} Message
  * @typedef {{id: string, title: string, updated: string, origin?: string}} Conversation
  * @typedef {{id: string, name: string, slug: string, documents?: number}} KnowledgeBase
