@@ -141,3 +141,21 @@ def test_a_question_without_an_answer_is_marked_as_done(
     expect(page.get_by_role("heading", name=question)).to_have_count(0)
     page.get_by_role("link", name=re.compile("^Done")).click()
     expect(page.get_by_role("heading", name=question)).to_be_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_reply_that_found_nothing_leads_to_what_came_nearest(
+    visit: Callable[..., Any], client: Client, base: str, pictures: Path, scheme: str
+) -> None:
+    documents(client, base)
+    answer = client.ask("What colour has the moon of Jupiter?", [base])
+    assert answer["no_answer"]
+    window = visit(color_scheme=scheme, viewport={"width": 360, "height": 740})
+    page = window.page
+    page.goto(f"{window.url}/c/{answer['conversation']}/")
+    nearest = page.locator(".answer-nearest")
+    expect(nearest).to_contain_text("Nearest, though it hardly answers this:")
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    page.screenshot(path=pictures / f"nearest-{scheme}.png")
+    nearest.get_by_role("link").first.click()
+    expect(page.locator("#match, mark").first).to_be_visible()
