@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import sqlite3
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +121,63 @@ def test_sources_that_were_replaced_deleted_erased_and_closed(
         for words in (QUOTE, "36 hours", "Badges"):
             assert words not in page.content().replace(QUESTION, "")
         page.screenshot(path=pictures / f"sources-forbidden-{scheme}.png")
+
+
+@contextmanager
+def as_editor(site: Any) -> Iterator[None]:
+    """Give the owner the role of an editor for a while."""
+
+    def change(before: str, after: str) -> None:
+        with sqlite3.connect(site.data_dir / "footnote.sqlite3", timeout=30) as database:
+            changed = database.execute("UPDATE tenants_membership SET role = ? WHERE role = ?", (after, before))
+            assert changed.rowcount == 1
+
+    change("owner", "editor")
+    try:
+        yield
+    finally:
+        change("editor", "owner")
+
+
+def deletion(window: Any, base: str, title: str) -> Any:
+    """Open the documents page and the dialog that asks whether to delete one."""
+    window.page.goto(f"{window.url}/documents/?base={base}")
+    window.page.get_by_role("button", name=f"Delete {title}").click()
+    return window.page.get_by_role("dialog", name="Delete this document?")
+
+
+def test_an_administrator_erases_a_document_where_it_is_deleted(
+    visit: Callable[..., Any], client: Client, base: str, site: Any, pictures: Path
+) -> None:
+    documents(client, base)
+    lockers = asked(client, base, ABOUT_LOCKERS)
+    window = visit(viewport={"width": 360, "height": 740})
+    page = window.page
+    with as_editor(site):
+        dialog = deletion(window, base, "Lockers")
+        expect(dialog.get_by_role("button", name="Delete")).to_be_visible()
+        expect(dialog.get_by_role("checkbox")).to_have_count(0)
+    for width, scheme in ((1280, "light"), (1280, "dark"), (360, "dark"), (360, "light")):
+        page.set_viewport_size({"width": width, "height": 740})
+        page.emulate_media(color_scheme=scheme)
+        dialog = deletion(window, base, "Lockers")
+        choice = dialog.get_by_role("checkbox", name="Also erase its words from answers")
+        expect(choice).to_have_accessible_description(re.compile(r"This can.t be undone\.$"))
+        expect(choice).not_to_be_checked()
+        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+        page.screenshot(path=pictures / f"erase-{width}-{scheme}.png")
+    page.keyboard.press("Shift+Tab")  # from Cancel, which has the focus
+    page.keyboard.press("Space")
+    expect(choice).to_be_checked()
+    dialog.get_by_role("button", name="Delete").press("Enter")
+    expect(page.locator("tr[data-document]").filter(has_text="Lockers")).to_have_count(0)
+    window.errors.clear()  # the browser notes each 404, and that is how the page hears that the document is gone
+    page.goto(f"{window.url}{lockers}")
+    answer = page.locator(".message.answer").last
+    expect(answer).to_contain_text("its source was erased on")
+    expect(answer.locator(".bar-checks")).to_contain_text("left out")
+    assert "14 months" not in page.content()
+    page.screenshot(path=pictures / "erased-answer-360.png")
 
 
 def test_a_question_without_an_answer_is_marked_as_done(

@@ -133,8 +133,10 @@ def test_a_user_without_organisation_reads_why(client: Client, make_user: Callab
 def test_upload_controls_are_only_for_those_who_may_edit(client: Client, member: Any, owner: Any) -> None:
     client.force_login(owner)
     assert 'type="file"' in client.get("/documents/").content.decode()
+    assert '"can_erase": true' in client.get("/documents/").content.decode()
     client.force_login(member)
     assert 'type="file"' not in client.get("/documents/").content.decode()
+    assert '"can_erase": false' in client.get("/documents/").content.decode()
 
 
 def test_a_conversation_of_somebody_else_is_not_found(page: Callable[[str], Any]) -> None:

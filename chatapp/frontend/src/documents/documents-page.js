@@ -14,6 +14,23 @@ import { UploadQueue } from "./upload-queue.js";
 const POLL = 3_000;
 const POLL_BESIDE_NOTICES = 15_000;
 
+/** The choice to take a document's words out of answers too, and what that does. */
+function eraseChoice() {
+  const box = el("input", { type: "checkbox", "aria-describedby": "erase-words" });
+  const element = el(
+    "div",
+    { class: "dialog-choice" },
+    el("label", {}, box, "Also erase its words from answers"),
+    el(
+      "p",
+      { id: "erase-words" },
+      "Answers that used it lose what they quote and repeat of it, and all that the language model was told and wrote for them. " +
+        "A notice stands in its place. This can\u2019t be undone.",
+    ),
+  );
+  return { element, box };
+}
+
 export class DocumentsPage extends HTMLElement {
   // Stands in the page's own HTML and is upgraded there, so its children can be used at once.
   constructor() {
@@ -21,7 +38,9 @@ export class DocumentsPage extends HTMLElement {
     const find = (/** @type {string} */ name) => /** @type {any} */ (this.querySelector(name));
     /** @type {File[]} */
     this.waiting = [];
-    this.canEdit = pageData("documents-page")?.can_edit === true;
+    const rights = pageData("documents-page");
+    this.canEdit = rights?.can_edit === true;
+    this.canErase = rights?.can_erase === true;
     this.select = /** @type {HTMLSelectElement} */ (find("[data-bases]"));
     this.message = /** @type {HTMLElement} */ (find("[data-message]"));
     this.empty = /** @type {HTMLElement} */ (find("[data-empty]"));
@@ -218,14 +237,17 @@ export class DocumentsPage extends HTMLElement {
 
   /** @param {DocumentRow} row */
   async #delete(row) {
+    const erase = this.canErase ? eraseChoice() : null;
     const yes = await confirmDialog({
       title: "Delete this document?",
       text: `\u201c${row.title}\u201d, its passages and all its versions are deleted for good. Answers will not use it any more.`,
       action: "Delete",
+      choice: erase?.element,
     });
     if (!yes) return;
     await this.#attempt(async () => {
-      await api(`/documents/${row.id}`, { method: "DELETE" });
+      const query = erase?.box.checked ? "?erase=true" : "";
+      await api(`/documents/${row.id}${query}`, { method: "DELETE" });
       this.table.put({ ...row, status: "deleting", error: null });
       this.#reload(row.id);
     });

@@ -95,10 +95,10 @@ export function emit(target, name, detail) {
 /**
  * Ask yes or no in the page's own dialog.
  *
- * @param {{title: string, text: string, action: string}} words
+ * @param {{title: string, text: string, action: string, choice?: Node | null}} words choice: what can be chosen beside
  * @returns {Promise<boolean>}
  */
-export function confirmDialog({ title, text, action }) {
+export function confirmDialog({ title, text, action, choice }) {
   return new Promise((resolve) => {
     const dialog = el(
       "dialog",
@@ -108,6 +108,7 @@ export function confirmDialog({ title, text, action }) {
         { method: "dialog" },
         el("h2", { id: "dialog-title" }, title),
         el("p", {}, text),
+        choice,
         el(
           "div",
           { class: "dialog-actions" },
