@@ -27,10 +27,13 @@ SILENT = frozenset({"run.started", "answer.citation", "answer.done", "run.error"
 class Repeats:
     """Tells whether a text repeats words of some sources."""
 
-    def __init__(self, sources: Iterable[str]) -> None:
+    def __init__(self, sources: Iterable[str] = ()) -> None:
         self._runs: set[tuple[str, ...]] = set()
         for source in sources:
-            self._runs |= _runs(source)
+            self.add(source)
+
+    def add(self, source: str) -> None:
+        self._runs |= _runs(source)
 
     def __call__(self, text: str) -> bool:
         return not self._runs.isdisjoint(_runs(text))

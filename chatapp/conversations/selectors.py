@@ -31,7 +31,9 @@ def conversation_detail(conversation: Conversation, *, actor: Actor) -> dict[str
     """Return a conversation with its messages in order, answers with their runs, as the actor may read them."""
     messages = conversation.messages.order_by("created").select_related("run")
     runs = AnswerRun.objects.filter(conversation=conversation).prefetch_related(run_rows(), "passages")
-    by_answer = {run.answer_id: run for run in runs.select_related("question", "answer")}
+    # The largest columns; they are of the trace.
+    rows = runs.select_related("question", "answer").defer("prompt", "raw_output", "events")
+    by_answer = {run.answer_id: run for run in rows}
     slides = _slides(by_answer.values())
     shown = shown_runs(by_answer.values(), actor=actor)
     texts = {run.answer_id: shown[run.pk].text for run in by_answer.values()}

@@ -13,11 +13,11 @@ Rights on what is deleted are those of the moment it went: on a base that is gon
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Set
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeAlias
 from uuid import UUID
 
 from django.utils import timezone
@@ -28,7 +28,7 @@ from knowledge.documents.access import own_knowledge_bases
 from knowledge.documents.models import Document, KnowledgeBase
 from knowledge.tenants.access import Actor
 
-__all__ = ["Standing", "State", "standings"]
+__all__ = ["SOURCE", "Source", "Sources", "Standing", "State", "source_of", "sources", "standings"]
 
 
 class State(StrEnum):
@@ -78,16 +78,59 @@ class _Document:
     current: int | None
 
 
-def standings(passages: Iterable[ContextPassage], *, actor: Actor) -> dict[int, Standing]:
-    """Return where each passage stands, by its primary key: three queries, however many there are."""
-    rows = list(passages)
-    documents = _documents({row.document_ref for row in rows})
-    bases = {found.base for found in documents.values()} | {row.base_ref for row in rows if row.base_ref}
+Source: TypeAlias = tuple[UUID, UUID | None, bool]
+"""What decides whether a reader may see a passage: its document, its knowledge base, whether it was ``closed``."""
+
+SOURCE = ("document_ref", "base_ref", "closed")  # fields of a passage
+
+
+def source_of(passage: ContextPassage) -> Source:
+    return passage.document_ref, passage.base_ref, passage.closed
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """How documents and knowledge bases are to one reader now."""
+
+    documents: Mapping[UUID, _Document]
+    foreign: Set[UUID]  # knowledge bases that are there, and not the reader's
+    there: Set[UUID]  # knowledge bases that are not being deleted
+
+    def forbidden(self, source: Source) -> bool:
+        document, base, closed = source
+        found = self.documents.get(document)
+        return closed or (found.base if found is not None else base) in self.foreign
+
+    def standing(self, passage: ContextPassage) -> Standing:
+        """Return where a passage of one of the sources stands."""
+        if self.forbidden(source_of(passage)):
+            return Standing(state=State.FORBIDDEN)
+        if passage.snapshot is not None and passage.snapshot.erased is not None:
+            return Standing(state=State.ERASED, erased=passage.snapshot.erased)
+        found = self.documents.get(passage.document_ref)
+        if found is None or not found.alive or found.base not in self.there:
+            return Standing(state=State.DELETED)
+        if found.current is not None and found.current != passage.version:
+            return Standing(state=State.REPLACED, newest=found.current)
+        return Standing(state=State.CURRENT)
+
+
+def sources(wanted: Collection[Source], *, actor: Actor) -> Sources:
+    """Return how sources are to a reader: three queries, however many there are."""
+    documents = _documents({document for document, _, _ in wanted})
+    bases = {found.base for found in documents.values()} | {base for _, base, _ in wanted if base is not None}
     found = dict(KnowledgeBase.objects.filter(pk__in=bases).values_list("pk", "deleting"))
     own = set(own_knowledge_bases(actor=actor).filter(pk__in=bases).values_list("pk", flat=True))
     # Of a base that is being deleted stays what stays of deleted documents.
     there = {pk for pk, deleting in found.items() if not deleting}
-    return {row.pk: _standing(row, documents.get(row.document_ref), found.keys() - own, there) for row in rows}
+    return Sources(documents, found.keys() - own, there)
+
+
+def standings(passages: Iterable[ContextPassage], *, actor: Actor) -> dict[int, Standing]:
+    """Return where each passage stands, by its primary key."""
+    rows = list(passages)
+    known = sources({source_of(row) for row in rows}, actor=actor)
+    return {row.pk: known.standing(row) for row in rows}
 
 
 def _documents(refs: set[UUID]) -> dict[UUID, _Document]:
@@ -95,16 +138,3 @@ def _documents(refs: set[UUID]) -> dict[UUID, _Document]:
         "pk", "knowledge_base_id", "status", "current_version__number"
     )
     return {pk: _Document(base, status != Document.Status.DELETING, current) for pk, base, status, current in rows}
-
-
-def _standing(row: ContextPassage, found: _Document | None, closed: set[UUID], there: set[UUID]) -> Standing:
-    base = found.base if found is not None else row.base_ref
-    if base in closed or row.closed:
-        return Standing(state=State.FORBIDDEN)
-    if row.snapshot is not None and row.snapshot.erased is not None:
-        return Standing(state=State.ERASED, erased=row.snapshot.erased)
-    if found is None or not found.alive or found.base not in there:
-        return Standing(state=State.DELETED)
-    if found.current is not None and found.current != row.version:
-        return Standing(state=State.REPLACED, newest=found.current)
-    return Standing(state=State.CURRENT)

@@ -14,6 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from chatapp.answering.sentinels import strip_sentinels
 from chatapp.conversations import exports, selectors, services, snapshots
 from chatapp.conversations.models import AnswerRun, ContextPassage, PassageSnapshot
+from chatapp.conversations.redaction import Repeats
 from chatapp.conversations.seeing import seen_of
 from chatapp.conversations.shown import WITHHELD, readable_messages, shown_events, shown_of
 from chatapp.conversations.standing import State, standings
@@ -259,6 +260,36 @@ def test_an_answer_tells_all_when_only_a_later_one_read_what_is_closed(
     close(base, other_tenant)
     assert shown_of(first, actor=actor).whole
     assert exports.export(first, actor=actor)["withheld"] == []
+
+
+def test_the_words_of_a_closed_source_are_taken_apart_once_for_a_whole_conversation(
+    make_answer: Any, visitors: Document, leave: Document, base: KnowledgeBase, actor: Any, other_tenant: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """They were once for each answer after, which took minutes where many were closed."""
+    first = make_answer(leave)
+    for _ in range(3):
+        make_answer(visitors, leave, conversation=str(first.conversation_id))
+    close(base, other_tenant)
+    added: list[str] = []
+    add = Repeats.add
+    monkeypatch.setattr(Repeats, "add", lambda repeats, words: added.append(words) or add(repeats, words))
+    told = selectors.conversation_detail(first.conversation, actor=actor)["messages"]
+    assert ["front desk" in message["text"] for message in told] == [False] * 8
+    assert [message["run"]["withheld"] for message in told[1::2]] == [False, True, True, True]
+    assert len(added) == 1
+
+
+def test_a_conversation_with_nothing_closed_is_read_without_words_for_the_next_question(
+    make_answer: Any, visitors: Document, actor: Any
+) -> None:
+    first = make_answer(visitors)
+    make_answer(visitors, conversation=str(first.conversation_id))
+    messages = list(first.conversation.messages.all())
+    with CaptureQueriesContext(connection) as queries:
+        assert readable_messages(messages, actor=actor) == messages
+    assert len(queries) == 4
+    assert not any("passagesnapshot" in query["sql"] for query in queries.captured_queries)
 
 
 def test_an_answer_that_repeats_nothing_is_exported_though_its_prompt_is_not(
