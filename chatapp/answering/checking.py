@@ -36,6 +36,11 @@ class Checks:
         self._gathered: list[Undecided] = []
         self._waiting: _Waiting | None = None
 
+    @property
+    def pending(self) -> asyncio.Future[Sequence[Judgement]] | None:
+        """What is being judged now."""
+        return self._waiting[1] if self._waiting is not None else None
+
     def proceed(self) -> Iterator[SentenceChecked]:
         """Yield what has been judged, and hand over what has ended since."""
         self._gathered += self._assembly.take_undecided()

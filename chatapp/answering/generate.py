@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import aclosing
 from dataclasses import replace
 from functools import partial
-from typing import Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, get_args
 
 from chatapp.answering.assembly import AnswerAssembly
 from chatapp.answering.check import check_sentence
@@ -192,17 +194,18 @@ class _Run:
 
     async def events(self) -> AsyncGenerator[AnswerEvent, None]:
         try:
-            async for item in self._stream:
-                if self._should_stop():
-                    self._finish = "stopped"
-                    break
-                for event in self._take(item):
-                    yield event
-                for checked in self._checks.proceed():
-                    yield checked
-                if self._assembly.is_full:
-                    self._finish = "answer_limit"
-                    break
+            async with aclosing(self._items()) as items:
+                async for item in items:
+                    if self._should_stop():
+                        self._finish = "stopped"
+                        break
+                    for event in self._take(item) if item is not None else ():
+                        yield event
+                    for checked in self._checks.proceed():
+                        yield checked
+                    if self._assembly.is_full:
+                        self._finish = "answer_limit"
+                        break
         except KnowledgeError:
             self._finish = "interrupted"
             async for event in self._ended():
@@ -214,6 +217,31 @@ class _Run:
         async for event in self._ended():
             yield event
         yield self._answer()
+
+    async def _items(self) -> AsyncGenerator[StreamEvent | None, None]:
+        """Yield what the model sends, and None when something was judged while it was quiet."""
+        following: asyncio.Future[StreamEvent | None] | None = None
+        try:
+            while True:
+                following = following or asyncio.ensure_future(self._next())
+                if (judging := self._checks.pending) is not None:
+                    either: set[asyncio.Future[Any]] = {following, judging}
+                    await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+                    if not following.done():
+                        yield None
+                        continue
+                item, following = await following, None
+                if item is None:
+                    return
+                yield item
+        finally:
+            if following is not None:
+                following.cancel()
+                await asyncio.gather(following, return_exceptions=True)
+
+    async def _next(self) -> StreamEvent | None:
+        """Return the next thing that the model sends; None at the end."""
+        return await anext(self._stream, None)
 
     async def _ended(self) -> AsyncIterator[AnswerEvent]:
         for event in self._assembly.finish():

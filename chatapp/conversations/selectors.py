@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import asdict
-from typing import Any
+from typing import Any, NamedTuple, TypeAlias
 
 from django.db.models import Prefetch, prefetch_related_objects
 
 from chatapp.answering.sentinels import strip_sentinels
+from chatapp.conversations.excerpts import NO_WORDS, cited_excerpt, read_excerpt
 from chatapp.conversations.models import AnswerRun, AuditEntry, Citation, ContextPassage, Conversation
 from chatapp.conversations.shown import Shown, shown_of, shown_runs
-from knowledge.documents.selectors import slide_versions
+from knowledge.documents.selectors import media_types
+from knowledge.parsing.formats import MARKDOWN, SLIDES
 from knowledge.tenants.access import Actor
 
-EXCERPT = 220
-"""Characters of the passage shown on each side of the cited words."""
+Versions: TypeAlias = Collection[tuple[str, int]]
+"""Versions of documents: ``(document, number)``."""
 
 NOTHING: dict[str, Any] = {
     "document": "", "version": None, "title": "", "heading_path": [], "page": None, "start": None, "end": None,
@@ -34,7 +36,7 @@ def conversation_detail(conversation: Conversation, *, actor: Actor) -> dict[str
     # The largest columns; they are of the trace.
     rows = runs.select_related("question", "answer").defer("prompt", "raw_output", "events")
     by_answer = {run.answer_id: run for run in rows}
-    slides = _slides(by_answer.values())
+    kinds = _kinds(by_answer.values())
     shown = shown_runs(by_answer.values(), actor=actor)
     texts = {run.answer_id: shown[run.pk].text for run in by_answer.values()}
     return {
@@ -47,7 +49,7 @@ def conversation_detail(conversation: Conversation, *, actor: Actor) -> dict[str
                 "role": message.role,
                 "text": texts.get(message.pk, message.text),
                 "created": message.created,
-                "run": run_detail(run, actor=actor, trace=False, slides=slides, shown=shown[run.pk])
+                "run": run_detail(run, actor=actor, trace=False, kinds=kinds, shown=shown[run.pk])
                 if run is not None
                 else None,
             }
@@ -57,21 +59,31 @@ def conversation_detail(conversation: Conversation, *, actor: Actor) -> dict[str
     }
 
 
-def _slides(runs: Iterable[AnswerRun]) -> frozenset[tuple[str, int]]:
-    """Return which document versions the runs read are presentations, asked once for all of them."""
-    return slide_versions({(str(p.document_ref), p.version) for run in runs for p in run.passages.all()})
+class Kinds(NamedTuple):
+    """Which of the versions that were read are presentations, and which are Markdown."""
+
+    slides: Versions
+    markdown: Versions
+
+
+def _kinds(runs: Iterable[AnswerRun]) -> Kinds:
+    """Return the kinds of what the runs read, asked once for all of them."""
+    found = media_types({(str(p.document_ref), p.version) for run in runs for p in run.passages.all()})
+    return Kinds(
+        slides={version for version, media in found.items() if media in SLIDES},
+        markdown={version for version, media in found.items() if media == MARKDOWN},
+    )
 
 
 def run_detail(
-    run: AnswerRun, *, actor: Actor, trace: bool = True, slides: Collection[tuple[str, int]] | None = None,
-    shown: Shown | None = None,
+    run: AnswerRun, *, actor: Actor, trace: bool = True, kinds: Kinds | None = None, shown: Shown | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """Return a run in the public shape as the actor may read it; with ``trace`` also prompt, raw output, anomalies.
 
-    ``slides`` and ``shown`` save asking where the caller knows them already.
+    ``kinds`` and ``shown`` save asking where the caller knows them already.
     """
     prefetch_related_objects([run], run_rows(), "passages")
-    slides = _slides([run]) if slides is None else slides
+    slides, markdown = _kinds([run]) if kinds is None else kinds
     shown = shown_of(run, actor=actor) if shown is None else shown
     # These quote passages side by side.
     differing = run.retrieval.get("differences", {}) if shown.whole else {}
@@ -86,10 +98,12 @@ def run_detail(
         "model": run.model,
         "no_answer": run.no_answer,
         "passages": [
-            passage_detail(p, shown=shown, slides=slides) | {"differs": differing.get(p.label, [])}
+            passage_detail(p, shown=shown, slides=slides, markdown=markdown) | {"differs": differing.get(p.label, [])}
             for p in _passages(run)
         ],
-        "citations": [citation_detail(c, shown=shown, slides=slides) for c in run.ordered_citations()],
+        "citations": [
+            citation_detail(c, shown=shown, slides=slides, markdown=markdown) for c in run.ordered_citations()
+        ],
         "related": [asdict(each) for each in shown.related],
         "sentences": shown.sentences,
         "timings": run.timings,
@@ -119,13 +133,15 @@ def _passages(run: AnswerRun) -> list[ContextPassage]:
     return sorted(run.passages.all(), key=lambda passage: passage.pk)
 
 
-def _page_kind(passage: ContextPassage, slides: Collection[tuple[str, int]]) -> str:
-    return "slide" if (str(passage.document_ref), passage.version) in slides else "page"
+def _is_one(passage: ContextPassage, versions: Versions) -> bool:
+    return (str(passage.document_ref), passage.version) in versions
 
 
-def passage_detail(
-    passage: ContextPassage, *, shown: Shown, slides: Collection[tuple[str, int]]
-) -> dict[str, Any]:  # fmt: skip
+def _page_kind(passage: ContextPassage, slides: Versions) -> str:
+    return "slide" if _is_one(passage, slides) else "page"
+
+
+def passage_detail(passage: ContextPassage, *, shown: Shown, slides: Versions, markdown: Versions) -> dict[str, Any]:
     """Return a passage with where its source stands; of a forbidden one no more than that it was read."""
     detail = {
         "label": passage.label,
@@ -139,20 +155,19 @@ def passage_detail(
         "start": passage.start,
         "end": passage.end,
         "text": passage.text,
+        "excerpt": read_excerpt(passage.text, markdown=_is_one(passage, markdown)),
         "score": passage.score,
         "scores": passage.scores,
         "used": passage.used,
         "standing": shown.standings[passage.pk].public(),
     }
-    return {**detail, **NOTHING, "text": ""} if shown.forbidden(passage) else detail
+    return {**detail, **NOTHING, "text": "", "excerpt": NO_WORDS} if shown.forbidden(passage) else detail
 
 
-def citation_detail(
-    citation: Citation, *, shown: Shown, slides: Collection[tuple[str, int]]
-) -> dict[str, Any]:  # fmt: skip
-    """Return a citation with its excerpt already split: browsers count in other units than we do."""
+def citation_detail(citation: Citation, *, shown: Shown, slides: Versions, markdown: Versions = ()) -> dict[str, Any]:
+    """Return a citation with its excerpt."""
     passage = citation.passage
-    start, end = citation.start - passage.start, citation.end - passage.start
+    place = citation.start - passage.start, citation.end - passage.start
     detail = {
         "number": citation.number,
         "passage": str(passage.key),
@@ -169,23 +184,7 @@ def citation_detail(
         "sentence": citation.sentence,
         "score": citation.score,
         "standing": shown.standings[passage.pk].public(),
-        "excerpt": {
-            "before": _before(passage.text[:start]),
-            "match": citation.quote,
-            "after": _after(passage.text[end:]),
-        },
+        "excerpt": cited_excerpt(passage.text, place, quote=citation.quote, markdown=_is_one(passage, markdown)),
     }
-    empty = {"quote": "", "boxes": [], "excerpt": {"before": "", "match": "", "after": ""}}
+    empty = {"quote": "", "boxes": [], "excerpt": NO_WORDS}
     return {**detail, **NOTHING, **empty} if shown.forbidden(passage) else detail
-
-
-def _before(text: str) -> str:
-    """The end of the text: from its last paragraph at most, begun at a word."""
-    paragraph = text.rsplit("\n\n", 1)[-1].lstrip()
-    return paragraph if len(paragraph) <= EXCERPT else "… " + paragraph[-EXCERPT:].split(" ", 1)[-1]
-
-
-def _after(text: str) -> str:
-    """The beginning of the text: to the end of its first paragraph at most, ended at a word."""
-    paragraph = text.split("\n\n", 1)[0].rstrip()
-    return paragraph if len(paragraph) <= EXCERPT else paragraph[:EXCERPT].rsplit(" ", 1)[0] + " …"

@@ -14,7 +14,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from chatapp.reader.inline import Range
+from chatapp.markup.inline import Range
 
 LONGEST_QUERY = 200
 COUNTED = 10_000

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from django.http import QueryDict
 
+from chatapp.markup.inline import Range
 from chatapp.reader import stops
 from chatapp.reader.finding import LONGEST_QUERY, Found, find
-from chatapp.reader.inline import Range
 from chatapp.reader.places import drawn_as
 from chatapp.reader.presentation import checked_range
 from chatapp.reader.stops import Stop

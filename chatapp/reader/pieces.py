@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from chatapp.reader.inline import PLAIN, Range, Span, Style
+from chatapp.markup.inline import PLAIN, Range, Span, Style
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from chatapp.reader.inline import Range
+from chatapp.markup.inline import Range
 from knowledge.parsing.boxes import rects
 from knowledge.parsing.formats import BMP, JPEG, PDF, PNG, SLIDES, WEBP
 from knowledge.types import Block, CharBoxes, Page, Rect

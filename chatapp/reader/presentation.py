@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from chatapp.reader.inline import Range, Span, inline
-from chatapp.reader.link_targets import defined_links
+from chatapp.markup.inline import Range, Span, inline
+from chatapp.markup.link_targets import defined_links
 from chatapp.reader.markdown import tidy
 from chatapp.reader.pieces import Marker, Pieces, marks_of
 from chatapp.reader.tables import Grid, Rows, grids

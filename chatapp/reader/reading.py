@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from chatapp.reader.inline import Range
+from chatapp.markup.inline import Range
 from chatapp.reader.yields import known_number
 from knowledge.types import Block, BlockKind
 

@@ -11,7 +11,7 @@ from django.urls import reverse
 from chatapp.conversations.access import RunNotFound, access_run
 from chatapp.conversations.models import AnswerRun, Citation
 from chatapp.conversations.standing import standings
-from chatapp.reader.inline import Range
+from chatapp.markup.inline import Range
 from knowledge.documents.models import DocumentVersion
 from knowledge.tenants.access import Actor
 

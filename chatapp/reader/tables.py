@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from chatapp.reader.inline import Range, Span, inline
+from chatapp.markup.inline import Range, Span, inline
 from chatapp.reader.pieces import Marker, Pieces
 from chatapp.reader.units import Unit
 

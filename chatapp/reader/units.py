@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from chatapp.reader.inline import Range
+from chatapp.markup.inline import Range
 from knowledge.types import Block
 
 WINDOW_UNITS = 400

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple, TypeAlias
 
+from chatapp.markup.visible import cut, dotted, visible
 from knowledge.analysis import variants
 from knowledge.languages import ENGLISH
 from knowledge.parsing.formats import MARKDOWN, RST
@@ -35,6 +36,20 @@ def flowing(text: str, media_type: str) -> str:
     It stays as long as it was, so offsets into it stay too.
     """
     return _SOFT_END.sub(" ", text) if media_type in _FLOWING and "```" not in text else text
+
+
+def without_marks(found: Sequence[Piece], text: str) -> list[Piece]:
+    """Return the pieces of a Markdown text as people read it: without its marks, and with dots between cells.
+
+    ``text`` is what they were cut from, with the line ends that tell its blocks.
+    """
+    joined, shown = dotted("".join(piece.text for piece in found)), visible(text, bars=False)
+    kept, at = list[Piece](), 0
+    for piece in found:
+        words = cut(joined, shown, at, at + len(piece.text))
+        kept += [piece._replace(text=words)] if words else []
+        at += len(piece.text)
+    return kept
 
 
 def pieces(text: str, terms: Collection[str], *, languages: Sequence[str] = (ENGLISH,)) -> list[Piece]:

@@ -12,8 +12,8 @@ from django.urls import reverse
 from chatapp.conversations.models import AnswerRun, ContextPassage
 from chatapp.conversations.shown import Shown
 from chatapp.conversations.standing import Standing, State
-from chatapp.searching.marking import Piece, flowing, pieces
-from knowledge.parsing.formats import SLIDES
+from chatapp.searching.marking import Piece, flowing, pieces, without_marks
+from knowledge.parsing.formats import MARKDOWN, SLIDES
 from knowledge.types import Considered, Explanation, Fate, Passage, RetrievalResult
 
 EXCERPT = 160  # characters of a passage that was dropped
@@ -244,8 +244,9 @@ def _hit(
 
 
 def _marked(text: str, kind: str, why: Explanation | None) -> list[Piece]:
-    text = flowing(text, kind)
-    return pieces(text, why.searched, languages=why.languages) if why else [Piece(text, marked=False)]
+    flows = flowing(text, kind)
+    found = pieces(flows, why.searched, languages=why.languages) if why else [Piece(flows, marked=False)]
+    return without_marks(found, text) if kind == MARKDOWN else found
 
 
 def _where(passage: Passage, media: MediaTypes) -> dict[str, Any]:
@@ -304,7 +305,9 @@ def _dropped(one: Considered, places: Mapping[str, int], media: MediaTypes) -> D
             title="A passage that is no longer there", heading="", page="", excerpt="", link="", scores=scores,
             place=place, by=by,
         )  # fmt: skip
-    text = " ".join(passage.text[: 2 * EXCERPT].split())
+    kind = media.get((passage.document, passage.version), "")
+    words = "".join(piece.text for piece in _marked(passage.text, kind, None))
+    text = " ".join(words[: 2 * EXCERPT].split())
     return Dropped(
         title=passage.title, excerpt=text if len(text) <= EXCERPT else text[: EXCERPT - 1] + "…", scores=scores,
         place=place, by=by, **_where(passage, media),

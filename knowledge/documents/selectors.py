@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 from knowledge.documents import files
 from knowledge.documents.models import Chunk, Document, DocumentVersion, IngestionJob
-from knowledge.parsing.formats import SLIDES
 from knowledge.parsing.serial import from_json
 from knowledge.types import Block, CharBoxes, Page, ParsedDocument
 
@@ -64,13 +63,6 @@ def failure_of(version: DocumentVersion) -> str:
         return ""
     job = version.jobs.filter(state=IngestionJob.State.FAILED).order_by("created").last()
     return job.last_error if job else ""
-
-
-def slide_versions(versions: Collection[tuple[str, int]]) -> frozenset[tuple[str, int]]:
-    """Return those of the versions, ``(document, number)``, whose pages are slides."""
-    rows = DocumentVersion.objects.filter(document_id__in={document for document, _ in versions})
-    found = rows.filter(media_type__in=SLIDES).values_list("document_id", "number")
-    return frozenset((str(document), number) for document, number in found) & frozenset(versions)
 
 
 def media_types(versions: Collection[tuple[str, int]]) -> dict[tuple[str, int], str]:

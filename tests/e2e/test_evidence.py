@@ -24,6 +24,14 @@ BARE = "Permits are sold on Sundays by the mayor."
 LIT = "CSS.highlights.has('statement') ? [...CSS.highlights.get('statement')].map(r => r.toString()) : []"
 
 
+TARIFF = (
+    "# Ferry tariff\n\nThe **ferry** crosses _daily_, see [the timetable](https://a.test/times) and `ferry --times`.\n\n"
+    "## Prices\n\nA **ferry ticket** costs [7.30 euro](https://a.test/fares) for `adults`.\n\n"
+    "| **Who** | Price |\n|---|---|\n| Children | 2.10 |\n"
+)
+MARKS = re.compile(r"[*_`|#]|\]\(|\[the")
+
+
 @pytest.fixture
 def permits(site: Any) -> None:
     from chatapp.operations.bench.client import Client, Upload
@@ -177,3 +185,39 @@ def test_sources_that_contradict_each_other_are_named(
     assert "25" in told
     assert "40" in told
     window.page.screenshot(path=pictures / "evidence-disagreement.png")
+
+
+def test_cards_and_hits_show_words_without_markdown_marks(
+    site: Any, script: Any, visit: Callable[..., Any], pictures: Path
+) -> None:
+    from chatapp.operations.bench.client import Client, Upload
+
+    client = Client(url=site.url, key=site.first_run["api_key"])
+    client.ingest(site.first_run["knowledge_base"], [Upload("tariff.md", TARIFF.encode())], limit=120)
+    script.script(tokens("A ferry ticket costs 7.30 euro for adults [S1]."), model="scripted-cite")
+    window = visit(viewport={"width": 1280, "height": 860})
+    page = window.page
+    answer = window.ask("What does a ferry ticket cost?")
+    assert window.settled(answer) == "done"
+    answer.locator(".chip").first.click()
+    quote = page.locator("fn-sources .card.lit blockquote").first
+    assert quote.locator("mark").first.inner_text() == "A ferry ticket costs 7.30 euro for adults."
+    assert not MARKS.search(quote.inner_text())
+    conversation = page.url
+    for width, scheme in ((1280, "light"), (1280, "dark"), (360, "light")):
+        page.set_viewport_size({"width": width, "height": 860})
+        page.emulate_media(color_scheme=scheme)
+        page.goto(conversation)
+        page.locator(".message.answer .chip").first.click()
+        quote.wait_for()
+        page.screenshot(path=pictures / f"words-card-{width}-{scheme}.png")
+        page.goto(f"{window.url}/search/?q=ferry+ticket+price")
+        hit = page.locator(".hit-text").filter(has_text="ferry").first
+        expect(hit.locator("mark").first).to_be_visible()
+        assert not MARKS.search(hit.inner_text())
+        page.screenshot(path=pictures / f"words-search-{width}-{scheme}.png", full_page=True)
+    page.goto(conversation)
+    page.locator(".message.answer .chip").first.click()
+    page.locator("fn-sources .card.lit").get_by_role("link", name=re.compile("Open in document")).first.click()
+    page.locator("mark#match").wait_for()
+    assert "".join(page.locator("article mark").all_inner_texts()) == "A ferry ticket costs 7.30 euro for adults."

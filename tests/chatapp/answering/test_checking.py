@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from chatapp.answering import checking, generate
-from chatapp.answering.events import Answer, AnswerEvent, Delta, SentenceChecked
+from chatapp.answering.events import Answer, AnswerEvent, Delta, Partial, SentenceChecked
 from chatapp.answering.generate import answer
 from chatapp.answering.verification import Claim, Judgement, SourceEvidence
+from knowledge.errors import ModelInterrupted
 from knowledge.llm import Delta as ModelDelta
 from knowledge.llm import Finish, Message, ModelSettings, StreamEvent
 from knowledge.types import Passage
@@ -108,6 +109,54 @@ def test_words_go_on_while_a_sentence_is_judged(passages: list[Passage]) -> None
     assert order.index(0) > order.index(1)  # the exact one was told first
     assert any(isinstance(each, Delta) for each in events[order.index(0) :])  # and before the answer had ended
     assert isinstance(events[-1], Answer)
+
+
+def test_a_verdict_does_not_wait_for_a_model_that_pauses(passages: list[Passage]) -> None:
+    judge = Judge(seconds=0.01)
+    events = collect(passages, judge, f"{PARAPHRASE}More", " words.", pause=0.5)
+    order = [each.index if isinstance(each, SentenceChecked) else getattr(each, "text", "") for each in events]
+    assert order.index(0) < order.index(" words.")
+
+
+def test_a_model_that_fails_while_a_sentence_is_judged_ends_the_answer_with_its_error(passages: list[Passage]) -> None:
+    async def breaking(settings: ModelSettings, messages: Sequence[Message]) -> AsyncIterator[StreamEvent]:
+        yield ModelDelta(f"{PARAPHRASE}More")
+        await asyncio.sleep(0.01)
+        raise ModelInterrupted()
+
+    async def run() -> list[AnswerEvent]:
+        judge, events = Judge(seconds=0.1), list[AnswerEvent]()
+        with pytest.raises(ModelInterrupted):
+            async for event in answer(
+                question="Which?", passages=passages, model=MODEL, stream_fn=breaking, judge=judge
+            ):
+                events.append(event)
+        return events
+
+    events = asyncio.run(run())
+    assert isinstance(events[-1], Partial)
+    assert (0, "supported") in verdicts(events)
+
+
+def test_an_answer_that_is_left_while_the_model_pauses_closes_its_stream(passages: list[Passage]) -> None:
+    closed: list[str] = []
+
+    async def pausing(settings: ModelSettings, messages: Sequence[Message]) -> AsyncIterator[StreamEvent]:
+        try:
+            yield ModelDelta(f"{PARAPHRASE}More")
+            await asyncio.sleep(30)
+        finally:
+            closed.append("model")
+
+    async def leave() -> None:
+        events = answer(question="Which?", passages=passages, model=MODEL, stream_fn=pausing, judge=Judge(seconds=0.01))
+        async for event in events:
+            if isinstance(event, SentenceChecked):
+                break
+        await events.aclose()
+
+    asyncio.run(asyncio.wait_for(leave(), 5))
+    assert closed == ["model"]
 
 
 def test_sentences_that_end_while_the_judge_is_busy_are_asked_about_together(passages: list[Passage]) -> None:

@@ -9,6 +9,7 @@ import pytest
 from chatapp.answering import LabelledPassage
 from chatapp.answering.sentinels import sentinel, strip_sentinels
 from chatapp.conversations import selectors, services
+from chatapp.conversations.excerpts import EXCERPT
 from chatapp.conversations.models import AnswerRun, Citation, Conversation, Message
 from chatapp.conversations.services import Ask, Outcome, QuestionRefused, QuestionTooLong, clean_question
 from knowledge.documents.services import create_knowledge_base, delete_knowledge_base
@@ -138,13 +139,14 @@ def test_a_citation_shows_its_words_within_their_surroundings(actor: Any, assist
     (shown,) = detail["citations"]
     assert shown["excerpt"]["match"] == "the words"
     before, after = shown["excerpt"]["before"], shown["excerpt"]["after"]
-    assert len(before) <= selectors.EXCERPT + 2
+    assert len(before) <= EXCERPT + 2
     assert BEFORE.endswith(before.removeprefix("… "))
     assert before.startswith("… word")
-    assert len(after) <= selectors.EXCERPT + 2
+    assert len(after) <= EXCERPT + 2
     assert AFTER.startswith(after.removesuffix(" …"))
     assert after.endswith("word …")
     assert detail["passages"][0]["used"]
+    assert detail["passages"][0]["excerpt"]["before"].startswith(BEFORE[:20])
     assert detail["passages"][0]["standing"]["state"] == "deleted", "no such document any more: the text stays readable"
     assert detail["answer"] == "Yes[1]."
     assert detail["error"] is None

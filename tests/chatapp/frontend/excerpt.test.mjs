@@ -14,7 +14,7 @@ function drawn(source, above) {
   const [before, rest] = source.includes("\u00ab") ? source.split("\u00ab") : [source, "\u00bb"];
   const [match, after] = rest.split("\u00bb");
   const box = document.createElement("blockquote");
-  box.append(...excerptNodes({ before, match, after }, above ?? before));
+  box.append(...excerptNodes({ before, match, after, above: above ?? before }));
   return box;
 }
 
@@ -133,9 +133,10 @@ test("every character that is marked was cited, and all that is cited and no sig
   const text = `Before it.\n${TABLE}| Rent | 1,200 |\nA: x y; B: z\nAfter.`;
   for (let start = 0; start < text.length; start += 1) {
     for (let end = start + 1; end <= text.length; end += 3) {
-      const parts = { before: text.slice(0, start), match: text.slice(start, end), after: text.slice(end) };
+      const before = text.slice(0, start);
+      const parts = { before, match: text.slice(start, end), after: text.slice(end), above: before };
       const box = document.createElement("div");
-      box.append(...excerptNodes(parts, parts.before));
+      box.append(...excerptNodes(parts));
       const letters = (words) => words.replace(/[^\p{L}\p{N}]/gu, "");
       assert.equal(letters(marks(box).join("")), letters(parts.match), JSON.stringify(parts));
     }

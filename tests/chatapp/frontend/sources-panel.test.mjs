@@ -15,11 +15,11 @@ const at = (words) => 100 + Array.from(TEXT.slice(0, TEXT.indexOf(words))).lengt
 
 const passage = {
   label: "S1", key: "k1", document: "d1", version: 2, title: "Lease", heading_path: [], page: null,
-  start: 100, end: 100 + Array.from(TEXT).length, text: TEXT, score: 1, used: true,
+  start: 100, end: 100 + Array.from(TEXT).length, text: TEXT, score: 1, used: true, excerpt: { before: TEXT, match: "", after: "", above: "" },
 };
 const citation = {
   number: 1, passage: "k1", document: "d1", version: 2, title: "Lease", page: null, start: at("90"), end: at("90") + 2,
-  quote: "90", sentence: 0, excerpt: { before: "| Heating | ", match: "90", after: " |" },
+  quote: "90", sentence: 0, excerpt: { before: "| Heating | ", match: "90", after: " |", above: TEXT.slice(TEXT.indexOf("| Item"), TEXT.indexOf("90")) },
 };
 const run = {
   id: "r", status: "done", question: "?", query: "?", model: "m", no_answer: false, passages: [passage],

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatapp.reader.inline import Span
+from chatapp.markup.inline import Span
 from chatapp.reader.pieces import Mark, Marker, marks_of
 
 RANGES = st.tuples(st.integers(0, 30), st.integers(0, 30)).map(lambda pair: (min(pair), max(pair)))

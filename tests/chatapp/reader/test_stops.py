@@ -25,7 +25,7 @@ from chatapp.conversations.selectors import run_detail
 from chatapp.conversations.snapshots import address_of
 from knowledge.documents import ingest
 from knowledge.documents.models import Document, DocumentVersion, KnowledgeBase
-from knowledge.documents.selectors import slide_versions
+from knowledge.documents.selectors import media_types
 from knowledge.tenants.access import actor_for
 from knowledge.types import Block, BlockKind, CharBoxes, Page, ParsedDocument
 
@@ -302,8 +302,9 @@ def test_the_trace_of_an_answer_calls_a_slide_a_slide(
     assert [citation["page_kind"] for citation in detail["citations"]] == ["slide", "page", "slide"]
     assert [passage["page_kind"] for passage in detail["passages"]] == ["slide", "page", "slide"]
     with django_assert_num_queries(1):
-        assert slide_versions({(str(talk.pk), 1), (str(talk.pk), 2), (str(lease.pk), 1)}) == {(str(talk.pk), 1)}
-    assert slide_versions(set()) == frozenset()
+        found = media_types({(str(talk.pk), 1), (str(talk.pk), 2), (str(lease.pk), 1)})
+    assert found == {(str(talk.pk), 1): kind, (str(lease.pk), 1): lease.current_version.media_type}
+    assert media_types(set()) == {}
 
 
 def test_a_search_lists_its_places_and_opens_the_first(page: Callable[[str], str], make_document: Any) -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatapp.searching.marking import flowing, pieces
+from chatapp.searching.marking import Piece, flowing, pieces, without_marks
 from knowledge.analysis import terms
 
 
@@ -65,3 +65,11 @@ def test_line_ends_that_mean_nothing_flow() -> None:
     assert flowing(text, "text/plain") == text
     code = "```\none\ntwo\n```"
     assert flowing(code, "text/markdown") == code
+
+
+def test_marks_of_markdown_are_not_shown_and_the_words_stay_marked() -> None:
+    text = "## Fees\n\nThe **late fee** is [small](https://a.test/fee).\n\n| Day | Fee |\n|---|---|\n| Sunday | `1` |"
+    found = without_marks(pieces(flowing(text, "text/markdown"), terms("late fee")), text)
+    assert "".join(piece.text for piece in found) == "Fees\n\nThe late fee is small.\n\nDay · Fee\nSunday · 1"
+    assert [piece.text for piece in found if piece.marked] == ["Fees", "late", "fee", "Fee"]
+    assert without_marks([Piece("**", marked=True)], "**") == [Piece("**", marked=True)]

@@ -5,7 +5,7 @@
 
 import { el } from "../lib/dom.js";
 
-/** @typedef {{before: string, match: string, after: string}} Excerpt */
+/** @typedef {import("../lib/types.js").Excerpt} Excerpt */
 /** @typedef {[number, number]} Range */
 /** @typedef {{label: string, name: Range | null, value: Range}} Cell a label from elsewhere, or a name in the text */
 
@@ -16,10 +16,9 @@ const CUT = "\u2026"; // how a shortened excerpt begins or ends
  * Return the nodes of an excerpt.
  *
  * @param {Excerpt} excerpt
- * @param {string} [above] the text of the passage before the cited words, where the head of a table may stand
  * @returns {Node[]}
  */
-export function excerptNodes({ before, match, after }, above = before) {
+export function excerptNodes({ before, match, after, above }) {
   const source = new Source(before + match + after, [before.length, before.length + match.length]);
   const nodes = source.nodes(headAbove(above));
   const shown = nodes.some(

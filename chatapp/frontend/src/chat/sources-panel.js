@@ -1,7 +1,7 @@
 /** The sources of one answer: what it cites, and apart from that what else was read. */
 
 import { el, emit, icon } from "../lib/dom.js";
-import { codePointSlice, needsNoSource, placeText, reasonText, verdictOf } from "../lib/words.js";
+import { needsNoSource, placeText, reasonText, verdictOf } from "../lib/words.js";
 import { excerptNodes } from "./excerpt.js";
 
 /** @typedef {import("../lib/types.js").Run} Run */
@@ -168,7 +168,7 @@ export class SourcesPanel extends HTMLElement {
       { class: "card", tabindex: "-1", "data-number": first.number, "aria-label": `Source ${first.number}` },
       cardHead(String(first.number), first, place),
       ...disagreements(run, passage),
-      ...distinct(group).map((citation) => this.#evidence(run, group, citation, passage)),
+      ...distinct(group).map((citation) => this.#evidence(run, group, citation)),
     );
     const all = group.flatMap((citation) => citation.sentence ?? []);
     for (const kind of ["pointerleave", "focusout"]) {
@@ -192,17 +192,14 @@ export class SourcesPanel extends HTMLElement {
    * @param {Run} run
    * @param {RunCitation[]} group all citations of the card
    * @param {RunCitation} citation
-   * @param {RunPassage | undefined} passage
    */
-  #evidence(run, group, citation, passage) {
-    const excerpt = citation.excerpt ?? { before: "", match: citation.quote, after: "" };
-    const above = passage && codePointSlice(passage.text, 0, citation.start - passage.start);
+  #evidence(run, group, citation) {
     const same = group.filter((other) => other.start === citation.start && other.end === citation.end);
     const indexes = [...new Set(same.flatMap((other) => other.sentence ?? []))];
     const words = el(
       "div",
       { class: "evidence", "data-sentences": indexes.join(" ") },
-      quotation(excerpt, above),
+      quotation(citation.excerpt),
       ...verdictRows(run.sentences.filter((sentence) => indexes.includes(sentence.index))),
       ...openLinks(citation, `run=${run.id}&citation=${citation.number}&`),
     );
@@ -309,12 +306,11 @@ function quoted(words) {
 /**
  * The words of a source; nothing where they were erased or are not the reader's to see.
  *
- * @param {{before: string, match: string, after: string}} excerpt
- * @param {string | undefined} above
+ * @param {import("../lib/types.js").Excerpt} excerpt
  */
-function quotation(excerpt, above) {
+function quotation(excerpt) {
   const empty = !excerpt.before && !excerpt.match && !excerpt.after;
-  return empty ? null : el("blockquote", { dir: "auto" }, ...excerptNodes(excerpt, above));
+  return empty ? null : el("blockquote", { dir: "auto" }, ...excerptNodes(excerpt));
 }
 
 /**
@@ -322,19 +318,12 @@ function quotation(excerpt, above) {
  * @param {RunPassage} passage
  */
 function readCard(run, passage) {
-  const characters = Array.from(passage.text);
-  const text = characters.length > 320 ? `${characters.slice(0, 320).join("")}\u2026` : passage.text;
   return el(
     "li",
     { class: "card" },
     cardHead("", passage, placeText(passage)),
     ...disagreements(run, passage),
-    el(
-      "div",
-      { class: "evidence" },
-      quotation({ before: text, match: "", after: "" }, ""),
-      ...openLinks(passage),
-    ),
+    el("div", { class: "evidence" }, quotation(passage.excerpt), ...openLinks(passage)),
   );
 }
 

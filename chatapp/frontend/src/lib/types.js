@@ -1,14 +1,15 @@
 /**
  * Shapes of the API this front end reads.
  *
+ * @typedef {{before: string, match: string, after: string, above: string}} Excerpt
  * @typedef {{state: "current" | "replaced" | "deleted" | "erased" | "forbidden", words: string, newest: number | null}} Standing
  * @typedef {{label: string, key: string, document: string, version: number, title: string,
  *   heading_path: string[], page: number | null, start: number, end: number, text: string, score: number,
- *   page_kind?: "page" | "slide", used: boolean, standing?: Standing,
+ *   excerpt: Excerpt, page_kind?: "page" | "slide", used: boolean, standing?: Standing,
  *   differs?: {label: string, differences: [string, string][]}[]}} RunPassage
  * @typedef {{number: number, passage: string, document: string, version: number, title: string,
  *   page: number | null, start: number, end: number, quote: string, sentence: number | null,
- *   page_kind?: "page" | "slide", heading_path?: string[], standing?: Standing, excerpt?: {before: string, match: string, after: string}}} RunCitation
+ *   page_kind?: "page" | "slide", heading_path?: string[], standing?: Standing, excerpt: Excerpt}} RunCitation
  * @typedef {{index: number, start: number, end: number, verdict: string, score: number | null,
  *   reasons: string[], citations: number[], left_out?: boolean}} RunSentence
  * @typedef {{document: string, version: number, title: string, page: number | null, start: number, end: number}} Related

@@ -13,7 +13,7 @@ import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from chatapp.reader.link_targets import Link, link_after, safe_address
+from chatapp.markup.link_targets import Link, link_after, safe_address
 
 Range = tuple[int, int]
 

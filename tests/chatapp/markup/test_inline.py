@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from chatapp.reader.inline import Span, inline
+from chatapp.markup.inline import Span, inline
 
 Drawn = list[tuple[str, frozenset[str]]]
 """Each visible character with what is drawn of it."""
