@@ -18,7 +18,7 @@ from chatapp.conversations.records import FORMAT, digest_of, moment, record_of, 
 from chatapp.conversations.sealing import TEXTS, canonical, new_salts, source_part
 from knowledge.tenants.models import Tenant
 
-__all__ = ["Finding", "append", "append_erasure", "check", "erasures", "told"]
+__all__ = ["Finding", "append", "append_erasure", "check", "erasures", "hold_chain", "told"]
 
 ERASURE = "footnote-erasure-1"
 BATCH = 200
@@ -55,9 +55,13 @@ def append_erasure(erasure: Erasure, parts: Mapping[UUID, Sequence[str]]) -> Aud
     return _append(erasure.tenant_id, erasure.pk, lambda sequence: {**facts, "sequence": sequence})
 
 
-def _append(tenant_pk: UUID, ref: UUID, record_at: Callable[[int], dict[str, Any]]) -> AuditEntry:
-    # One after the other within a tenant: each entry is over the one before.
+def hold_chain(tenant_pk: UUID) -> None:
+    """Let nobody else add to the chain of a tenant until the transaction ends: each entry is over the one before."""
     Tenant.objects.select_for_update(no_key=True).only("pk").get(pk=tenant_pk)
+
+
+def _append(tenant_pk: UUID, ref: UUID, record_at: Callable[[int], dict[str, Any]]) -> AuditEntry:
+    hold_chain(tenant_pk)
     last = AuditEntry.objects.filter(tenant_id=tenant_pk).order_by("-sequence").first()
     previous = last.digest if last else ""
     sequence = last.sequence + 1 if last else 1

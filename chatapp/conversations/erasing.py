@@ -19,7 +19,7 @@ from uuid import UUID
 import redis
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Min, Q
+from django.db.models import Max, Min, Q
 from django.dispatch import receiver
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -65,9 +65,13 @@ def erase(*, tenant_id: UUID, document_ref: UUID, by: str, reason: str = "") -> 
 
     Answers under way lose them when they end (``catch_up``). Doing it again finds nothing more to do.
     """
+    # An answer ends holding the chain. Without this, one that ends right now would be under way for us, and we not
+    # there yet for it: both would leave its words.
+    audit.hold_chain(tenant_id)
     rows = _held(tenant_id, document_ref)
     touched = _runs_touched(tenant_id, document_ref)
-    return _take(_noted(tenant_id, document_ref, by, reason), rows, touched, Repeats(row.text for row in rows))
+    erasure = _noted(tenant_id, document_ref, by, reason, at=timezone.now())
+    return _take(erasure, rows, touched, Repeats(row.text for row in rows))
 
 
 def catch_up(run: AnswerRun) -> None:
@@ -79,8 +83,10 @@ def catch_up(run: AnswerRun) -> None:
     told = ContextPassage.objects.filter(run__conversation=run.conversation_id).values("document_ref")
     meanwhile = Q(document_ref__in=told, created__gte=run.started)
     erasures = Erasure.objects.filter(Q(document_ref__in=read) | meanwhile, tenant_id=run.tenant_id)
-    for ref in set(erasures.values_list("document_ref", flat=True)):
-        erasure = _noted(run.tenant_id, ref, "", "An answer under way had read it.")
+    # What is noted here has the time of the erasure it follows: with one of its own, answers that began since, when the
+    # words were gone already, would seem to have been under way too, and lose all they say.
+    for ref, at in erasures.values_list("document_ref").annotate(at=Max("created")):
+        erasure = _noted(run.tenant_id, ref, "", "An answer under way had read it.", at=at)
         _take(erasure, _held(run.tenant_id, ref), {run.pk}, lambda _: True)
 
 
@@ -90,9 +96,9 @@ def _held(tenant_id: UUID, document_ref: UUID) -> list[PassageSnapshot]:
     return list(rows.select_for_update())
 
 
-def _noted(tenant_id: UUID, document_ref: UUID, by: str, reason: str) -> Erasure:
+def _noted(tenant_id: UUID, document_ref: UUID, by: str, reason: str, *, at: datetime) -> Erasure:
     return Erasure.objects.create(
-        tenant_id=tenant_id, document_ref=document_ref, by=by[:254], reason=reason[:400], created=timezone.now()
+        tenant_id=tenant_id, document_ref=document_ref, by=by[:254], reason=reason[:400], created=at
     )
 
 

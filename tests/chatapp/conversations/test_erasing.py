@@ -208,6 +208,47 @@ def test_an_answer_under_way_that_was_told_the_words_loses_them_too(
     assert findings(tenant)[0] == []
 
 
+def test_an_answer_that_began_after_an_erasure_keeps_its_words_while_others_catch_up(
+    make_answer: Any, visitors: Document, leave: Document, tenant: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = make_answer(visitors)
+    erasing.erase(tenant_id=tenant.pk, document_ref=visitors.pk, by="x")
+    (erased,) = Erasure.objects.all()
+    store = services.store_outcome
+
+    def late(**arguments: Any) -> None:
+        """Another answer, under way since before the erasure, ends while this one is under way."""
+        monkeypatch.setattr(services, "store_outcome", store)
+        other = make_answer(leave, conversation=str(first.conversation_id))
+        AnswerRun.objects.filter(pk=other.pk).update(started=erased.created - timedelta(seconds=1))
+        erasing.catch_up(AnswerRun.objects.get(pk=other.pk))
+        store(**arguments)
+
+    monkeypatch.setattr(services, "store_outcome", late)
+    run = make_answer(leave, conversation=str(first.conversation_id))
+    assert [row.created for row in Erasure.objects.all()] == [erased.created] * 2
+    assert "Every employee" in run.answer.text
+    assert run.erased is None
+
+
+def test_an_erasure_waits_for_answers_that_end_right_now(
+    make_answer: Any, visitors: Document, tenant: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both hold the chain from before they look at what the other does until they are done."""
+    run, held = make_answer(visitors), list[str]()
+    hold, touched = audit.hold_chain, erasing._runs_touched
+    monkeypatch.setattr(audit, "hold_chain", lambda pk: held.append("chain") or hold(pk))
+    monkeypatch.setattr(erasing, "_runs_touched", lambda *of: held.append("look") or touched(*of))
+    erasing.erase(tenant_id=tenant.pk, document_ref=visitors.pk, by="x")
+    assert held[:2] == ["chain", "look"]
+    held.clear()
+    monkeypatch.setattr(erasing, "catch_up", lambda _: held.append("look"))
+    AnswerRun.objects.filter(pk=run.pk).update(status=AnswerRun.Status.RUNNING)
+    AuditEntry.objects.filter(run_ref=run.pk)._raw_delete("default")
+    services.store_outcome(run=run, outcome=services.Outcome(status="done"), events=[])
+    assert held == ["chain", "look"]
+
+
 def test_an_answer_whose_process_died_loses_the_words_when_it_is_ended(
     make_answer: Any, visitors: Document, actor: Any, tenant: Any, redis_server: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
