@@ -36,7 +36,7 @@ def conversation_detail(conversation: Conversation, *, actor: Actor) -> dict[str
     # The largest columns; they are of the trace.
     rows = runs.select_related("question", "answer").defer("prompt", "raw_output", "events")
     by_answer = {run.answer_id: run for run in rows}
-    kinds = _kinds(by_answer.values())
+    kinds = kinds_of(by_answer.values())
     shown = shown_runs(by_answer.values(), actor=actor)
     texts = {run.answer_id: shown[run.pk].text for run in by_answer.values()}
     return {
@@ -66,7 +66,7 @@ class Kinds(NamedTuple):
     markdown: Versions
 
 
-def _kinds(runs: Iterable[AnswerRun]) -> Kinds:
+def kinds_of(runs: Iterable[AnswerRun]) -> Kinds:
     """Return the kinds of what the runs read, asked once for all of them."""
     found = media_types({(str(p.document_ref), p.version) for run in runs for p in run.passages.all()})
     return Kinds(
@@ -83,7 +83,7 @@ def run_detail(
     ``kinds`` and ``shown`` save asking where the caller knows them already.
     """
     prefetch_related_objects([run], run_rows(), "passages")
-    slides, markdown = _kinds([run]) if kinds is None else kinds
+    slides, markdown = kinds_of([run]) if kinds is None else kinds
     shown = shown_of(run, actor=actor) if shown is None else shown
     # These quote passages side by side.
     differing = run.retrieval.get("differences", {}) if shown.whole else {}
@@ -164,7 +164,7 @@ def passage_detail(passage: ContextPassage, *, shown: Shown, slides: Versions, m
     return {**detail, **NOTHING, "text": "", "excerpt": NO_WORDS} if shown.forbidden(passage) else detail
 
 
-def citation_detail(citation: Citation, *, shown: Shown, slides: Versions, markdown: Versions = ()) -> dict[str, Any]:
+def citation_detail(citation: Citation, *, shown: Shown, slides: Versions, markdown: Versions) -> dict[str, Any]:
     """Return a citation with its excerpt."""
     passage = citation.passage
     place = citation.start - passage.start, citation.end - passage.start

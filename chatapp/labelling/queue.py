@@ -20,7 +20,7 @@ from chatapp.answering.verification import default_record
 from chatapp.answering.verification.verifier import BY_CHANCE, BY_MODEL, SAID_OF
 from chatapp.conversations.access import visible_runs
 from chatapp.conversations.models import AnswerRun, Citation
-from chatapp.conversations.selectors import citation_detail
+from chatapp.conversations.selectors import citation_detail, kinds_of
 from chatapp.conversations.shown import shown_of
 from chatapp.conversations.standing import standings
 from chatapp.conversations.verifying import thresholds_of
@@ -73,8 +73,11 @@ class Candidate:
 
     def sources(self, *, actor: Actor) -> list[dict[str, Any]]:
         """Return the cited words as a page shows them."""
-        shown = shown_of(self.run, actor=actor)
-        return [citation_detail(citation, shown=shown, slides=()) for citation in self.citations]
+        shown, kinds = shown_of(self.run, actor=actor), kinds_of([self.run])
+        return [
+            citation_detail(citation, shown=shown, slides=kinds.slides, markdown=kinds.markdown)
+            for citation in self.citations
+        ]
 
 
 def next_sentence(*, actor: Actor) -> tuple[Candidate | None, int]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
-from stored_answers import stored_answer, stored_source
+from stored_answers import QUOTES, stored_answer, stored_source
 
 from chatapp.answering.check import JudgedBy
 from chatapp.answering.verification import default_record
@@ -17,7 +17,8 @@ from chatapp.conversations import verifying
 from chatapp.conversations.models import AnswerRun, Conversation
 from chatapp.labelling import queue, records, selectors, services
 from chatapp.labelling.models import SentenceLabel, VerificationRecord
-from knowledge.documents.models import Document, KnowledgeBase
+from knowledge.documents.models import Document, DocumentVersion, KnowledgeBase
+from knowledge.parsing.formats import MARKDOWN
 from knowledge.tenants.access import actor_for
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("redis_server")]
@@ -133,6 +134,17 @@ def test_readers_do_not_label_and_editors_do_not_move_the_lines(
     client.force_login(editor)
     for wanted in ("fit", "reset", "1"):
         assert post(client, "records", do=wanted) == 403
+
+
+def test_marks_of_markdown_are_not_shown(
+    answered: Callable[..., AnswerRun], page: Callable[..., str], visitors: Document, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(QUOTES, "visitors", "Visitors register at the **front desk** before 18:00 and wear a badge.")
+    DocumentVersion.objects.filter(document=visitors).update(media_type=MARKDOWN)
+    answered()
+    assert "**" not in page()
+    DocumentVersion.objects.filter(document=visitors).update(media_type="text/plain")
+    assert "the **front desk** before" in page()
 
 
 def test_sentences_of_others_and_of_closed_sources_are_not_there(
