@@ -58,19 +58,21 @@ def changes(words: str, sources: Sequence[str], *, question: str = "", alike: Al
     if len(wanted) < FEWEST:
         return []
     near = [
-        (len(wanted & found) / len(wanted), source[start:end])
+        (share, source[start:end])
         for source in sources
         for (start, end), found in zip(analysed(source).ranges, analysed(source).terms, strict=True)
+        if (share := len(wanted & found) / len(wanted)) >= LIKE_IT
     ]
     held = tuple(text for share, text in near if share >= NEARLY_SAID)
     moved = displaced_numbers(words, held, question=question) if held else []
     if moved:
         return [f"number {number} stands elsewhere in the source, not with these words" for number in moved]
-    beside = sorted((each for each in near if each[0] >= LIKE_IT and len(each[1]) <= LONGEST), reverse=True)
+    beside = sorted((each for each in near if len(each[1]) <= LONGEST), reverse=True)[:MOST_BESIDE]
+    if not beside:
+        return []
     told = frozenset().union(*(found for source in sources for found in analysed(source).terms))
     new = wanted - told - frozenset(terms(question))
-    texts = [text for _, text in beside[:MOST_BESIDE]]
-    return _replaced(words, texts, question=question, new=new, alike=alike) if texts else []
+    return _replaced(words, [text for _, text in beside], question=question, new=new, alike=alike)
 
 
 def _replaced(words: str, held: Sequence[str], *, question: str, new: frozenset[str], alike: Alike | None) -> list[str]:
@@ -146,8 +148,9 @@ def _other(one: _Token, two: _Token, new: frozenset[str], alike: Alike | None) -
     """Yield that a source has one word and the statement two in its place, if they differ."""
     if _forms_of_one(one.key, two.key):
         return
-    is_new = alike is not None and one.counts and not new.isdisjoint(terms(two.written))
-    if (one.named and two.named) or (is_new and alike is not None and not alike(one.key, two.key)):
+    renamed = one.named and two.named
+    reworded = one.counts and not new.isdisjoint(terms(two.written))
+    if renamed or (alike is not None and reworded and not alike(one.key, two.key)):
         yield f"“{two.written}” where the source has “{one.written}”"
 
 
@@ -190,5 +193,5 @@ def _tokens(text: str, *, nouns: bool) -> list[_Token]:
 
 
 def _apart(match: re.Match[str]) -> str:
-    stem = (match.group(1) or "can").casefold()
-    return {"ca": "can", "wo": "will"}.get(stem, match.group(1) or "can") + " not"
+    verb = match.group(1) or "ca"  # of "cannot" it is the same
+    return {"ca": "can", "wo": "will"}.get(verb.casefold(), verb) + " not"
