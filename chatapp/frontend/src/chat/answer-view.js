@@ -10,6 +10,7 @@ import {
   placeText,
   reasonText,
   verdictOf,
+  wordsHref,
 } from "../lib/words.js";
 import { Statements } from "./statements.js";
 
@@ -41,10 +42,8 @@ function nearestParts(related) {
   /** @type {Map<string, Element>} */
   const links = new Map();
   for (const place of related) {
-    const { document: id, version, start, end, title } = place;
-    const words = [title, placeText(place)].filter(Boolean).join(", ");
-    const href = `/documents/${id}/v/${version}/?start=${start}&end=${end}#match`;
-    if (!links.has(words)) links.set(words, el("a", { href, dir: "auto" }, words));
+    const words = [place.title, placeText(place)].filter(Boolean).join(", ");
+    if (!links.has(words)) links.set(words, el("a", { href: wordsHref(place), dir: "auto" }, words));
   }
   const parts = [...links.values()].flatMap((link, at) => (at ? [", ", link] : [link]));
   return ["Nearest, though it hardly answers this: ", ...parts];

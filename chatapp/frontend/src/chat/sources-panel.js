@@ -1,7 +1,7 @@
 /** The sources of one answer: what it cites, and apart from that what else was read. */
 
 import { el, emit, icon } from "../lib/dom.js";
-import { needsNoSource, placeText, reasonText, verdictOf } from "../lib/words.js";
+import { needsNoSource, placeText, reasonText, verdictOf, wordsHref } from "../lib/words.js";
 import { excerptNodes } from "./excerpt.js";
 
 /** @typedef {import("../lib/types.js").Run} Run */
@@ -334,10 +334,11 @@ function readCard(run, passage) {
  *   standing?: import("../lib/types.js").Standing}} place
  * @param {string} [from] the citation it is opened from, as parameters: the reader then leads on to the others
  */
-function openLinks({ document: id, version, start, end, title, standing }, from = "") {
+function openLinks(place, from = "") {
+  const { document: id, title, standing } = place;
   if (standing && !["current", "replaced"].includes(standing.state)) return [];
   const replaced = standing?.state === "replaced";
-  const href = `/documents/${id}/v/${version}/?${from}start=${start}&end=${end}#match`;
+  const href = wordsHref(place, from);
   const words = replaced ? "Open the cited version" : "Open in document";
   return [
     el("a", { class: "card-open", href, "aria-label": `${words}: ${title}` }, words),

@@ -46,6 +46,16 @@ export function placeText({ page, page_kind: kind = "page", heading_path: path }
 }
 
 /**
+ * The address of words in the version of their document that was read.
+ *
+ * @param {{document: string, version: number, start: number, end: number}} place
+ * @param {string} [from] more parameters, each followed by "&"
+ */
+export function wordsHref({ document: id, version, start, end }, from = "") {
+  return `/documents/${id}/v/${version}/?${from}start=${start}&end=${end}#match`;
+}
+
+/**
  * The verdicts of a sentence: an icon and words, so that colour is never the only sign.
  *
  * @type {Record<string, {icon: "check" | "partial" | "cross" | "question", text: string, short: string}>}
