@@ -1,6 +1,11 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from django.apps import AppConfig
+
+if TYPE_CHECKING:
+    from knowledge.documents.models import IngestionJob
 
 
 class DocumentsConfig(AppConfig):
@@ -10,4 +15,13 @@ class DocumentsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from knowledge.documents import checks  # noqa: F401  registers the system checks
+        from knowledge.documents import checks, doorbells  # noqa: F401  the first registers the system checks
+        from knowledge.documents.models import IngestionJob
+
+        doorbells.register(IngestionJob, _task_of)
+
+
+def _task_of(job: IngestionJob) -> Any:
+    from knowledge.documents import tasks
+
+    return tasks.ingest_document if job.kind == job.Kind.INGEST else tasks.delete_document

@@ -7,17 +7,21 @@ import threading
 import uuid
 from datetime import timedelta
 from types import TracebackType
-from typing import Self
+from typing import Any, Self, TypeVar
 
+from django.apps import apps
 from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from knowledge.documents import owners
+from knowledge.documents.leased import LeasedJob
 from knowledge.documents.models import IngestionJob
 
 logger = logging.getLogger(__name__)
+
+J = TypeVar("J", bound=LeasedJob)
 
 
 class LeaseLost(Exception):
@@ -26,48 +30,61 @@ class LeaseLost(Exception):
 
 def claim(job_id: uuid.UUID) -> IngestionJob | None:
     """Take the job for this process, raising its fence; None when there is nothing to do."""
+    return claim_of(IngestionJob.objects.select_related("document__knowledge_base", "version"), job_id)
+
+
+def claim_of(rows: QuerySet[J], job_id: uuid.UUID) -> J | None:
+    """Take one of the jobs for this process, raising its fence; None when there is nothing to do.
+
+    ``rows`` are of a queryset of :class:`~knowledge.documents.leased.JobQuerySet`, with what is to be read along.
+    """
     now = timezone.now()
     with transaction.atomic():
         taken = (
-            IngestionJob.objects.due(now=now)
+            _all(rows.model)
+            .due(now=now)
             .filter(pk=job_id)
             .update(
-                state=IngestionJob.State.RUNNING,
+                state=LeasedJob.State.RUNNING,
                 fence=F("fence") + 1,
                 attempts=F("attempts") + 1,
                 owner=owners.owner(),
                 lease_until=now + timedelta(seconds=settings.LEASE_SECONDS),
+                started=now,
             )
         )
-        if not taken:
-            return None
-        return IngestionJob.objects.select_related("document__knowledge_base", "version").get(pk=job_id)
+        return rows.get(pk=job_id) if taken else None
 
 
-def renew(job: IngestionJob) -> bool:
+def renew(job: LeasedJob) -> bool:
     """Extend the lease; False when it is no longer ours."""
     return bool(ours(job).update(lease_until=timezone.now() + timedelta(seconds=settings.LEASE_SECONDS)))
 
 
-def ours(job: IngestionJob) -> QuerySet[IngestionJob]:
+def _all(model: type[J]) -> Any:
+    return model._default_manager.all()
+
+
+def ours(job: J) -> QuerySet[J]:
     """Return the job's row while it is still held under this fence."""
-    return IngestionJob.objects.filter(pk=job.pk, fence=job.fence, state=IngestionJob.State.RUNNING)
+    rows: QuerySet[J] = _all(type(job)).filter(pk=job.pk, fence=job.fence, state=LeasedJob.State.RUNNING)
+    return rows
 
 
-def hold(job: IngestionJob) -> None:
+def hold(job: LeasedJob) -> None:
     """Lock the job row inside a transaction and prove that it is still ours.
 
     :raises LeaseLost: it is not.
     """
-    row = IngestionJob.objects.select_for_update(of=("self",)).filter(pk=job.pk).first()
-    if row is None or row.fence != job.fence or row.state != IngestionJob.State.RUNNING:
+    row = _all(type(job)).select_for_update(of=("self",)).filter(pk=job.pk).first()
+    if row is None or row.fence != job.fence or row.state != LeasedJob.State.RUNNING:
         raise LeaseLost
 
 
-def finish(job: IngestionJob, *, report: dict[str, int] | None = None) -> None:
+def finish(job: LeasedJob, *, report: dict[str, Any] | None = None) -> None:
     """Close the job; nothing happens when it is no longer ours."""
     ours(job).update(
-        state=IngestionJob.State.DONE,
+        state=LeasedJob.State.DONE,
         progress=1.0,
         finished=timezone.now(),
         lease_until=None,
@@ -76,10 +93,10 @@ def finish(job: IngestionJob, *, report: dict[str, int] | None = None) -> None:
     )
 
 
-def postpone(job: IngestionJob, *, seconds: int) -> None:
+def postpone(job: LeasedJob, *, seconds: int) -> None:
     """Put the job back without counting the attempt: it was not the document's fault."""
-    IngestionJob.objects.filter(pk=job.pk, fence=job.fence, state=IngestionJob.State.RUNNING).update(
-        state=IngestionJob.State.QUEUED,
+    ours(job).update(
+        state=LeasedJob.State.QUEUED,
         attempts=F("attempts") - 1,
         not_before=timezone.now() + timedelta(seconds=seconds),
         lease_until=None,
@@ -87,7 +104,7 @@ def postpone(job: IngestionJob, *, seconds: int) -> None:
     )
 
 
-def fail(job: IngestionJob, *, message: str, permanent: bool) -> bool:
+def fail(job: LeasedJob, *, message: str, permanent: bool) -> bool:
     """Record the error; wait and try again, or give up. Return whether the job is over.
 
     :raises LeaseLost: the job is no longer ours: how it ends is for its holder to say.
@@ -96,10 +113,10 @@ def fail(job: IngestionJob, *, message: str, permanent: bool) -> bool:
     words = message if permanent else f"{message} (attempt {job.attempts} of {settings.JOB_ATTEMPTS})"
     changes: dict[str, object] = {"last_error": words, "lease_until": None}
     if over:
-        changes |= {"state": IngestionJob.State.FAILED, "finished": timezone.now()}
+        changes |= {"state": LeasedJob.State.FAILED, "finished": timezone.now()}
     else:
         pause = timedelta(seconds=2**job.attempts)
-        changes |= {"state": IngestionJob.State.QUEUED, "not_before": timezone.now() + pause, "published": None}
+        changes |= {"state": LeasedJob.State.QUEUED, "not_before": timezone.now() + pause, "published": None}
     if not ours(job).update(**changes):
         raise LeaseLost
     job.last_error = words
@@ -112,15 +129,18 @@ def release_leases_of_dead_workers() -> int:
     Without this they would wait for their leases to end, as all others do: another machine's, another container's,
     and those of a worker beside this one, whose attempt would be lost for nothing.
     """
-    held = IngestionJob.objects.filter(state=IngestionJob.State.RUNNING, owner__startswith=f"{owners.KERNEL}#")
-    gone = [name for name in held.values_list("owner", flat=True).distinct() if owners.is_gone(name)]
-    return held.filter(owner__in=gone).update(lease_until=timezone.now() - timedelta(seconds=1), published=None)
+    freed = 0
+    for model in [model for model in apps.get_models() if issubclass(model, LeasedJob)]:
+        held = _all(model).filter(state=LeasedJob.State.RUNNING, owner__startswith=f"{owners.KERNEL}#")
+        gone = [name for name in held.values_list("owner", flat=True).distinct() if owners.is_gone(name)]
+        freed += held.filter(owner__in=gone).update(lease_until=timezone.now() - timedelta(seconds=1), published=None)
+    return freed
 
 
 class Heartbeat:
     """Renews the lease from a thread while the work runs; ``check`` raises once it was lost."""
 
-    def __init__(self, job: IngestionJob) -> None:
+    def __init__(self, job: LeasedJob) -> None:
         self._job = job
         self._stop = threading.Event()
         self._lost = threading.Event()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import uuid
-from datetime import datetime
 from typing import Self
 
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
+from knowledge.documents.leased import LeasedJob
 from knowledge.tenants.models import Tenant
 from knowledge.types import Scope
 
@@ -42,7 +42,16 @@ class KnowledgeBase(models.Model):
 
 
 class IndexGeneration(models.Model):
-    """An immutable pair of embedding space and chunker; built beside the live one, then switched."""
+    """An immutable pair of embedding space and chunker; built beside the live one, then switched.
+
+    Which one is live only ``KnowledgeBase.live_generation`` says.
+    """
+
+    class State(models.TextChoices):
+        BUILDING = "building", "Being built"
+        READY = "ready", "Ready"
+        RETIRED = "retired", "Kept for going back"
+        COLLECTING = "collecting", "Being removed"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     knowledge_base = models.ForeignKey(KnowledgeBase, on_delete=models.CASCADE, related_name="generations")
@@ -58,6 +67,10 @@ class IndexGeneration(models.Model):
     terms = models.PositiveBigIntegerField(default=0)
     # Languages in which documents were analysed for its keyword index; one may be left over from a deleted document.
     languages = models.JSONField(default=list)
+    state = models.CharField(max_length=10, choices=State.choices, default=State.READY)
+    switched = models.DateTimeField(
+        null=True, blank=True, help_text="When it last became, or ceased to be, the live one."
+    )
     created = models.DateTimeField(auto_now_add=True)
 
     def __str__(self) -> str:
@@ -209,53 +222,18 @@ class Chunk(models.Model):
         ]
 
 
-class JobQuerySet(models.QuerySet["IngestionJob"]):
-    def unfinished(self) -> Self:
-        return self.filter(state__in=[IngestionJob.State.QUEUED, IngestionJob.State.RUNNING])
-
-    def due(self, *, now: datetime) -> Self:
-        """Jobs nobody works on: waiting, or running with a lease that ran out."""
-        return self.filter(
-            Q(state=IngestionJob.State.QUEUED, not_before__lte=now)
-            | Q(state=IngestionJob.State.RUNNING, lease_until__lt=now)
-        )
-
-
-class IngestionJob(models.Model):
-    """One piece of work on a document. This row is the truth; the Celery message is a doorbell."""
+class IngestionJob(LeasedJob):
+    """One piece of work on a document."""
 
     class Kind(models.TextChoices):
         INGEST = "ingest", "Ingest"
         DELETE = "delete", "Delete"
 
-    class State(models.TextChoices):
-        QUEUED = "queued", "Queued"
-        RUNNING = "running", "Running"
-        DONE = "done", "Done"
-        FAILED = "failed", "Failed"
-        CANCELLED = "cancelled", "Cancelled"
-
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     kind = models.CharField(max_length=10, choices=Kind.choices)
     document = models.ForeignKey(Document, null=True, on_delete=models.SET_NULL, related_name="jobs")
     document_ref = models.UUIDField(help_text="The document's id, kept when its row is gone.")
     version = models.ForeignKey(DocumentVersion, null=True, on_delete=models.SET_NULL, related_name="jobs")
     tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+")
-    state = models.CharField(max_length=10, choices=State.choices, default=State.QUEUED)
-    stage = models.CharField(max_length=20, blank=True, default="")
-    progress = models.FloatField(default=0.0)
-    attempts = models.PositiveSmallIntegerField(default=0)
-    fence = models.PositiveIntegerField(default=0, help_text="Raised at each claim; an older holder is refused.")
-    owner = models.CharField(max_length=120, blank=True, default="")
-    lease_until = models.DateTimeField(null=True, blank=True)
-    not_before = models.DateTimeField()
-    published = models.DateTimeField(null=True, blank=True)
-    last_error = models.TextField(blank=True, default="")
-    report = models.JSONField(default=dict, blank=True, help_text="Counts that prove what was done.")
-    created = models.DateTimeField(auto_now_add=True)
-    finished = models.DateTimeField(null=True, blank=True)
-
-    objects = JobQuerySet.as_manager()
 
     class Meta:
         constraints = [
@@ -275,6 +253,40 @@ class IngestionJob(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.document_ref}"
+
+
+class IndexJob(LeasedJob):
+    """One piece of work on an index: building a generation, keeping it current, taking an old one away, upkeep."""
+
+    class Kind(models.TextChoices):
+        BUILD = "build", "Build"
+        COLLECT = "collect", "Remove"
+        UPKEEP = "upkeep", "Upkeep"
+
+    kind = models.CharField(max_length=10, choices=Kind.choices)
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+")
+    generation = models.ForeignKey(
+        IndexGeneration, null=True, blank=True, on_delete=models.CASCADE, related_name="jobs"
+    )
+    space = models.CharField(max_length=80, blank=True, default="", help_text="What upkeep is of.")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["generation"],
+                condition=Q(state__in=["queued", "running"]),
+                name="one_open_job_per_generation",
+            ),
+            models.UniqueConstraint(
+                fields=["tenant", "space"],
+                condition=Q(kind="upkeep", state__in=["queued", "running"]),
+                name="one_open_upkeep_per_space",
+            ),
+        ]
+        indexes = [models.Index(fields=["state", "lease_until"], name="index_job_sweep")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.generation_id or self.space}"
 
 
 class Purge(models.Model):

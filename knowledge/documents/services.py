@@ -14,7 +14,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.text import slugify
 
-from knowledge.documents import files, notices, signals
+from knowledge.documents import doorbells, files, notices, signals
 from knowledge.documents.models import Document, DocumentVersion, IngestionJob, KnowledgeBase
 from knowledge.errors import DocumentEmpty, DocumentNotFound, DocumentTooLarge, RetryUseless
 from knowledge.retrieval.calibration import Curve
@@ -245,17 +245,8 @@ def _new_job(document: Document, *, kind: str, version: DocumentVersion | None =
         not_before=now,
         published=now,
     )
-    transaction.on_commit(lambda: ring(job))
+    transaction.on_commit(lambda: doorbells.ring(job))
     return job
-
-
-def ring(job: IngestionJob) -> None:
-    """Publish the job's doorbell; when the broker is away the row stays queued and the next sweep sends it."""
-    from knowledge.documents import tasks
-
-    task = tasks.ingest_document if job.kind == IngestionJob.Kind.INGEST else tasks.delete_document
-    if not tasks.publish(task, job_id=str(job.pk)):
-        IngestionJob.objects.filter(pk=job.pk).update(published=None)
 
 
 def _ring_sweeper() -> None:

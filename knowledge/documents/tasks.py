@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import logging
 import uuid
-from datetime import timedelta
 from typing import Any
 
 from celery import shared_task
 from celery.signals import worker_ready
-from django.db.models import Q
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from knowledge.documents import deletion, ingest, jobs
-from knowledge.documents.models import IndexGeneration, IngestionJob
+from knowledge.documents import deletion, doorbells, ingest, jobs
+from knowledge.documents.models import IndexGeneration
 
 logger = logging.getLogger(__name__)
 
@@ -42,17 +40,10 @@ def delete_document(*, job_id: str, **_: object) -> None:
 @shared_task(ignore_result=True)
 def sweep_jobs(**_: object) -> None:
     """Send every due job that nobody was told of lately; finish deletions of whole bases."""
-    from knowledge.documents.services import resume_deletions, ring
+    from knowledge.documents.services import resume_deletions
 
     now = timezone.now()
-    stale = now - timedelta(seconds=60)
-    due = IngestionJob.objects.due(now=now).filter(
-        Q(published__isnull=True) | Q(published__lt=stale) | Q(state=IngestionJob.State.RUNNING)
-    )
-    # Few at a time: jobs that only wait their turn are due as well, and their messages would pile up.
-    for job in due.order_by("created")[:50]:
-        IngestionJob.objects.filter(pk=job.pk).update(published=now)
-        ring(job)
+    doorbells.sweep(now=now)
     resume_deletions(now=now)
     deletion.drop_empty_bases()
 

@@ -1,0 +1,48 @@
+"""Which task works on which jobs, and the sweep that sends those nobody was told of lately."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Q
+
+from knowledge.documents.leased import LeasedJob
+
+TaskOf = Callable[[Any], Any]
+"""Takes a job and returns the Celery task that works on it, which takes ``job_id``."""
+
+RUNG = timedelta(seconds=60)
+"""A waiting job is sent again after this long: its message may be lost."""
+
+AT_ONCE = 50
+"""Jobs of a kind that one sweep sends: those that only wait their turn are due as well, and messages would pile up."""
+
+_tasks: dict[type[LeasedJob], TaskOf] = {}
+
+
+def register(model: type[LeasedJob], task_of: TaskOf) -> None:
+    """Say who works on jobs of a model; an app does so when it is ready."""
+    _tasks[model] = task_of
+
+
+def ring(job: LeasedJob) -> None:
+    """Publish the job's message; when the broker is away the row stays queued and the next sweep sends it."""
+    from knowledge.documents import tasks
+
+    if not tasks.publish(_tasks[type(job)](job), job_id=str(job.pk)):
+        _rows(type(job)).filter(pk=job.pk).update(published=None)
+
+
+def sweep(*, now: datetime) -> None:
+    """Send every due job that nobody was told of lately, of whatever kind."""
+    untold = Q(published__isnull=True) | Q(published__lt=now - RUNG) | Q(state=LeasedJob.State.RUNNING)
+    for model in _tasks:
+        for job in _rows(model).due(now=now).filter(untold).order_by("created")[:AT_ONCE]:
+            _rows(model).filter(pk=job.pk).update(published=now)
+            ring(job)
+
+
+def _rows(model: type[LeasedJob]) -> Any:
+    return model._default_manager.all()
