@@ -24,6 +24,7 @@ from chatapp.conversations.verifying import router as verify
 from knowledge.documents import api as knowledge_api
 from knowledge.documents.schemas import storable
 from knowledge.errors import KnowledgeError
+from knowledge.syncing import api as syncing_api
 
 logger = logging.getLogger(__name__)
 
@@ -48,6 +49,9 @@ api = NinjaAPI(
 )
 api.add_router("/knowledge-bases", knowledge_api.bases)
 api.add_router("/documents", knowledge_api.documents)
+api.add_router("/knowledge-bases", syncing_api.bases)
+api.add_router("/sources", syncing_api.sources)
+api.add_router("/source-runs", syncing_api.runs)
 api.add_router("/search", knowledge_api.search)
 api.add_router("/chat/completions", completions)
 api.add_router("/verify", verify)

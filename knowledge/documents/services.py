@@ -89,8 +89,11 @@ def upload_document(
     title: str = "",
     source_uri: str = "",
     metadata: dict[str, Any] | None = None,
+    name: str = "",
 ) -> Document:
     """Store the bytes and queue their ingestion; the same name again makes a new version.
+
+    The name is the address, or else the file name, where none is given.
 
     :raises DocumentEmpty: the file holds nothing.
     :raises DocumentTooLarge: the file is over the upload limit.
@@ -98,7 +101,7 @@ def upload_document(
     filename, title = clean_filename(filename), clean_label(title)
     source_uri = clean_label(source_uri, limit=2000)
     stored = _checked(upload)
-    name = (source_uri or filename)[:400]
+    name = (name or source_uri or filename)[:400]
     document = base.documents.alive().filter(name=name).first()
     if document is None:
         document = _new_document(actor, base, name=name, filename=filename, title=title, source_uri=source_uri)
