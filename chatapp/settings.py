@@ -84,6 +84,7 @@ INSTALLED_APPS = [
     "chatapp.language_models",
     "chatapp.conversations",
     "chatapp.reader",
+    "chatapp.sources",
     "chatapp.searching",
     "chatapp.unanswered",
     "chatapp.tracing",

@@ -66,6 +66,21 @@ def problems(plugin: base.Source) -> list[str]:
         return [error.message]
 
 
+def problems_of(
+    kind: str, options: Mapping[str, Any], *, secrets: Mapping[str, str], source: Source | None
+) -> list[str]:
+    """Return what is wrong with settings that are not stored yet, in sentences; what a source keeps is used for it."""
+    pk = source.pk if source is not None else uuid.uuid4()
+    try:
+        found = checked(kind, options, secrets=secrets, source=pk)
+        return source_of(kind, found.options, secrets=found.secrets, context=_context(pk)).check()
+    except SourceMisconfigured as error:
+        return [error.message]
+    finally:
+        if source is None:
+            forget_work(pk)
+
+
 def options_of(kind: str) -> tuple[base.Option, ...]:
     """Return the settings a kind has.
 
@@ -76,8 +91,9 @@ def options_of(kind: str) -> tuple[base.Option, ...]:
     return SOURCES[kind].options
 
 
-def title_of(kind: str) -> str:
-    return SOURCES[kind].title if kind in SOURCES else kind
+def titles() -> dict[str, str]:
+    """Return the kinds there are, each with its name for people."""
+    return {name: plugin.title for name, plugin in SOURCES.items()}
 
 
 def _context(source: uuid.UUID) -> base.SourceContext:
