@@ -8,7 +8,9 @@ from typing import Any, Protocol
 from knowledge.errors import SourceMisconfigured
 from knowledge.sources.base import Option, Source, SourceContext
 from knowledge.sources.folder import FolderSource
+from knowledge.sources.git import GitSource
 from knowledge.sources.values import Values, values_of
+from knowledge.sources.website import WebsiteSource
 
 __all__ = ["SOURCES", "SourceKind", "source_of"]
 
@@ -26,7 +28,7 @@ class SourceKind(Protocol):
     def __call__(self, values: Values, *, context: SourceContext) -> Source: ...
 
 
-SOURCES: Mapping[str, SourceKind] = {kind.name: kind for kind in (FolderSource,)}
+SOURCES: Mapping[str, SourceKind] = {kind.name: kind for kind in (FolderSource, WebsiteSource, GitSource)}
 
 
 def source_of(kind: str, options: Mapping[str, Any], *, secrets: Mapping[str, str], context: SourceContext) -> Source:
