@@ -15,7 +15,7 @@ COUNT_WORDS = (
     ("listed", "Looked at"), ("unchanged", "Unchanged"), ("added", "Added"), ("changed", "Changed"),
     ("withdrawn", "Withdrawn"), ("failed", "Failed"), ("skipped", "Skipped"),
 )  # fmt: skip
-ACTIONS = {"added": "new", "changed": "changed", "withdrawn": "gone"}
+ACTIONS = {"added": "new", "changed": "changed", "withdrawn": "withdrawn"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
