@@ -6,6 +6,8 @@ import hashlib
 import logging
 from collections.abc import Iterable
 
+from celery.exceptions import SoftTimeLimitExceeded
+
 from knowledge.documents.jobs import Heartbeat, LeaseLost
 from knowledge.errors import KnowledgeError
 from knowledge.sources.base import LONGEST_KEY, Fetched, Item, Problem, Source
@@ -82,7 +84,7 @@ class Comparison:
             fetched = self._plugin.fetch(item)
             self._heartbeat.check()
             self._compare(item, fetched, known)
-        except (LeaseLost, BaseGone):
+        except (LeaseLost, BaseGone, SoftTimeLimitExceeded):
             raise
         except KnowledgeError as error:
             self._treat.failed(item.key, error.message, known=known)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,12 +12,16 @@ from typing import Any
 
 from django.conf import settings
 
+from knowledge.documents.access import as_uuid
 from knowledge.errors import SourceMisconfigured
 from knowledge.sources import base
 from knowledge.sources.plugins import SOURCES, source_of
 from knowledge.sources.values import values_of
 from knowledge.syncing import vault
 from knowledge.syncing.models import Source
+
+LOST_SECONDS = 300
+"""A folder without a row that is younger may be that of a test of settings under way."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +39,17 @@ def work_folder(source: uuid.UUID) -> Path:
 def forget_work(source: uuid.UUID) -> None:
     """Remove what a source kept on this machine between its runs."""
     shutil.rmtree(work_folder(source), ignore_errors=True)
+
+
+def forget_lost_work() -> int:
+    """Remove what is left of sources whose rows are gone, with their knowledge base for example; return how many."""
+    folder = Path(settings.DATA_DIR) / "sources"
+    found = {name: pk for name in (folder.iterdir() if folder.is_dir() else ()) if (pk := as_uuid(name.name))}
+    there = set(Source.objects.filter(pk__in=found.values()).values_list("pk", flat=True))
+    lost = [pk for path, pk in found.items() if pk not in there and time.time() - path.stat().st_mtime > LOST_SECONDS]
+    for pk in lost:
+        forget_work(pk)
+    return len(lost)
 
 
 def checked(kind: str, options: Mapping[str, Any], *, secrets: Mapping[str, str], source: uuid.UUID) -> Settings:

@@ -7,6 +7,7 @@ import uuid
 from contextlib import suppress
 from datetime import timedelta
 
+from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
@@ -70,6 +71,9 @@ def _attempt(run: SyncRun) -> None:
                 _compare(run, run.source, tally, heartbeat)
     except jobs.LeaseLost:
         raise
+    except SoftTimeLimitExceeded:
+        logger.info("Run %s of source %s goes on in another task", run.pk, run.source_id)
+        jobs.postpone(run, seconds=0)
     except KnowledgeError as error:
         logger.warning("Source %s: %s: %s", run.source_id, error.code, error.message)
         jobs.fail(run, message=error.message, permanent=error.permanent)

@@ -6,7 +6,7 @@ import uuid
 
 from celery import shared_task
 
-from knowledge.syncing import runs, services
+from knowledge.syncing import kinds, runs, services
 
 
 @shared_task
@@ -17,3 +17,4 @@ def run_sync(*, job_id: str, **_: object) -> None:
 @shared_task(ignore_result=True)
 def start_due_syncs(**_: object) -> None:
     services.start_due()
+    kinds.forget_lost_work()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -103,6 +104,18 @@ def test_a_repository_is_followed_by_its_commits(
     assert any(work.iterdir())
     services.delete_source(source=source, actor=actor, withdraw=False)
     assert not work.exists()
+
+
+def test_what_a_deleted_base_left_on_the_disk_is_removed(source: Any, base: Any) -> None:
+    work = kinds.work_folder(source.pk)
+    work.mkdir(parents=True)
+    young = kinds.work_folder(uuid.uuid4())
+    young.mkdir()
+    os.utime(work, (0, 0))
+    assert kinds.forget_lost_work() == 0
+    base.delete()
+    assert (kinds.forget_lost_work(), work.exists(), young.exists()) == (1, False, True)
+    young.rmdir()
 
 
 def test_a_folder_whose_disk_is_gone_withdraws_nothing(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from celery.exceptions import SoftTimeLimitExceeded
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
@@ -297,6 +298,26 @@ def test_a_run_that_was_killed_goes_on_where_it_was(
     assert shelf.fetched == ["3.md", "4.md", "5.md"]
     assert [c["key"] for c in run.changes] == [f"{n}.md" for n in range(6)]
     assert DocumentVersion.objects.count() == 6
+
+
+def test_a_run_whose_task_is_out_of_time_goes_on_in_the_next(
+    source: Source, shelf: Any, actor: Any, world: Any
+) -> None:
+    shelf.texts |= {f"{n}.md": f"Number {n}." for n in range(6)}
+
+    def out_of_time(key: str) -> None:
+        if key == "3.md":
+            raise SoftTimeLimitExceeded
+
+    shelf.before_fetch = out_of_time
+    run = services.start_run(source=source, actor=actor)
+    runs.run_sync(run_id=run.pk)
+    run.refresh_from_db()
+    assert (run.state, run.attempts, run.errors) == ("queued", 0, [])
+    shelf.before_fetch = lambda key: None
+    runs.run_sync(run_id=run.pk)
+    run.refresh_from_db()
+    assert (run.state, counts(run)) == ("done", {"listed": 6, "added": 6})
 
 
 @pytest.mark.parametrize("at", ["hold", "upload", "remember"])
