@@ -79,7 +79,9 @@ def _build(job: IndexJob, generation: IndexGeneration, heartbeat: jobs.Heartbeat
     removed = _withdraw_left(generation, heartbeat)
     taken = 0
     while True:
-        for version in generations.missing(generation).select_related("document__knowledge_base")[:PART]:
+        for version in (
+            generations.missing(generation).select_related("document__knowledge_base").order_by("created")[:PART]
+        ):
             heartbeat.check()
             taken += _take_in(job, version, generation, heartbeat)
             _progress(job, generation)
@@ -101,13 +103,16 @@ def _take_in(job: IndexJob, version: DocumentVersion, generation: IndexGeneratio
     """Index a version; return 0 when it was replaced, deleted or renamed meanwhile, so that its turn comes again."""
     try:
         parsed = selectors.version_parsed(version)
-    except FileNotFoundError:
+        indexed = indexing.index(version, generation, parsed, job=job, step=lambda *_: heartbeat.check())
+    except (FileNotFoundError, IndexMismatch) as error:
         if not generations.searchable(generation.knowledge_base_id).filter(pk=version.pk).exists():
+            _withdraw(generation, version)  # its deletion took away what was being read and written
             return 0
+        if isinstance(error, IndexMismatch):
+            raise
         raise IndexMismatch(
             f"The stored text of {version.document.title} is missing. Upload the file again, or delete the document."
         ) from None
-    indexed = indexing.index(version, generation, parsed, job=job, step=lambda *_: heartbeat.check())
     with transaction.atomic():
         jobs.hold(job)
         document = Document.objects.alive().select_for_update(of=("self",)).filter(pk=version.document_id).first()
@@ -188,8 +193,8 @@ def _collect(job: IndexJob, generation: IndexGeneration, heartbeat: jobs.Heartbe
         jobs.hold(job)
         deletion.request_purge(tenant_id=base.tenant_id, space=generation.space)
         jobs.finish(job, report={"records": records})
+        logger.info("Index %s of %s is removed with %s records", generation.pk, base.pk, records)
         generation.delete()
-    logger.info("Index %s of %s was removed with %s records", generation.pk, base.pk, records)
 
 
 def _delete_rows(heartbeat: jobs.Heartbeat, rows: Callable[[], object]) -> None:
