@@ -10,6 +10,7 @@ from collections.abc import Callable
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, OuterRef
+from django.utils import timezone
 
 from knowledge import wiring
 from knowledge.documents import deletion, files, generations, indexing, jobs, selectors, statistics, token_files
@@ -20,6 +21,7 @@ from knowledge.documents.models import (
     IndexEntry,
     IndexGeneration,
     IndexJob,
+    IngestionJob,
     KnowledgeBase,
     TermStatistic,
 )
@@ -30,6 +32,9 @@ logger = logging.getLogger(__name__)
 
 SLICE_SECONDS = 300
 """A job works that long, and comes again behind the work of others."""
+
+SHORT_SECONDS = 5
+"""It works that long where uploaded documents wait: they come first, and yet the index gets on."""
 
 BUSY_SECONDS = 15
 PART = 100
@@ -75,7 +80,7 @@ def _attempt(job: IndexJob) -> None:
 
 
 def _build(job: IndexJob, generation: IndexGeneration, heartbeat: jobs.Heartbeat) -> None:
-    ends = time.monotonic() + SLICE_SECONDS
+    began = time.monotonic()
     removed = _withdraw_left(generation, heartbeat)
     taken = 0
     while True:
@@ -85,11 +90,18 @@ def _build(job: IndexJob, generation: IndexGeneration, heartbeat: jobs.Heartbeat
             heartbeat.check()
             taken += _take_in(job, version, generation, heartbeat)
             _progress(job, generation)
-            if time.monotonic() > ends:
+            if _is_over(time.monotonic() - began):
                 jobs.postpone(job, seconds=0)
                 return
         if _complete(job, generation, report={"documents": taken, "withdrawn": removed}):
             return
+
+
+def _is_over(seconds: float) -> bool:
+    """Whether a job that worked for so long gives its process away."""
+    if seconds < SHORT_SECONDS:
+        return False
+    return seconds > SLICE_SECONDS or IngestionJob.objects.due(now=timezone.now()).exists()
 
 
 def _progress(job: IndexJob, generation: IndexGeneration) -> None:

@@ -297,6 +297,30 @@ def test_left_generation_goes_after_some_days(filled: Any, settings: Any) -> Non
     assert list(filled.base.generations.all()) == [live(filled)]
 
 
+# --- its share of the workers
+
+
+@pytest.mark.parametrize(
+    ("worked", "waiting", "expected"),
+    [(0, True, False), (6, False, False), (6, True, True), (200, False, False), (301, False, True)],
+)
+def test_job_gives_its_process_away(filled: Any, worked: float, waiting: bool, expected: bool) -> None:
+    if waiting:
+        filled.upload("Words that wait.", "c.md")
+    assert building._is_over(worked) is expected
+
+
+def test_job_that_gave_its_process_away_goes_on(filled: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    generation = generations.start(base=filled.base, chunker=OTHER)
+    with monkeypatch.context() as patch:
+        patch.setattr(building, "_is_over", lambda _: True)
+        work()
+    job = generation.jobs.get()
+    assert (job.state, job.attempts, job.progress) == (IndexJob.State.QUEUED, 0, 0.5)
+    work()
+    assert agrees(filled, generation)
+
+
 # --- faults
 
 
