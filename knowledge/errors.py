@@ -16,6 +16,13 @@ KnowledgeError
  |- StoreError
  |   |- StoreBusy                 retry later
  |   `- StoreUnavailable
+ |- EgressError                   a request to an address that somebody typed in
+ |   |- AddressRefused            it may not be reached from here; nothing was sent
+ |   |- AddressUnreachable
+ |   `- ReplyTooLarge
+ |- SourceError                   a source of documents
+ |   |- SourceMisconfigured
+ |   `- SourceItemFailed          one item of it could not be read
  |- RetryUseless                  the file itself is why its document failed
  |- IndexMismatch                 counts of database and index differ
  |- GenerationRefused             an index generation cannot be started, used or removed like that
@@ -84,6 +91,49 @@ class DocumentTooLarge(DocumentError):
 class DocumentRefused(DocumentError):
     code = "document_refused"
     default_message = "The file contains something that is not accepted."
+
+
+class EgressError(KnowledgeError):
+    code = "egress_error"
+    status = 502
+    permanent = False
+    default_message = "The address could not be read."
+
+
+class AddressRefused(EgressError):
+    code = "address_refused"
+    status = 400
+    permanent = True
+    default_message = "This address may not be reached from here."
+
+
+class AddressUnreachable(EgressError):
+    code = "address_unreachable"
+    default_message = "The address does not answer."
+
+
+class ReplyTooLarge(EgressError):
+    code = "reply_too_large"
+    permanent = True
+    default_message = "What the address answers exceeds the size limit."
+
+
+class SourceError(KnowledgeError):
+    code = "source_error"
+    default_message = "The source could not be read."
+
+
+class SourceMisconfigured(SourceError):
+    code = "source_misconfigured"
+    status = 400
+    default_message = "The settings of the source are not complete."
+
+
+class SourceItemFailed(SourceError):
+    code = "source_item_failed"
+    status = 502
+    permanent = False
+    default_message = "A document of the source could not be read."
 
 
 class RetryUseless(KnowledgeError):
