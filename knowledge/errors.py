@@ -17,6 +17,8 @@ KnowledgeError
  |   |- StoreBusy                 retry later
  |   `- StoreUnavailable
  |- RetryUseless                  the file itself is why its document failed
+ |- RestoreRefused                the version is the current one, or its bytes are gone
+ |- BadDates                      dates of validity that make no sense
  |- IndexMismatch                 counts of database and index differ
  |- LanguageModelError
  |   |- ModelNotConfigured, ModelRefused, ModelBusy, ModelTimeout, ModelUnavailable, ModelInterrupted
@@ -89,6 +91,18 @@ class RetryUseless(KnowledgeError):
     code = "retry_useless"
     status = 409
     default_message = "Trying again cannot help. Upload a readable file as a new version, or delete the document."
+
+
+class RestoreRefused(KnowledgeError):
+    code = "restore_refused"
+    status = 409
+    default_message = "This version cannot be restored."
+
+
+class BadDates(KnowledgeError):
+    code = "invalid_date"
+    status = 422
+    default_message = "The dates make no sense."
 
 
 class ParserCrashed(KnowledgeError):

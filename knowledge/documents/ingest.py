@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import transaction
 
 from knowledge import wiring
-from knowledge.documents import files, jobs, notices, selectors, statistics, token_files
+from knowledge.documents import files, jobs, notices, selectors, statistics, token_files, versions
 from knowledge.documents.models import Chunk, Document, DocumentVersion, IndexGeneration, IngestionJob, KnowledgeBase
 from knowledge.embedding.base import Embedder
 from knowledge.errors import DocumentError, KnowledgeError, StoreBusy
@@ -70,6 +70,8 @@ def _attempt(job: IngestionJob, version: DocumentVersion) -> None:
 
 def _ingest(job: IngestionJob, version: DocumentVersion, heartbeat: jobs.Heartbeat) -> None:
     show(job, version, Document.Status.PARSING, 0.0)
+    if version.restored_from and not version.text_sha256:
+        versions.reuse_reading(version)
     if version.text_sha256:  # read before: the text of a version never changes, citations count on it
         parsed = selectors.version_parsed(version)
     else:

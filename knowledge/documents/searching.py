@@ -70,7 +70,7 @@ def search(
 
 
 def _search(query: Query, *, scope: Scope, filters: SearchFilters | None, profile: RetrievalProfile) -> RetrievalResult:
-    parts = retrieval_parts()
+    parts, scope = retrieval_parts(), live.in_force(scope)
     if filters is None:
         return retrieve(query, scope=scope, parts=parts, profile=profile)
     started = time.perf_counter()
