@@ -23,7 +23,7 @@ from knowledge.retrieval.base import CorpusStatistics, PassageRow
 from knowledge.retrieval.calibration import Curve
 from knowledge.types import Scope
 
-__all__ = ["LiveIndex", "LiveRows", "in_force"]
+__all__ = ["LiveIndex", "LiveRows", "in_force", "replaced"]
 
 Row: TypeAlias = tuple[Any, ...]
 
@@ -32,6 +32,10 @@ MOST_TERMS = 500
 
 NEAR_TERMS = 20_000
 """Terms of the same first letter and about the same length that are compared with a misspelt word, most used first."""
+
+
+MOST_VERSIONS = 500
+"""That are asked for; a search has a few hundred candidates."""
 
 
 class LiveRows:
@@ -65,6 +69,21 @@ class LiveRows:
         return {
             row.key: row for row in found if scope.includes(knowledge_base=row.knowledge_base, document=row.document)
         }
+
+
+def replaced(versions: Collection[str], scope: Scope) -> bool:
+    """Return whether one of the versions was replaced by a later one that is live in the scope."""
+    wanted, bases = list(versions)[:MOST_VERSIONS], _ids(scope.knowledge_bases)
+    rows = _select(
+        f"""SELECT 1 FROM {_table(DocumentVersion)} version
+        JOIN {_table(Document)} document ON document.id = version.document_id
+        JOIN {_table(DocumentVersion)} newer ON newer.id = document.current_version_id
+        WHERE version.id IN ({_places(wanted)}) AND newer.number > version.number AND document.tenant_id = %s
+            AND document.knowledge_base_id IN ({_places(bases)}) AND document.status <> %s
+        LIMIT 1""",
+        [*_ids(wanted), *_ids([scope.tenant]), *bases, Document.Status.DELETING.value],
+    )
+    return bool(rows)
 
 
 def in_force(scope: Scope) -> Scope:

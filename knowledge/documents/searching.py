@@ -40,6 +40,7 @@ def _build() -> dict[str, Any]:
         "embedders": _Embedders(),
         "store": wiring.store(),
         "live": live.LiveRows(),
+        "replaced": live.replaced,
         "texts": selectors.text_of_version,
         "reranker": wiring.reranker(stored=token_files.stored),
     }

@@ -32,7 +32,7 @@ def restore_version(*, document: Document, number: int, actor: Actor) -> Documen
     if old is None:
         raise DocumentNotFound
     old.document = document
-    if document.current_version_id == old.pk:
+    if Document.objects.filter(pk=document.pk, current_version=old.pk).exists():
         raise RestoreRefused(f"Version {number} is the one that is searched already. Nothing was changed.")
     try:
         stored = files.open_original(old)
