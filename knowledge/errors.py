@@ -24,6 +24,8 @@ KnowledgeError
  |   |- SourceMisconfigured
  |   `- SourceItemFailed          one item of it could not be read
  |- RetryUseless                  the file itself is why its document failed
+ |- RestoreRefused                the version is the current one, or its bytes are gone
+ |- BadDates                      dates of validity that make no sense
  |- IndexMismatch                 counts of database and index differ
  |- GenerationRefused             an index generation cannot be started, used or removed like that
  |- LanguageModelError
@@ -140,6 +142,18 @@ class RetryUseless(KnowledgeError):
     code = "retry_useless"
     status = 409
     default_message = "Trying again cannot help. Upload a readable file as a new version, or delete the document."
+
+
+class RestoreRefused(KnowledgeError):
+    code = "restore_refused"
+    status = 409
+    default_message = "This version cannot be restored."
+
+
+class BadDates(KnowledgeError):
+    code = "invalid_date"
+    status = 422
+    default_message = "The dates make no sense."
 
 
 class ParserCrashed(KnowledgeError):
