@@ -11,11 +11,10 @@ from typing import Any, ClassVar, Final
 
 from knowledge.egress import Reply, Target, parse_address
 from knowledge.errors import EgressError, SourceError, SourceItemFailed
-from knowledge.parsing.formats import HTML
 from knowledge.sources.base import Fetched, Item, Option, Problem, SourceContext
 from knowledge.sources.feed_entries import Entry, read_feed
 from knowledge.sources.page_memory import digest
-from knowledge.sources.pages import facts_of, is_taken, recoded
+from knowledge.sources.pages import body_of, facts_of, is_taken
 from knowledge.sources.urls import joined
 from knowledge.sources.values import Values
 from knowledge.sources.web import Web, address_of, filename_for, media_type_of, said
@@ -130,9 +129,9 @@ class FeedSource:
             raise SourceItemFailed(said(reply))
         if not is_taken(media_type, files=True):
             raise SourceItemFailed("It links to something that is no page and no file of a kind that is read.")
-        data = recoded(reply.body, reply.headers.get("content-type", "")) if media_type == HTML else reply.body
         title = item.title or facts_of(reply).title
-        return Fetched(item=replace(item, title=title, filename=filename_for(reply.url, media_type)), data=data)
+        learned = replace(item, title=title, filename=filename_for(reply.url, media_type))
+        return Fetched(item=learned, data=body_of(reply))
 
     def _recall(self) -> dict[str, Any]:
         try:
