@@ -125,6 +125,7 @@ def hidden(make_library: Any, other_tenant: Any, make_user: Any) -> dict[str, st
 
 
 BODIES: dict[str, Any] = {
+    "PATCH /documents/{document_id}": {"title": "Mine"},
     "PATCH /sources/{source_id}": {"name": "Mine"},
     "POST /sources/{source_id}/runs": {},
     "POST /knowledge-bases/{base_id}/sources": {"kind": "folder", "name": "Mine"},
