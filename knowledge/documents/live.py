@@ -118,6 +118,16 @@ class LiveIndex:
             spaces.setdefault(space, []).append(_id(pk))
         return list(spaces.items())
 
+    def outdated(self, versions: Collection[str], scope: Scope) -> bool:
+        """Return whether one of the versions was replaced by a later live one, or a base has another live generation
+        than when this search began; what was known of the generations is then asked for anew."""
+        before, self._known = self._known, {}
+        if any([row[0] for row in self._rows(replace(scope, knowledge_bases=key[1]))] != [row[0] for row in rows]
+               for key, rows in before.items()):  # fmt: skip
+            return True
+        self._known = before
+        return replaced(versions, scope)
+
     def languages(self, scope: Scope) -> set[str]:
         """Return the languages in which documents of the scope's live generations were analysed."""
         return {language for row in self._rows(scope) for language in json.loads(row[4])}

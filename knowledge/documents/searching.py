@@ -29,7 +29,7 @@ def retrieval_parts() -> RetrievalParts:
     """
     index = live.LiveIndex()
     return RetrievalParts(
-        **wiring.once("retrieval", _build), statistics=index, generations=index.generations,
+        **wiring.once("retrieval", _build), statistics=index, generations=index.generations, replaced=index.outdated,
         languages=index.languages, near_terms=index.near_terms, curves=index.curves,
     )  # fmt: skip
 
@@ -40,7 +40,6 @@ def _build() -> dict[str, Any]:
         "embedders": _Embedders(),
         "store": wiring.store(),
         "live": live.LiveRows(),
-        "replaced": live.replaced,
         "texts": selectors.text_of_version,
         "reranker": wiring.reranker(stored=token_files.stored),
     }
