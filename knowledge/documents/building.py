@@ -77,6 +77,7 @@ def _attempt(job: IndexJob) -> None:
 def _build(job: IndexJob, generation: IndexGeneration, heartbeat: jobs.Heartbeat) -> None:
     ends = time.monotonic() + SLICE_SECONDS
     removed = _withdraw_left(generation, heartbeat)
+    _note_begin(job, generation)
     taken = 0
     while True:
         for version in generations.missing(generation).select_related("document__knowledge_base")[:PART]:
@@ -88,6 +89,14 @@ def _build(job: IndexJob, generation: IndexGeneration, heartbeat: jobs.Heartbeat
                 return
         if _complete(job, generation, report={"documents": taken, "withdrawn": removed}):
             return
+
+
+def _note_begin(job: IndexJob, generation: IndexGeneration) -> None:
+    """Keep how many documents were held when the work began: what it took since tells how long the rest takes."""
+    if "begun" not in job.report:
+        total = generations.searchable(generation.knowledge_base_id).count()
+        job.report = {"begun": total - generations.missing(generation).count()}
+        jobs.ours(job).update(report=job.report)
 
 
 def _progress(job: IndexJob, generation: IndexGeneration) -> None:
