@@ -87,6 +87,7 @@ INSTALLED_APPS = [
     "chatapp.unanswered",
     "chatapp.tracing",
     "chatapp.labelling",
+    "chatapp.indexes",
     "chatapp.evaluation",
 ]
 MIDDLEWARE = [

@@ -31,7 +31,7 @@ KnowledgeError
  |- LanguageModelError
  |   |- ModelNotConfigured, ModelRefused, ModelBusy, ModelTimeout, ModelUnavailable, ModelInterrupted
  `- NotFound                      missing and forbidden look the same
-     |- KnowledgeBaseNotFound, DocumentNotFound, TenantNotFound
+     |- KnowledgeBaseNotFound, DocumentNotFound, GenerationNotFound, TenantNotFound
 """
 
 from __future__ import annotations
@@ -264,6 +264,10 @@ class TenantNotFound(NotFound):
 
 class KnowledgeBaseNotFound(NotFound):
     default_message = "No such knowledge base."
+
+
+class GenerationNotFound(NotFound):
+    default_message = "No such index."
 
 
 class DocumentNotFound(NotFound):
