@@ -24,7 +24,10 @@ KnowledgeError
  |   |- SourceMisconfigured
  |   `- SourceItemFailed          one item of it could not be read
  |- RetryUseless                  the file itself is why its document failed
+ |- RestoreRefused                the version is the current one, or its bytes are gone
+ |- BadDates                      dates of validity that make no sense
  |- IndexMismatch                 counts of database and index differ
+ |- GenerationRefused             an index generation cannot be started, used or removed like that
  |- LanguageModelError
  |   |- ModelNotConfigured, ModelRefused, ModelBusy, ModelTimeout, ModelUnavailable, ModelInterrupted
  `- NotFound                      missing and forbidden look the same
@@ -141,6 +144,18 @@ class RetryUseless(KnowledgeError):
     default_message = "Trying again cannot help. Upload a readable file as a new version, or delete the document."
 
 
+class RestoreRefused(KnowledgeError):
+    code = "restore_refused"
+    status = 409
+    default_message = "This version cannot be restored."
+
+
+class BadDates(KnowledgeError):
+    code = "invalid_date"
+    status = 422
+    default_message = "The dates make no sense."
+
+
 class ParserCrashed(KnowledgeError):
     code = "parser_crashed"
     permanent = False
@@ -187,6 +202,12 @@ class IndexMismatch(KnowledgeError):
     code = "index_mismatch"
     permanent = False
     default_message = "The search index does not hold what the database says it should."
+
+
+class GenerationRefused(KnowledgeError):
+    code = "generation_refused"
+    status = 409
+    default_message = "That cannot be done with this index."
 
 
 class LanguageModelError(KnowledgeError):

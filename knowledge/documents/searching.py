@@ -9,7 +9,7 @@ from typing import Any
 from knowledge import wiring
 from knowledge.documents import live, selectors, token_files
 from knowledge.documents.filters import SearchFilters, narrowed
-from knowledge.documents.ingest import embedder_of
+from knowledge.documents.indexing import embedder_of
 from knowledge.documents.models import IndexGeneration
 from knowledge.documents.signals import searched
 from knowledge.embedding.base import Embedder
@@ -29,7 +29,7 @@ def retrieval_parts() -> RetrievalParts:
     """
     index = live.LiveIndex()
     return RetrievalParts(
-        **wiring.once("retrieval", _build), statistics=index, generations=index.generations,
+        **wiring.once("retrieval", _build), statistics=index, generations=index.generations, replaced=index.outdated,
         languages=index.languages, near_terms=index.near_terms, curves=index.curves,
     )  # fmt: skip
 
@@ -70,7 +70,7 @@ def search(
 
 
 def _search(query: Query, *, scope: Scope, filters: SearchFilters | None, profile: RetrievalProfile) -> RetrievalResult:
-    parts = retrieval_parts()
+    parts, scope = retrieval_parts(), live.in_force(scope)
     if filters is None:
         return retrieve(query, scope=scope, parts=parts, profile=profile)
     started = time.perf_counter()
