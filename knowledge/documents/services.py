@@ -90,9 +90,11 @@ def upload_document(
     source_uri: str = "",
     metadata: dict[str, Any] | None = None,
     dates: Mapping[str, datetime | None] | None = None,
+    name: str = "",
 ) -> Document:
     """Store the bytes and queue their ingestion; the same name again makes a new version.
 
+    The name is the address, or else the file name, where none is given.
     ``dates``: of validity, by their names (:data:`~knowledge.documents.validity.DATES`). ``unchanged`` of the document
     is then the number of the version that has these bytes already, if one has.
 
@@ -103,7 +105,7 @@ def upload_document(
     filename, title = clean_filename(filename), clean_label(title)
     source_uri = clean_label(source_uri, limit=2000)
     stored = _checked(upload)
-    name = (source_uri or filename)[:400]
+    name = (name or source_uri or filename)[:400]
     document = base.documents.alive().filter(name=name).first()
     if document is None:
         document = _new_document(actor, base, name=name, filename=filename, title=title, source_uri=source_uri)

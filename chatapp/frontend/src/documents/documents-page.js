@@ -153,6 +153,8 @@ export class DocumentsPage extends HTMLElement {
       return;
     }
     history.replaceState(null, "", `?base=${id}`);
+    const sources = this.querySelector("[data-sources]");
+    if (sources instanceof HTMLAnchorElement) sources.search = `?base=${id}`;
     this.#uploadWaiting();
     await this.#attempt(() => this.#loadPage());
   }
