@@ -238,7 +238,7 @@ def test_list_of_documents_asks_the_database_the_same_for_any_number(
 ) -> None:
     for number in range(8):
         world.upload("Words.", f"{number}.md")
-    with django_assert_max_num_queries(8):
+    with django_assert_max_num_queries(13):
         assert len(api("GET", documents)[1]["items"]) == 8
 
 
