@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Count, F, OuterRef, QuerySet, Subquery, Sum
-from django.db.models.functions import Coalesce
+from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery, Sum, Window
+from django.db.models.functions import RowNumber
 
 from knowledge.documents import pace
 from knowledge.documents.models import Document, IngestionJob
@@ -101,12 +101,11 @@ class _Line:
 
 def _counted_ahead(queued: QuerySet[IngestionJob], waiting: Collection[uuid.UUID]) -> Any:
     """Return ``(job, files, bytes)`` of those of the same tenant whose turn is earlier."""
-    ahead = queued.filter(tenant=OuterRef("tenant"), turn__lt=OuterRef("turn")).order_by().values("tenant")
-    return (
-        queued.filter(pk__in=waiting)
-        .annotate(
-            n=Coalesce(Subquery(ahead.annotate(n=Count("pk")).values("n")), 0),
-            size_ahead=Coalesce(Subquery(ahead.annotate(total=Sum("size")).values("total")), 0),
-        )
-        .values_list("pk", F("n"), F("size_ahead"))
+    line: dict[str, Any] = {"partition_by": "tenant", "order_by": ["turn", "pk"]}
+    own = IngestionJob.objects.filter(pk__in=waiting)
+    numbered = queued.filter(tenant__in=own.values("tenant")).annotate(
+        n=Window(RowNumber(), **line), total=Window(Sum("size"), **line)
     )
+    # Beside a number that no row has, the wanted rows are picked after all were numbered, and not before.
+    wanted = numbered.filter(Q(n=0) | Q(pk__in=waiting))
+    return wanted.values_list("pk", F("n") - 1, F("total") - F("size"))
