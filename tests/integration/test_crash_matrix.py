@@ -25,7 +25,6 @@ import pytest
 from invariants import NAMES
 from running import ROOT, Running
 
-from chatapp.operations.bench import corpus
 from chatapp.operations.bench.client import Unexpected, Upload
 from knowledge.documents.failpoints import FAULTS, POINTS
 from knowledge.stores.weaviate_binary import find_server
@@ -39,6 +38,12 @@ SMOKE = [("before_enqueue", "kill9"), ("after_vector_write", "kill9"), ("after_s
 CELLS = [(point, fault) for point in POINTS for fault in FAULTS] if FULL else SMOKE
 SECTIONS = 70  # more than a batch, so that there is a middle
 RECOVERS_WITHIN = 90
+
+
+def words(topic: str, sections: int) -> bytes:
+    """Return a document of that many passages, which differ from those of every other topic."""
+    rules = (f"## {topic} part {n}\n\nThe {topic} rule number {n} is explained here." for n in range(sections))
+    return "\n\n".join(rules).encode()
 
 
 @dataclass
@@ -96,7 +101,7 @@ def matrix(
     plan = tmp_path_factory.mktemp("plan") / "fail-at"
     settings = {
         "STORE": request.param, "FOOTNOTE_TESTING": "1", "FAIL_AT": f"@{plan}", "LEASE_SECONDS": "8",
-        "JOB_STALL_SECONDS": "10", "SWEEP_SECONDS": "2",
+        "JOB_STALL_SECONDS": "20", "SWEEP_SECONDS": "2", "WEB_WORKERS": "1",
     }  # fmt: skip
     if request.param == "weaviate":
         binary = find_server(os.environ.get("WEAVIATE_SERVER_BIN", ""))
@@ -105,9 +110,15 @@ def matrix(
         settings["WEAVIATE_SERVER_BIN"] = str(binary)
     running = start_product(**settings)
     made = Matrix(running, plan)
+    demo = running.app.first_run["knowledge_base"]
+    running.client.wait(demo, running.client.documents(demo), limit=600)  # or it would work beside the faults
     made.base = running.client.knowledge_base("matrix")
     yield made
     running.app.stop()
+    import shutil
+
+    shutil.rmtree("/tmp/s7job-logs", ignore_errors=True)
+    shutil.copytree(running.folder / "logs", "/tmp/s7job-logs")
     print(f"\n{'failpoint':<38} {'fault':<10} {request.param}")
     for (point, fault), outcome in made.table.items():
         print(f"{point:<38} {fault:<10} {outcome}")
@@ -134,7 +145,7 @@ def test_invariants_hold_after_a_fault(
 
 def _upload(matrix: Matrix, point: str, fault: str, eventually: Callable[..., Any]) -> None:
     """The web process fails while it takes a file; whoever got no answer sends it again, and has one version of it."""
-    name, data = f"{point}-{fault}.md", corpus.documents(1, first=len(matrix.uploads))[0].data
+    name, data = f"{point}-{fault}.md", words(f"{point} {fault}", 3)
     matrix.note_processes()
     matrix.arm(point, fault)
     if fault == "hang":
@@ -170,13 +181,12 @@ def _serves(matrix: Matrix) -> bool:
 
 def _replace(matrix: Matrix, point: str, fault: str, eventually: Callable[..., Any]) -> None:
     """A worker fails over a second version: the first answers until the second one is whole."""
-    name, number = f"{point}-{fault}.md", 1000 + len(matrix.uploads) * SECTIONS
-    first, second = (corpus.documents(1, first=number + n, sections=SECTIONS)[0].data for n in (0, 1))
-    document = matrix.send(name, first[:900])
+    name, topic = f"{point}-{fault}.md", f"{point} {fault}"
+    document = matrix.send(name, words(f"first {topic}", 3))
     matrix.ready(document)
     matrix.note_processes()
     matrix.arm(point, fault)
-    matrix.send(name, second)
+    matrix.send(name, words(f"second {topic}", SECTIONS))
     eventually(lambda: matrix.counter(point).exists(), within=60, what="the fault is reached")
     eventually(lambda: _version(matrix, document) == 2, within=RECOVERS_WITHIN, what="the second version is live")
     row = matrix.ready(document)
@@ -192,8 +202,7 @@ def _version(matrix: Matrix, document: str) -> int:
 
 def _delete(matrix: Matrix, point: str, fault: str, eventually: Callable[..., Any]) -> None:
     """A worker fails in the middle of a deletion, which another one ends."""
-    name, number = f"{point}-{fault}.md", 1000 + len(matrix.uploads) * SECTIONS
-    document = matrix.send(name, corpus.documents(1, first=number)[0].data)
+    document = matrix.send(f"{point}-{fault}.md", words(f"{point} {fault}", 3))
     matrix.ready(document)
     matrix.note_processes()
     matrix.arm(point, fault)
