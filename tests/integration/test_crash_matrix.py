@@ -143,6 +143,20 @@ def test_invariants_hold_after_a_fault(
     matrix.table[point, fault] = f"holds, {time.monotonic() - before:.0f} s"
 
 
+def test_a_file_that_ends_its_worker_three_times_fails_and_says_why(matrix: Matrix) -> None:
+    matrix.counter("after_parse").unlink(missing_ok=True)
+    matrix.plan.write_text(",".join(f"after_parse:kill9:{nth}" for nth in (1, 2, 3)))
+    document = matrix.send("poison.md", words("poison", 3))
+    row = matrix.running.client.wait(matrix.base, {document}, limit=3 * RECOVERS_WITHIN)[document]
+    assert (row["status"], row["attempts"], row["retry"]) == ("failed", 3, True)
+    assert row["error"].startswith("The worker ended while reading this file (attempt 3 of 3). ")
+    assert matrix.counter("after_parse").stat().st_size == 3
+    matrix.plan.write_text("")
+    matrix.running.client.call("POST", f"/documents/{document}/retry")
+    matrix.ready(document)
+    assert matrix.violations() == {}
+
+
 def _upload(matrix: Matrix, point: str, fault: str, eventually: Callable[..., Any]) -> None:
     """The web process fails while it takes a file; whoever got no answer sends it again, and has one version of it."""
     name, data = f"{point}-{fault}.md", words(f"{point} {fault}", 3)

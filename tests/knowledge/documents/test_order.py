@@ -75,6 +75,16 @@ def test_a_tenant_that_comes_late_with_one_file_is_served_next(
     assert claimed().pk == one.pk
 
 
+def test_one_file_beside_two_hundred_of_another_tenant_is_ready_among_the_first(world: Any, other_world: Any) -> None:
+    for number in range(200):
+        world.upload(f"The heron number {number}.", f"{number}.md")
+    one = other_world.upload("The otter sleeps.", "one.md")
+    for message in range(3):
+        tasks.ingest_document(job_id=str(world.sent[message][1]["job_id"]))  # those of the first came first
+    assert Document.objects.get(pk=one.pk).status == "ready"
+    assert Document.objects.filter(status="ready").count() == 3
+
+
 def test_two_tenants_share_the_work_and_not_the_number_of_files(
     world: Any, other_world: Any, queue: Callable[..., IngestionJob]
 ) -> None:
