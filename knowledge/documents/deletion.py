@@ -11,7 +11,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from knowledge import wiring
-from knowledge.documents import files, jobs
+from knowledge.documents import failpoints, files, jobs
 from knowledge.documents.ingest import UNEXPECTED
 from knowledge.documents.models import Chunk, IndexGeneration, IngestionJob, KnowledgeBase, Purge
 from knowledge.errors import IndexMismatch, KnowledgeError, StoreBusy
@@ -66,6 +66,7 @@ def _delete(job: IngestionJob) -> None:
         left = store.count(space=space, scope=scope)
         if left:
             raise IndexMismatch(f"{left} passages of the deleted document are still in the index.")
+    failpoints.reach("between_delete_in_database_and_index")
     report = {
         "records": records,
         "chunks": Chunk.objects.filter(version__document=document).count(),

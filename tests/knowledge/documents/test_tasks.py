@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -13,7 +14,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from knowledge import wiring
-from knowledge.documents import owners, services, tasks
+from knowledge.documents import broker, owners, services, tasks
 from knowledge.documents.models import Document, IngestionJob
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -60,6 +61,14 @@ def test_due_job_that_nobody_works_on_is_sent_again(world: Any, job: IngestionJo
     assert rung(world) == [str(job.pk)]
     job.refresh_from_db()
     assert job.published > ago(5)
+
+
+def test_files_wait_while_the_broker_holds_no_message(
+    world: Any, job: IngestionJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(broker, "waiting", lambda queue: {"ingest": 0}[queue])
+    tasks.sweep_jobs()
+    assert rung(world) == [str(job.pk)]
 
 
 @pytest.mark.parametrize(
@@ -155,3 +164,18 @@ def test_publish_says_at_once_that_nothing_was_sent(caplog: pytest.LogCaptureFix
     assert real_publish(task) is False
     assert time.monotonic() - began < 3
     assert "was not sent" in caplog.text
+
+
+def test_publish_does_not_wait_for_a_broker_that_hangs(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as deaf:
+        deaf.bind(str(tmp_path / "deaf.sock"))
+        deaf.listen()
+        waiting = Celery("w", broker=f"redis+socket://{tmp_path}/deaf.sock?virtual_host=0", set_as_current=False)
+        waiting.conf.broker_transport_options = settings.CELERY_BROKER_TRANSPORT_OPTIONS
+
+        @waiting.task(name="nobody.answers")
+        def task() -> None: ...
+
+        began = time.monotonic()
+        assert real_publish(task) is False
+        assert time.monotonic() - began < 3
