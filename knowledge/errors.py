@@ -15,6 +15,7 @@ KnowledgeError
  |- RerankFailed                  the order of the search stands
  |- StoreError
  |   |- StoreBusy                 retry later
+ |   |   `- IndexDiskFull         and nothing is written before there is room
  |   `- StoreUnavailable
  |- RetryUseless                  the file itself is why its document failed
  |- IndexMismatch                 counts of database and index differ
@@ -126,6 +127,12 @@ class StoreError(KnowledgeError):
 class StoreBusy(StoreError):
     code = "store_busy"
     default_message = "The search index is busy. Try again in a moment."
+
+
+class IndexDiskFull(StoreBusy):
+    code = "index_disk_full"
+    status = 507
+    default_message = "The index disk is full. Free some space there, or enlarge it; the work then goes on by itself."
 
 
 class StoreUnavailable(StoreError):

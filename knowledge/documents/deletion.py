@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from knowledge import wiring
 from knowledge.documents import files, jobs
-from knowledge.documents.ingest import UNEXPECTED
+from knowledge.documents.ingest import BUSY_SECONDS, UNEXPECTED
 from knowledge.documents.models import Chunk, IndexGeneration, IngestionJob, KnowledgeBase, Purge
 from knowledge.errors import IndexMismatch, KnowledgeError, StoreBusy
 from knowledge.stores.locking import file_lock
@@ -30,6 +30,10 @@ def run_delete(*, job_id: uuid.UUID) -> None:
         with jobs.Heartbeat(job):
             _delete(job)
     except jobs.LeaseLost:
+        return
+    except StoreBusy as error:
+        logger.info("Deletion of %s waits: %s", job.document_ref, error.code)
+        jobs.postpone(job, seconds=BUSY_SECONDS, why=error.message)
         return
     except KnowledgeError as error:
         logger.warning("Deletion of %s: %s", job.document_ref, error.message)
