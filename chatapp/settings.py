@@ -188,6 +188,9 @@ CELERY_TASK_TIME_LIMIT = 840  # below the visibility timeout, or a long task wou
 CELERY_TASK_ANNOTATIONS = {
     # A document of 50,000 passages takes hours. A message that comes again meanwhile finds the lease held.
     "knowledge.documents.tasks.ingest_document": {"soft_time_limit": 6 * 3600, "time_limit": 6 * 3600 + 60},
+    # A table of millions of rows; the same for reading all of it to compare.
+    "knowledge.documents.tasks.keep_up": {"soft_time_limit": 3600, "time_limit": 3660},
+    "knowledge.documents.tasks.reconcile_tenant": {"soft_time_limit": 6 * 3600, "time_limit": 6 * 3600 + 60},
 }
 CELERY_TASK_PUBLISH_RETRY = False  # the row is the truth; the sweeper sends what was not sent
 CELERY_TASK_DEFAULT_QUEUE = "maintenance"
@@ -213,6 +216,7 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 10},
     },
     "optimize-stores": {"task": "knowledge.documents.tasks.optimize_stores", "schedule": timedelta(minutes=10)},
+    "reconcile-all": {"task": "knowledge.documents.tasks.reconcile_all", "schedule": timedelta(hours=1)},
     "sweep-runs": {"task": "chatapp.conversations.tasks.sweep_runs", "schedule": timedelta(seconds=30)},
 }
 WORKER_QUEUES = ["ingest", "maintenance", "evaluation", "training"]

@@ -14,7 +14,7 @@ from knowledge import wiring
 from knowledge.documents import files, jobs
 from knowledge.documents.ingest import BUSY_SECONDS, UNEXPECTED
 from knowledge.documents.models import Chunk, IndexGeneration, IngestionJob, KnowledgeBase, Purge
-from knowledge.errors import IndexMismatch, KnowledgeError, StoreBusy
+from knowledge.errors import IndexDiskFull, IndexMismatch, KnowledgeError, StoreBusy
 from knowledge.stores.locking import file_lock
 from knowledge.types import Scope
 
@@ -31,7 +31,7 @@ def run_delete(*, job_id: uuid.UUID) -> None:
             _delete(job)
     except jobs.LeaseLost:
         return
-    except StoreBusy as error:
+    except IndexDiskFull as error:  # it would go on refusing until somebody makes room
         logger.info("Deletion of %s waits: %s", job.document_ref, error.code)
         jobs.postpone(job, seconds=BUSY_SECONDS, why=error.message)
         return
