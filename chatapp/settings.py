@@ -197,6 +197,9 @@ CELERY_TASK_ANNOTATIONS = {
     "knowledge.documents.tasks.ingest_document": {"soft_time_limit": 6 * 3600, "time_limit": 6 * 3600 + 60},
     # So may a large source; it goes on where it was.
     "knowledge.syncing.tasks.run_sync": {"soft_time_limit": 6 * 3600, "time_limit": 6 * 3600 + 60},
+    # A table of millions of rows; the same for reading all of it to compare.
+    "knowledge.documents.tasks.keep_up": {"soft_time_limit": 3600, "time_limit": 3660},
+    "knowledge.documents.tasks.reconcile_tenant": {"soft_time_limit": 6 * 3600, "time_limit": 6 * 3600 + 60},
 }
 CELERY_TASK_PUBLISH_RETRY = False  # the row is the truth; the sweeper sends what was not sent
 CELERY_TASK_DEFAULT_QUEUE = "maintenance"
@@ -233,6 +236,7 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": timedelta(minutes=1),
         "options": {"expires": 60},
     },
+    "reconcile-all": {"task": "knowledge.documents.tasks.reconcile_all", "schedule": timedelta(hours=1)},
     "sweep-runs": {"task": "chatapp.conversations.tasks.sweep_runs", "schedule": timedelta(seconds=30)},
     **{
         f"canary-{queue}": {

@@ -15,6 +15,7 @@ KnowledgeError
  |- RerankFailed                  the order of the search stands
  |- StoreError
  |   |- StoreBusy                 retry later
+ |   |   `- IndexDiskFull         and nothing is written before there is room
  |   `- StoreUnavailable
  |- EgressError                   a request to an address that somebody typed in
  |   |- AddressRefused            it may not be reached from here; nothing was sent
@@ -191,6 +192,12 @@ class StoreError(KnowledgeError):
 class StoreBusy(StoreError):
     code = "store_busy"
     default_message = "The search index is busy. Try again in a moment."
+
+
+class IndexDiskFull(StoreBusy):
+    code = "index_disk_full"
+    status = 507
+    default_message = "The index disk is full. Free some space there, or enlarge it; the work then goes on by itself."
 
 
 class StoreUnavailable(StoreError):

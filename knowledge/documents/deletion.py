@@ -12,9 +12,9 @@ from django.utils import timezone
 
 from knowledge import wiring
 from knowledge.documents import failpoints, files, jobs
-from knowledge.documents.ingest import UNEXPECTED
+from knowledge.documents.ingest import BUSY_SECONDS, UNEXPECTED
 from knowledge.documents.models import Chunk, IndexGeneration, IngestionJob, KnowledgeBase, Purge
-from knowledge.errors import IndexMismatch, KnowledgeError, StoreBusy
+from knowledge.errors import IndexDiskFull, IndexMismatch, KnowledgeError, StoreBusy
 from knowledge.stores.locking import file_lock
 from knowledge.types import Scope
 
@@ -30,6 +30,10 @@ def run_delete(*, job_id: uuid.UUID) -> None:
         with jobs.Heartbeat(job):
             _delete(job)
     except jobs.LeaseLost:
+        return
+    except IndexDiskFull as error:  # it would go on refusing until somebody makes room
+        logger.info("Deletion of %s waits: %s", job.document_ref, error.code)
+        jobs.postpone(job, seconds=BUSY_SECONDS, why=error.message)
         return
     except KnowledgeError as error:
         logger.warning("Deletion of %s: %s", job.document_ref, error.message)

@@ -61,9 +61,9 @@ def _attempt(job: IngestionJob, version: DocumentVersion) -> None:
             _ingest(job, version, heartbeat)
     except jobs.LeaseLost:
         raise
-    except StoreBusy:
-        logger.info("Document %s waits: the index is busy", job.document_ref)
-        jobs.postpone(job, seconds=BUSY_SECONDS)
+    except StoreBusy as error:
+        logger.info("Document %s waits: %s", job.document_ref, error.code)
+        jobs.postpone(job, seconds=BUSY_SECONDS, why=error.message)
     except KnowledgeError as error:
         logger.warning("Document %s: %s: %s", job.document_ref, error.code, error.message)
         for_good = isinstance(error, DocumentError)  # other permanent errors end with a change of the settings
