@@ -22,6 +22,7 @@ from chatapp.conversations import api as conversations
 from chatapp.conversations.completions import router as completions
 from chatapp.conversations.verifying import router as verify
 from knowledge.documents import api as knowledge_api
+from knowledge.documents.deletions_api import deletions
 from knowledge.documents.schemas import storable
 from knowledge.errors import KnowledgeError
 
@@ -48,6 +49,7 @@ api = NinjaAPI(
 )
 api.add_router("/knowledge-bases", knowledge_api.bases)
 api.add_router("/documents", knowledge_api.documents)
+api.add_router("/deletions", deletions)
 api.add_router("/search", knowledge_api.search)
 api.add_router("/chat/completions", completions)
 api.add_router("/verify", verify)

@@ -21,7 +21,7 @@ KnowledgeError
  |- LanguageModelError
  |   |- ModelNotConfigured, ModelRefused, ModelBusy, ModelTimeout, ModelUnavailable, ModelInterrupted
  `- NotFound                      missing and forbidden look the same
-     |- KnowledgeBaseNotFound, DocumentNotFound, TenantNotFound
+     |- KnowledgeBaseNotFound, DocumentNotFound, DeletionNotFound, TenantNotFound
 """
 
 from __future__ import annotations
@@ -197,3 +197,7 @@ class KnowledgeBaseNotFound(NotFound):
 
 class DocumentNotFound(NotFound):
     default_message = "No such document."
+
+
+class DeletionNotFound(NotFound):
+    default_message = "No such deletion."

@@ -176,6 +176,15 @@ def last_written(folder: str) -> datetime | None:
     return max([*times, *filter(None, (last_written(f"{folder}/{name}") for name in below))], default=None)
 
 
+def names_below(folder: str) -> list[str]:
+    """Return the names of all files under a storage folder."""
+    try:
+        below, names = default_storage.listdir(folder)
+    except FileNotFoundError:
+        return []
+    return [*names, *(name for part in below for name in names_below(f"{folder}/{part}"))]
+
+
 def delete_folder(folder: str) -> int:
     """Delete every file under a storage folder and return how many there were."""
     try:

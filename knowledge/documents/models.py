@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
+from knowledge.documents.deletion_models import DeletionReport as DeletionReport
 from knowledge.documents.leased import LeasedJob
 from knowledge.tenants.models import Tenant
 from knowledge.types import Scope

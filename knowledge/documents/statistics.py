@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection, Iterator
 
 from django.db import connection
 from django.db.models import F
@@ -43,6 +44,25 @@ def recall(version: DocumentVersion, generation: IndexGeneration) -> TermCounts 
 def forget(version: DocumentVersion, generation: IndexGeneration) -> None:
     """Drop the stored counts of a version whose generation's statistics start from nothing."""
     files.remove(version, _name(generation))
+
+
+def words_only_of(version: DocumentVersion, generation: IndexGeneration) -> set[str]:
+    """Return the terms that the generation has of this version alone."""
+    counts = recall(version, generation)
+    own = counts.document_frequency if counts is not None else {}
+    return {term for term, count in _frequencies(generation, own) if count <= own[term]}
+
+
+def known(generation: IndexGeneration, terms: Collection[str]) -> int:
+    """Return how many of the terms the generation has."""
+    return sum(1 for _ in _frequencies(generation, terms))
+
+
+def _frequencies(generation: IndexGeneration, terms: Collection[str]) -> Iterator[tuple[str, int]]:
+    ordered = sorted(terms)
+    for at in range(0, len(ordered), 5_000):  # a statement takes so many parameters and no more
+        rows = TermStatistic.objects.filter(generation=generation, term__in=ordered[at : at + 5_000])
+        yield from rows.values_list("term", "frequency")
 
 
 def add(generation: IndexGeneration, counts: TermCounts, *, language: str) -> None:

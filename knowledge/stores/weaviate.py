@@ -42,6 +42,10 @@ class WeaviateStore:
     """Satisfies ``knowledge.stores.base.Store``. Safe across threads; connects anew after a fork."""
 
     name: ClassVar[str] = "weaviate"
+    erasure: ClassVar[str] = (
+        "Weaviate was given no readable text: passages lie in it encrypted, words as keyed hashes. It drops what was "
+        "deleted, the numbers of vectors included, when it merges its files."
+    )
 
     def __init__(
         self, url: str, *, secret: str, grpc_port: int | None = None, grpc_url: str | None = None,
@@ -104,10 +108,10 @@ class WeaviateStore:
 
         return self._with_tenant(space, scope.tenant, remove, missing=0)
 
-    def delete_tenant(self, *, tenant: str) -> None:
-        for space in self.spaces(tenant=tenant):
+    def delete_tenant(self, *, tenant: str, space: str | None = None) -> None:
+        for name in self.spaces(tenant=tenant) if space is None else [space]:
             with _translated():
-                tenants = self._collection(space).tenants
+                tenants = self._collection(name).tenants
                 tenants.remove([tenant])
                 if tenants.exists(tenant):
                     raise StoreError("The tenant is still in the search index after its deletion.")
@@ -116,6 +120,9 @@ class WeaviateStore:
         """Check the arguments only: the server has no order for it, and what it keeps is sealed."""
         checked_space(space)
         checked_id(tenant)
+
+    def unpurged(self, *, space: str, tenant: str) -> bool:
+        return False  # sealed
 
     # --- reading
 
@@ -188,12 +195,18 @@ class WeaviateStore:
 
     # --- the rest of the contract
 
+    def _all_spaces(self) -> list[str]:
+        names = self._connected().collections.list_all(simple=True)
+        return [name.removeprefix(PREFIX) for name in names if name.startswith(PREFIX)]
+
+    def tenants(self) -> list[str]:
+        with _translated():
+            return sorted({name for space in self._all_spaces() for name in self._collection(space).tenants.get()})
+
     def spaces(self, *, tenant: str) -> list[str]:
         checked_id(tenant)
         with _translated():
-            names = [name for name in self._connected().collections.list_all(simple=True) if name.startswith(PREFIX)]
-            spaces = [name.removeprefix(PREFIX) for name in names]
-            return sorted(space for space in spaces if self._collection(space).tenants.exists(tenant))
+            return sorted(space for space in self._all_spaces() if self._collection(space).tenants.exists(tenant))
 
     def bases(self, *, space: str, tenant: str) -> list[str]:
         def read(handle: Any) -> list[str]:
