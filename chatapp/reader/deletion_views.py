@@ -94,7 +94,7 @@ def _headline(report: DeletionReport) -> str:
         case DeletionReport.State.DONE:
             return "No place holds any text of it."
         case DeletionReport.State.WAITING:
-            return "No search finds it; its rows, records and files are gone. The next purge takes its last bytes off the disk."
+            return "Its rows, records and files are gone. The next purge takes its last bytes off the disk."
         case DeletionReport.State.FAILED:
             return report.error
     return "No search finds it any more. A worker is removing its records, files and rows."
