@@ -18,6 +18,7 @@ KnowledgeError
  |   `- StoreUnavailable
  |- RetryUseless                  the file itself is why its document failed
  |- IndexMismatch                 counts of database and index differ
+ |- GenerationRefused             an index generation cannot be started, used or removed like that
  |- LanguageModelError
  |   |- ModelNotConfigured, ModelRefused, ModelBusy, ModelTimeout, ModelUnavailable, ModelInterrupted
  `- NotFound                      missing and forbidden look the same
@@ -137,6 +138,12 @@ class IndexMismatch(KnowledgeError):
     code = "index_mismatch"
     permanent = False
     default_message = "The search index does not hold what the database says it should."
+
+
+class GenerationRefused(KnowledgeError):
+    code = "generation_refused"
+    status = 409
+    default_message = "That cannot be done with this index."
 
 
 class LanguageModelError(KnowledgeError):

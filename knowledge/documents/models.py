@@ -69,6 +69,7 @@ class IndexGeneration(models.Model):
     # Languages in which documents were analysed for its keyword index; one may be left over from a deleted document.
     languages = models.JSONField(default=list)
     state = models.CharField(max_length=10, choices=State.choices, default=State.READY)
+    switch_when_ready = models.BooleanField(default=False, help_text="It becomes the live one as soon as it is built.")
     switched = models.DateTimeField(
         null=True, blank=True, help_text="When it last became, or ceased to be, the live one."
     )
@@ -202,6 +203,17 @@ class DocumentVersion(models.Model):
         return f"{self.document.tenant_id}/{self.document_id}/{self.id}"
 
 
+class IndexEntry(models.Model):
+    """Says that a generation holds the whole of a version: its records are counted, its terms in the statistics."""
+
+    generation = models.ForeignKey(IndexGeneration, on_delete=models.CASCADE, related_name="entries")
+    version = models.ForeignKey(DocumentVersion, on_delete=models.CASCADE, related_name="+")
+    chunks = models.PositiveIntegerField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["generation", "version"], name="entry_once_per_generation")]
+
+
 class Chunk(models.Model):
     """A range of canonical text that is indexed. The primary key is the key in the store."""
 
@@ -215,12 +227,15 @@ class Chunk(models.Model):
     page_first = models.PositiveIntegerField(null=True, blank=True)
     page_last = models.PositiveIntegerField(null=True, blank=True)
     tokens = models.PositiveIntegerField(default=0)
+    # Of everything its vectors are made of: the same again needs no embedding model.
+    digest = models.CharField(max_length=32, blank=True, default="")
 
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["version", "generation", "ordinal"], name="chunk_once_per_generation"),
             models.CheckConstraint(condition=Q(start__lt=models.F("end")), name="chunk_range_not_empty"),
         ]
+        indexes = [models.Index(fields=["digest"], name="chunk_digest")]
 
 
 class IngestionJob(LeasedJob):

@@ -9,7 +9,7 @@ from typing import Any
 from knowledge import wiring
 from knowledge.documents import live, selectors, token_files
 from knowledge.documents.filters import SearchFilters, narrowed
-from knowledge.documents.ingest import embedder_of
+from knowledge.documents.indexing import embedder_of
 from knowledge.documents.models import IndexGeneration
 from knowledge.documents.signals import searched
 from knowledge.embedding.base import Embedder

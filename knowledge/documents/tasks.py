@@ -11,7 +11,7 @@ from celery.signals import worker_ready
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from knowledge.documents import deletion, doorbells, ingest, jobs
+from knowledge.documents import building, deletion, doorbells, generations, ingest, jobs
 from knowledge.documents.models import IndexGeneration
 
 logger = logging.getLogger(__name__)
@@ -33,6 +33,11 @@ def ingest_document(*, job_id: str, **_: object) -> None:
 
 
 @shared_task
+def work_on_index(*, job_id: str, **_: object) -> None:
+    building.run(job_id=uuid.UUID(job_id))
+
+
+@shared_task
 def delete_document(*, job_id: str, **_: object) -> None:
     deletion.run_delete(job_id=uuid.UUID(job_id))
 
@@ -45,6 +50,7 @@ def sweep_jobs(**_: object) -> None:
     now = timezone.now()
     doorbells.sweep(now=now)
     resume_deletions(now=now)
+    generations.resume(now=now)
     deletion.drop_empty_bases()
 
 

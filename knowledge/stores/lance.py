@@ -35,6 +35,7 @@ from knowledge.stores.lance_filters import (
     among,
     check_scope,
     delete_filters,
+    of_generation,
     oversampled,
     parts,
     scope_filter,
@@ -105,11 +106,12 @@ class LanceStore:
             return sum(int(table.count_rows(among("key", batch))) for batch in batches(keys, KEYS_PER_FILTER))
 
     def delete(
-        self, *, space: str, scope: Scope, versions: Collection[str] | None = None, keys: Collection[str] | None = None
-    ) -> int:
+        self, *, space: str, scope: Scope, versions: Collection[str] | None = None, keys: Collection[str] | None = None,
+        generation: str | None = None,
+    ) -> int:  # fmt: skip
         if scope.is_empty:
             return 0
-        wheres = delete_filters(scope, versions=versions, keys=keys)
+        wheres = delete_filters(scope, versions=versions, keys=keys, generation=generation)
         with self._writing(scope.tenant):
             table = self._open(scope.tenant, space)
             if table is None:
@@ -242,22 +244,25 @@ class LanceStore:
         wheres = [f"{scope_filter(scope)} AND {among('key', part)}" for part in parts(keys)]
         return self._reading(scope.tenant, space, lambda table: [
             hit for where in wheres
-            for hit in _hits(table.handle.search().where(where).select(HIT_COLUMNS).limit(KEYS_PER_FILTER).to_arrow())
+            for hit in _hits(
+                table.handle.search().where(where).select([*HIT_COLUMNS, "vector"]).limit(KEYS_PER_FILTER).to_arrow()
+            )
         ], missing=[])  # fmt: skip
 
     def count(self, *, space: str, scope: Scope, version: str | None = None, generation: str | None = None) -> int:
         if scope.is_empty:
             return 0
-        where = scope_filter(scope)
-        for column, value in (("version", version), ("generation", generation)):
-            if value is not None:
-                where += f" AND {among(column, [value])}"
+        where = scope_filter(scope) + of_generation(generation)
+        if version is not None:
+            where += f" AND {among('version', [version])}"
         return self._reading(scope.tenant, space, lambda table: int(table.handle.count_rows(where)), missing=0)
 
-    def keys(self, *, space: str, scope: Scope) -> Iterator[tuple[str, str, str]]:
+    def keys(
+        self, *, space: str, scope: Scope, generation: str | None = None
+    ) -> Iterator[tuple[str, str, str]]:  # fmt: skip
         if scope.is_empty:
             return iter(())
-        where = scope_filter(scope)
+        where = scope_filter(scope) + of_generation(generation)
 
         def read(table: _Table) -> Any:
             query = table.handle.search().where(where).select(["key", "document", "version"])
@@ -330,7 +335,7 @@ class LanceStore:
         if table is None:
             connection = self._connect(tenant)
             shutil.rmtree(self._file(tenant, space, "lance"), ignore_errors=True)  # a creation that was cut off
-            _index_terms(connection.create_table(space, schema=_schema(dimension)))
+            _index_terms(connection.create_table(space, schema=lance_files.schema(dimension)))
             born = self._file(tenant, space, "born")
             born.with_suffix(".tmp").write_text(str(uuid4()))
             born.with_suffix(".tmp").replace(born)
@@ -435,16 +440,6 @@ class _Table:
             if self._newest() == version and loaded.num_rows == rows:
                 self._snapshot = Snapshot(loaded, version=version)
             return self._snapshot
-
-
-def _schema(dimension: int) -> Any:
-    import pyarrow as pa
-
-    names = ("key", "knowledge_base", "generation", "document", "version")
-    columns = [pa.field(name, pa.string(), nullable=False) for name in names]
-    columns += [pa.field("ordinal", pa.int32(), nullable=False)]
-    columns += [pa.field(name, pa.string(), nullable=False) for name in ("text", "terms")]
-    return pa.schema([*columns, pa.field("vector", pa.list_(pa.float32(), dimension), nullable=False)])
 
 
 def _to_arrow(records: Sequence[IndexRecord], schema: Any) -> Any:

@@ -123,6 +123,8 @@ def test_text_comes_back_exactly(corpus: Corpus) -> None:
     corpus.add(record)
     (hit,) = corpus.store.fetch([record.key, uid()], space=SPACE, scope=corpus.scope)
     expected = (record.key, record.document, record.version, record.knowledge_base, text, record.terms)
+    assert hit.vector is not None
+    np.testing.assert_allclose(hit.vector, record.vector, atol=1e-6)
     assert (hit.key, hit.document, hit.version, hit.knowledge_base, hit.text, hit.terms) == expected
 
 
@@ -235,6 +237,17 @@ def test_fetch_does_not_reach_over_the_wall(corpus: Corpus) -> None:
     corpus.add(record)
     elsewhere = Scope(tenant=corpus.tenant, knowledge_bases=frozenset({uid()}))
     assert corpus.store.fetch([record.key], space=SPACE, scope=elsewhere) == []
+
+
+def test_a_generation_is_listed_and_deleted_alone(corpus: Corpus) -> None:
+    kept, gone = corpus.record("heron"), corpus.record("kestrel", generation=uid())
+    corpus.add(kept, gone)
+    listed = corpus.store.keys(space=SPACE, scope=corpus.scope, generation=gone.generation)
+    assert [key for key, _, _ in listed] == [gone.key]
+    assert corpus.delete(generation=gone.generation, versions=[uid()]) == 0
+    assert corpus.delete(generation=gone.generation, versions=[corpus.version]) == 1
+    assert [key for key, _, _ in corpus.store.keys(space=SPACE, scope=corpus.scope)] == [kept.key]
+    assert corpus.delete(generation=kept.generation) == 1
 
 
 def test_only_named_generations_are_searched(corpus: Corpus) -> None:
