@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Collection, Iterator
+from typing import TypeAlias
 
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import F
 
 from knowledge.documents import files
@@ -97,3 +99,50 @@ def _apply(generation: IndexGeneration, counts: TermCounts, *, sign: int) -> Non
                 f"ON CONFLICT (generation_id, term) DO UPDATE SET frequency = {table}.frequency + excluded.frequency",
                 [value for term, count in part for value in (key, term, sign * count)],
             )
+
+
+def differ(generation: IndexGeneration, *, repair: bool = False) -> bool:
+    """Tell whether the statistics are no sum of the versions that the generation holds; ``repair`` makes them so.
+
+    Versions whose counts are missing add nothing: they have to be written again before.
+    """
+    if _kept(generation) == _summed(generation):
+        return False
+    with transaction.atomic():  # it may have changed while it was read
+        locked = IndexGeneration.objects.select_for_update(of=("self",)).get(pk=generation.pk)
+        right = _summed(locked)
+        if _kept(locked) == right:
+            return False
+        if repair:
+            _put(locked, right)
+    return True
+
+
+Totals: TypeAlias = tuple[int, int, dict[str, int]]
+"""Chunks, terms, and in how many chunks each term occurs."""
+
+
+def _kept(generation: IndexGeneration) -> Totals:
+    row = IndexGeneration.objects.get(pk=generation.pk)
+    terms = TermStatistic.objects.filter(generation=generation).values_list("term", "frequency")
+    return row.chunks, row.terms, dict(terms)
+
+
+def _summed(generation: IndexGeneration) -> Totals:
+    chunks = terms = 0
+    frequency: Counter[str] = Counter()
+    for entry in generation.entries.select_related("version__document").iterator(chunk_size=500):
+        counts = recall(entry.version, generation)
+        if counts is not None:
+            chunks, terms = chunks + counts.chunks, terms + counts.terms
+            frequency.update(counts.document_frequency)
+    return chunks, terms, dict(frequency)
+
+
+def _put(generation: IndexGeneration, right: Totals) -> None:
+    spoken = set(generation.entries.values_list("version__language", flat=True))
+    languages = sorted({language or ENGLISH for language in spoken})
+    IndexGeneration.objects.filter(pk=generation.pk).update(chunks=right[0], terms=right[1], languages=languages)
+    TermStatistic.objects.filter(generation=generation).delete()
+    rows = (TermStatistic(generation=generation, term=term, frequency=n) for term, n in sorted(right[2].items()))
+    TermStatistic.objects.bulk_create(rows, batch_size=1_000)

@@ -20,6 +20,8 @@ class Store(Protocol):
     name: ClassVar[str]
     erasure: ClassVar[str]
     """In a sentence, how deleted text leaves its files."""
+    own: ClassVar[bool]
+    """Whether nobody but this installation keeps anything there."""
 
     def upsert(self, records: Sequence[IndexRecord], *, space: str, scope: Scope) -> int:
         """Write records by key (same key overwrites) and return how many the store now holds of them.

@@ -68,6 +68,7 @@ class LanceStore:
     """
 
     name: ClassVar[str] = "lance"
+    own: ClassVar[bool] = True
     erasure: ClassVar[str] = "LanceDB: every row and the full-text index were written anew, older files removed."
 
     def __init__(

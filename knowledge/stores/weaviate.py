@@ -42,6 +42,7 @@ class WeaviateStore:
     """Satisfies ``knowledge.stores.base.Store``. Safe across threads; connects anew after a fork."""
 
     name: ClassVar[str] = "weaviate"
+    own: ClassVar[bool] = False
     erasure: ClassVar[str] = (
         "Weaviate was given no readable text: passages lie in it encrypted, words as keyed hashes. It drops what was "
         "deleted, the numbers of vectors included, when it merges its files."
