@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 from django.db import connection, transaction
 from django.db.models import F
+from django.db.models.functions import Greatest
 
 from knowledge.documents import files
 from knowledge.documents.models import DocumentVersion, IndexGeneration, TermStatistic
@@ -83,8 +84,9 @@ def remove(generation: IndexGeneration, counts: TermCounts) -> None:
 
 
 def _apply(generation: IndexGeneration, counts: TermCounts, *, sign: int) -> None:
+    # Never below nothing: totals that are wrong are for ``differ`` to mend, and must not keep a document from leaving.
     IndexGeneration.objects.filter(pk=generation.pk).update(
-        chunks=F("chunks") + sign * counts.chunks, terms=F("terms") + sign * counts.terms
+        chunks=Greatest(F("chunks") + sign * counts.chunks, 0), terms=Greatest(F("terms") + sign * counts.terms, 0)
     )
     # Sorted, so that two writers lock rows in one order (PostgreSQL); one statement per 300 terms.
     rows = sorted(counts.document_frequency.items())
