@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db import transaction
 
 from knowledge import wiring
-from knowledge.documents import files, generations, indexing, jobs, notices, selectors
+from knowledge.documents import files, generations, indexing, jobs, notices, selectors, versions
 from knowledge.documents.indexing import Indexed
 from knowledge.documents.models import (
     Chunk,
@@ -74,6 +74,8 @@ def _attempt(job: IngestionJob, version: DocumentVersion) -> None:
 
 def _ingest(job: IngestionJob, version: DocumentVersion, heartbeat: jobs.Heartbeat) -> None:
     show(job, version, Document.Status.PARSING, 0.0)
+    if version.restored_from and not version.text_sha256:
+        versions.reuse_reading(version)
     if version.text_sha256:  # read before: the text of a version never changes, citations count on it
         parsed = selectors.version_parsed(version)
     else:

@@ -40,6 +40,7 @@ def _build() -> dict[str, Any]:
         "embedders": _Embedders(),
         "store": wiring.store(),
         "live": live.LiveRows(),
+        "replaced": live.replaced,
         "texts": selectors.text_of_version,
         "reranker": wiring.reranker(stored=token_files.stored),
     }
@@ -70,7 +71,7 @@ def search(
 
 
 def _search(query: Query, *, scope: Scope, filters: SearchFilters | None, profile: RetrievalProfile) -> RetrievalResult:
-    parts = retrieval_parts()
+    parts, scope = retrieval_parts(), live.in_force(scope)
     if filters is None:
         return retrieve(query, scope=scope, parts=parts, profile=profile)
     started = time.perf_counter()

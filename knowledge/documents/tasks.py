@@ -11,7 +11,7 @@ from celery.signals import worker_ready
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from knowledge.documents import building, deletion, doorbells, generations, ingest, jobs
+from knowledge.documents import building, deletion, doorbells, generations, ingest, jobs, validity
 from knowledge.documents.models import IndexGeneration
 
 logger = logging.getLogger(__name__)
@@ -52,6 +52,11 @@ def sweep_jobs(**_: object) -> None:
     resume_deletions(now=now)
     generations.resume(now=now)
     deletion.drop_empty_bases()
+
+
+@shared_task(ignore_result=True)
+def delete_expired(**_: object) -> None:
+    validity.delete_expired(now=timezone.now())
 
 
 @shared_task(ignore_result=True)

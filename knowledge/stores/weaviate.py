@@ -425,6 +425,12 @@ def _among(name: str, values: Collection[str]) -> Any:
     return Filter.by_property(name).contains_any(checked_ids(values))
 
 
+def _none_of(name: str, values: Collection[str]) -> Any:
+    from weaviate.classes.query import Filter
+
+    return Filter.by_property(name).contains_none(checked_ids(values))
+
+
 def _by_id(keys: Collection[str]) -> Any:
     from weaviate.classes.query import Filter
 
@@ -434,7 +440,9 @@ def _by_id(keys: Collection[str]) -> Any:
 def _scope_filter(scope: Scope) -> Any:
     _library()
     where = _among("knowledge_base", scope.knowledge_bases)
-    return where if scope.documents is None else where & _among("document", scope.documents)
+    if scope.documents is not None:
+        where &= _among("document", scope.documents)
+    return where & _none_of("document", scope.without) if scope.without else where
 
 
 def _total(tenant: Any, where: Any) -> int:
@@ -457,7 +465,6 @@ def _walk(tenant: Any, scope: Scope, generation: str | None) -> Iterator[tuple[s
     """Read the whole tenant: the server's cursor takes no filter."""
     for item in tenant.iterator(return_properties=["knowledge_base", "document", "version", "generation"]):
         values = item.properties
-        inside = scope.documents is None or values["document"] in scope.documents
-        inside = inside and generation in (None, values["generation"])
-        if inside and values["knowledge_base"] in scope.knowledge_bases:
+        inside = scope.includes(knowledge_base=values["knowledge_base"], document=values["document"])
+        if inside and generation in (None, values["generation"]):
             yield str(item.uuid), values["document"], values["version"]

@@ -214,6 +214,22 @@ def test_tenants_bases_and_documents_are_walls(corpus: Corpus) -> None:
     stranger.store.delete_tenant(tenant=stranger.tenant)
 
 
+@pytest.mark.parametrize("more", [0, 2_500], ids=["named", "more than a search names"])
+def test_documents_that_a_scope_leaves_out_take_nobody_s_place(corpus: Corpus, more: int) -> None:
+    out, kept = uid(), uid()
+    corpus.add(
+        *[corpus.record("heron near", document=out, vector=unit(1)) for _ in range(12)],
+        corpus.record("heron far", document=kept, vector=unit(1) + unit(2) / 2),
+    )
+    scope = replace(corpus.scope, without=frozenset({out, *[uid() for _ in range(more)]}))
+    assert corpus.near(unit(1), limit=2, scope=scope) == ["heron far"]
+    assert corpus.find("heron", limit=2, scope=scope) == ["heron far"]
+    assert corpus.count(scope=scope) == 1
+    assert [document for _, document, _ in corpus.store.keys(space=SPACE, scope=scope)] == [kept]
+    only = replace(scope, documents=frozenset({out}))
+    assert corpus.near(unit(1), scope=only) == corpus.find("heron", scope=only) == []
+
+
 @pytest.mark.parametrize("kind", ["no tenant", "no base", "no document"])
 def test_empty_scope_matches_nothing(corpus: Corpus, kind: str) -> None:
     record = corpus.record("heron")

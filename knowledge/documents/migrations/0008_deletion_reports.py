@@ -8,7 +8,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("documents", "0006_index_entries"),
+        ("documents", "0007_validity"),
         ("tenants", "0001_initial"),
     ]
 
