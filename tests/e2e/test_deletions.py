@@ -15,9 +15,13 @@ from chatapp.operations.bench.client import Client, Upload
 SIZES = ((1280, "light"), (1280, "dark"), (360, "dark"), (360, "light"))
 
 
+pytestmark = [pytest.mark.timeout(300)]
+
+
 @pytest.fixture
-def shed(client: Client) -> str:
+def shed(site: Any) -> str:
     """A base with one document that an answer quoted."""
+    client = Client(url=site.url, key=site.first_run["api_key"])
     base = client.knowledge_base("shed")
     client.ingest(base, [Upload("shed.md", b"# Shed\n\nThe shed opens at 7 in the morning.\n")], limit=120)
     client.ask("When does the shed open?", [base])
