@@ -37,7 +37,7 @@ def _answers(subject: Subject) -> Found:
     count = _passages(subject).filter(snapshot__isnull=False, snapshot__erased=None).values("run").distinct().count()
     kept = (
         f"Kept by rule: {count} {'answer quotes' if count == 1 else 'answers quote'} it, with prompt and output in the "
-        "trace. Erasing the document removes them."
+        f"trace. `manage.py erase {subject.document}` removes what they have of it."
     )
     return Found(count=count, note=kept if count else "")
 
@@ -45,7 +45,7 @@ def _answers(subject: Subject) -> Found:
 def _snapshots(subject: Subject) -> Found:
     rows = PassageSnapshot.objects.filter(tenant_id=subject.tenant, document_ref=subject.document, erased=None)
     count = rows.count()
-    return Found(count=count, note="Kept for those answers; erasing the document removes them." if count else "")
+    return Found(count=count, note="Kept for those answers, and erased with them." if count else "")
 
 
 def _streams(subject: Subject) -> Found:

@@ -88,9 +88,7 @@ def _headline(report: DeletionReport) -> str:
     kept = sum(entry["after"] or 0 for entry in report.places if entry["place"] == "answers")
     match _state(report):
         case DeletionReport.State.DONE if kept and not report.erased:
-            return (
-                "Gone from documents, index and files. What answers quoted of it is kept by rule, until it is erased."
-            )
+            return "Documents, index and files hold nothing of it. What answers quoted is kept until it is erased."
         case DeletionReport.State.DONE:
             return "No place holds any text of it."
         case DeletionReport.State.WAITING:

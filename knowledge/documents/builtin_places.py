@@ -65,7 +65,10 @@ def _records(subject: Subject) -> Found:
     spaces = sorted({*subject.spaces, *store.spaces(tenant=subject.tenant)})
     counts = {space: store.count(space=space, scope=_scope(subject)) for space in spaces}
     held = ", ".join(f"{count} in {space}" for space, count in counts.items() if count)
-    return Found(count=sum(counts.values()), note=held or f"{store.name}: {len(spaces)} spaces were asked.")
+    return Found(
+        count=sum(counts.values()),
+        note=held or f"All that {store.name} has of the organisation was asked: {', '.join(spaces)}.",
+    )
 
 
 def _index_files(subject: Subject) -> Found:

@@ -60,7 +60,7 @@ def test_deleted_document_has_a_report_that_people_understand(
     page.keyboard.press("Tab")
     row.get_by_role("link").press("Enter")
     expect(page.get_by_role("heading", name="shed.md")).to_be_visible()
-    expect(page.get_by_role("status")).to_contain_text("What answers quoted of it is kept by rule")
+    expect(page.get_by_role("status")).to_contain_text("What answers quoted is kept until it is erased")
     expect(page.get_by_text("The shed was torn down")).to_be_visible()
     expect(page.get_by_text("Right: nobody has changed this report.")).to_be_visible()
     for width, scheme in SIZES:
