@@ -28,6 +28,7 @@ from uuid import uuid4
 import numpy as np
 
 from knowledge.errors import IndexDiskFull, StoreBusy, StoreError, StoreUnavailable
+from knowledge.stores import lance_files
 from knowledge.stores.common import batches, checked_id, checked_ids, checked_records, checked_space
 from knowledge.stores.lance_facts import leftovers, table_facts
 from knowledge.stores.lance_filters import (
@@ -68,6 +69,8 @@ class LanceStore:
     """
 
     name: ClassVar[str] = "lance"
+    own: ClassVar[bool] = True
+    erasure: ClassVar[str] = "LanceDB: every row and the full-text index were written anew, older files removed."
 
     def __init__(
         self, path: Path, *, snapshot_rows: int = 20_000, ann_rows: int = 50_000, lock_seconds: float = 60.0
@@ -125,18 +128,17 @@ class LanceStore:
                     raise StoreError(f"{left} of {before} records are still in the search index after their deletion.")
             return before
 
-    def delete_tenant(self, *, tenant: str) -> None:
+    def delete_tenant(self, *, tenant: str, space: str | None = None) -> None:
         folder = self._folder(tenant)
         if not folder.exists():
             return
         with self._writing(tenant):
-            for born in folder.glob("*.born"):  # readers stop seeing the tables before these go
-                born.unlink()
-            shutil.rmtree(folder)
+            lance_files.remove(folder, space=space and checked_space(space))
         with self._guard:
-            self._tables = {key: table for key, table in self._tables.items() if key[0] != tenant}
-        if folder.exists():
-            raise StoreError("The tenant's folder is still there after its deletion.")
+            self._tables = {key: table for key, table in self._tables.items() if key != (tenant, space or key[1])}
+
+    def unpurged(self, *, space: str, tenant: str) -> bool:
+        return self._file(tenant, space, "dirty").exists()
 
     def optimize(self, *, space: str, tenant: str) -> None:
         with self._writing(tenant):
@@ -294,6 +296,9 @@ class LanceStore:
         )
 
     # --- the rest of the contract
+
+    def tenants(self) -> list[str]:
+        return lance_files.tenants(self._path)
 
     def facts(self, *, space: str, tenant: str) -> StoreFacts | None:
         folder, dirty = self._file(tenant, space, "lance"), self._file(tenant, space, "dirty")
