@@ -117,9 +117,11 @@ def hidden(make_library: Any, other_tenant: Any, make_user: Any) -> dict[str, st
     synced = SyncRun.objects.create(
         tenant=other_tenant, source=source, source_name="Secret", state="done", not_before=timezone.now()
     )
+    library.base.refresh_from_db()
     return {
         "base_id": str(library.base.pk), "document_id": str(library.documents[0].pk), "run_id": str(run.pk),
         "source_id": str(source.pk), "source_run_id": str(synced.pk),
+        "generation_id": str(library.base.live_generation_id),
         "conversation_id": str(conversation.pk),
     }  # fmt: skip
 
@@ -130,6 +132,7 @@ BODIES: dict[str, Any] = {
     "POST /sources/{source_id}/runs": {},
     "POST /knowledge-bases/{base_id}/sources": {"kind": "folder", "name": "Mine"},
     "PATCH /knowledge-bases/{base_id}": {"name": "Mine"},
+    "POST /knowledge-bases/{base_id}/generations": {"chunker": "recursive"},
     "PATCH /conversations/{conversation_id}": {"title": "Mine"},
 }
 UPLOADS = {"POST /knowledge-bases/{base_id}/documents", "POST /documents/{document_id}/versions"}
