@@ -18,8 +18,10 @@ class SyncingConfig(AppConfig):
 
     def ready(self) -> None:
         from knowledge.documents import doorbells
+        from knowledge.syncing import deletion_places
         from knowledge.syncing.models import SyncRun
 
+        deletion_places.register_all()
         doorbells.register(SyncRun, _task_of)
 
 
