@@ -210,7 +210,8 @@ class Crawl:
         if not self._plan.follows or facts.keeps_links:
             return ()
         base = (joined(final, facts.base) if facts.base else None) or final
-        inside = (self._within.admit(joined(base, link)) for link in facts.links)
+        written = dict.fromkeys(link.partition("#")[0] for link in facts.links)
+        inside = (self._within.admit(joined(base, link)) for link in written if link)
         urls = dict.fromkeys(target.url for target in inside if target)
         return tuple(self._urls.setdefault(url, url) for url in urls)
 
