@@ -32,7 +32,7 @@ KnowledgeError
  |- LanguageModelError
  |   |- ModelNotConfigured, ModelRefused, ModelBusy, ModelTimeout, ModelUnavailable, ModelInterrupted
  `- NotFound                      missing and forbidden look the same
-     |- KnowledgeBaseNotFound, DocumentNotFound, GenerationNotFound, TenantNotFound
+     |- KnowledgeBaseNotFound, DocumentNotFound, GenerationNotFound, DeletionNotFound, TenantNotFound
 """
 
 from __future__ import annotations
@@ -279,3 +279,7 @@ class GenerationNotFound(NotFound):
 
 class DocumentNotFound(NotFound):
     default_message = "No such document."
+
+
+class DeletionNotFound(NotFound):
+    default_message = "No such deletion."

@@ -14,7 +14,6 @@ from django.utils import timezone
 from knowledge.documents import (
     broker,
     building,
-    comparing,
     deletion,
     doorbells,
     generations,
@@ -22,6 +21,7 @@ from knowledge.documents import (
     jobs,
     lost,
     order,
+    reconcile_jobs,
     upkeep,
     validity,
 )  # fmt: skip
@@ -96,12 +96,12 @@ def keep_up(*, job_id: str, **_: object) -> None:
 @shared_task(ignore_result=True)
 def reconcile_all(**_: object) -> None:
     """Queue a comparison of database, index and files for every tenant that had none for a day."""
-    comparing.request_due()
+    reconcile_jobs.request_due()
 
 
 @shared_task
 def reconcile_tenant(*, job_id: str, **_: object) -> None:
-    comparing.run(job_id=uuid.UUID(job_id))
+    reconcile_jobs.run(job_id=uuid.UUID(job_id))
 
 
 @worker_process_init.connect

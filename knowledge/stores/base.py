@@ -18,6 +18,10 @@ class Store(Protocol):
     """
 
     name: ClassVar[str]
+    erasure: ClassVar[str]
+    """In a sentence, how deleted text leaves its files."""
+    own: ClassVar[bool]
+    """Whether nobody but this installation keeps anything there."""
 
     def upsert(self, records: Sequence[IndexRecord], *, space: str, scope: Scope) -> int:
         """Write records by key (same key overwrites) and return how many the store now holds of them.
@@ -73,8 +77,8 @@ class Store(Protocol):
         """
         ...
 
-    def delete_tenant(self, *, tenant: str) -> None:
-        """Remove everything of a tenant, its folder or native tenant included."""
+    def delete_tenant(self, *, tenant: str, space: str | None = None) -> None:
+        """Remove everything of a tenant, its folder or native tenant included; with a space, its table there alone."""
         ...
 
     def optimize(self, *, space: str, tenant: str) -> None:
@@ -87,6 +91,14 @@ class Store(Protocol):
 
     def facts(self, *, space: str, tenant: str) -> StoreFacts | None:
         """Measure what the tenant has there; None when that is nothing. Wakes no sleeping tenant."""
+        ...
+
+    def unpurged(self, *, space: str, tenant: str) -> bool:
+        """Whether files may hold text of deleted records until ``optimize`` rewrites them."""
+        ...
+
+    def tenants(self) -> list[str]:
+        """The tenants of which anything is here, sorted. For reconciliation: some may have no row any more."""
         ...
 
     def spaces(self, *, tenant: str) -> list[str]:

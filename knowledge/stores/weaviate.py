@@ -44,6 +44,11 @@ class WeaviateStore:
     """Satisfies ``knowledge.stores.base.Store``. Safe across threads; connects anew after a fork."""
 
     name: ClassVar[str] = "weaviate"
+    own: ClassVar[bool] = False
+    erasure: ClassVar[str] = (
+        "Weaviate was given no readable text: passages lie in it encrypted, words as keyed hashes. It drops what was "
+        "deleted, the numbers of vectors included, when it merges its files."
+    )
 
     def __init__(
         self, url: str, *, secret: str, grpc_port: int | None = None, grpc_url: str | None = None,
@@ -112,10 +117,10 @@ class WeaviateStore:
 
         return self._with_tenant(space, scope.tenant, remove, missing=0)
 
-    def delete_tenant(self, *, tenant: str) -> None:
-        for space in self.spaces(tenant=tenant):
+    def delete_tenant(self, *, tenant: str, space: str | None = None) -> None:
+        for name in self.spaces(tenant=tenant) if space is None else [space]:
             with _translated():
-                tenants = self._collection(space).tenants
+                tenants = self._collection(name).tenants
                 tenants.remove([tenant])
                 if tenants.exists(tenant):
                     raise StoreError("The tenant is still in the search index after its deletion.")
@@ -124,6 +129,9 @@ class WeaviateStore:
         """Check the arguments only: the server has no order for it, and what it keeps is sealed."""
         checked_space(space)
         checked_id(tenant)
+
+    def unpurged(self, *, space: str, tenant: str) -> bool:
+        return False  # sealed
 
     # --- reading
 
@@ -238,12 +246,18 @@ class WeaviateStore:
         except Missing:
             return None
 
+    def _all_spaces(self) -> list[str]:
+        names = self._connected().collections.list_all(simple=True)
+        return [name.removeprefix(PREFIX) for name in names if name.startswith(PREFIX)]
+
+    def tenants(self) -> list[str]:
+        with _translated():
+            return sorted({name for space in self._all_spaces() for name in self._collection(space).tenants.get()})
+
     def spaces(self, *, tenant: str) -> list[str]:
         checked_id(tenant)
         with _translated():
-            names = [name for name in self._connected().collections.list_all(simple=True) if name.startswith(PREFIX)]
-            spaces = [name.removeprefix(PREFIX) for name in names]
-            return sorted(space for space in spaces if self._collection(space).tenants.exists(tenant))
+            return sorted(space for space in self._all_spaces() if self._collection(space).tenants.exists(tenant))
 
     def bases(self, *, space: str, tenant: str) -> list[str]:
         def read(handle: Any) -> list[str]:

@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 
 from knowledge import wiring
-from knowledge.documents import comparing, tasks
+from knowledge.documents import reconcile_jobs, tasks
 from knowledge.documents.models import IndexJob
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -24,11 +24,11 @@ def run_rung(world: Any) -> int:
 
 
 def test_what_agrees_is_told(world: Any) -> None:
-    assert comparing.last(tenant_id=world.actor.tenant_id) is None
+    assert reconcile_jobs.last(tenant_id=world.actor.tenant_id) is None
     world.add("Words.")
     tasks.reconcile_all()
     assert run_rung(world) == 1
-    job = comparing.last(tenant_id=world.actor.tenant_id)
+    job = reconcile_jobs.last(tenant_id=world.actor.tenant_id)
     assert job is not None
     counts = [job.report[name] for name in ("rows", "records", "missing", "orphans", "folders")]
     assert (job.report["agrees"], counts) == (True, [1, 1, 0, 0, 0])
@@ -39,7 +39,7 @@ def test_differences_are_told_and_not_repaired(world: Any) -> None:
     wiring.store().delete(space=world.space, scope=world.scope)
     tasks.reconcile_all()
     run_rung(world)
-    job = comparing.last(tenant_id=world.actor.tenant_id)
+    job = reconcile_jobs.last(tenant_id=world.actor.tenant_id)
     assert job is not None
     assert (job.state, job.report["agrees"], job.report["missing"]) == ("done", False, 1)
     assert any("Lost words" in place for place in job.report["places"])
