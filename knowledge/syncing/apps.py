@@ -18,7 +18,7 @@ class SyncingConfig(AppConfig):
 
     def ready(self) -> None:
         from knowledge.documents import doorbells
-        from knowledge.syncing import deletion_places
+        from knowledge.syncing import checks, deletion_places  # noqa: F401  the checks register themselves
         from knowledge.syncing.models import SyncRun
 
         deletion_places.register_all()
