@@ -18,6 +18,8 @@ const BUDGET = {
   "documents.js": 20_000,
   "reader.js": 6_000,
   "reading.js": 4_000,
+  "versions.js": 3_000,
+  "compare.js": 1_500,
   "search.js": 2_000,
   "labelling.js": 1_000,
   // Only a page that shows a PDF loads these two.
@@ -44,6 +46,8 @@ async function bundle() {
       documents: "src/documents.js",
       reader: "src/reader.js",
       reading: "src/reading.js",
+      versions: "src/versions.js",
+      compare: "src/compare.js",
       search: "src/search.js",
       labelling: "src/labelling.js",
       "pdf-view": "src/pdf-view.js",

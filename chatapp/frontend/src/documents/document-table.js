@@ -111,13 +111,14 @@ export class DocumentTable {
       const value = Math.min(1, Math.max(0, row.stage_progress || 0));
       state.append(el("progress", { max: 1, value, "aria-label": `${words}: ${row.title}` }));
     }
-    if (!row.error) return state;
+    if (!row.error && !row.validity) return state;
     const hopeless = row.status === "failed" && !row.retry && this.options.canEdit;
     return el(
       "div",
       {},
       state,
-      el("p", { class: "state-error" }, row.error),
+      row.validity && el("span", { class: "badge warn" }, row.validity),
+      row.error && el("p", { class: "state-error" }, row.error),
       hopeless && el("p", { class: "state-hint" }, UNREADABLE),
     );
   }
@@ -126,6 +127,18 @@ export class DocumentTable {
   #actions(row) {
     if (!this.options.canEdit || row.status === "deleting") return null;
     const group = el("div", { class: "action-group" });
+    group.append(
+      el(
+        "a",
+        {
+          class: "icon-button",
+          href: `/documents/${row.id}/versions/`,
+          "aria-label": `Versions and dates of ${row.title}`,
+          title: "Versions and dates",
+        },
+        icon("layers"),
+      ),
+    );
     if (!isUnderWay(row)) {
       group.append(
         el(
