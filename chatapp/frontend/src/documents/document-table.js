@@ -117,7 +117,7 @@ export class DocumentTable {
       "div",
       {},
       state,
-      row.validity && el("span", { class: "badge warn" }, row.validity),
+      row.validity && el("span", { class: "validity-badge" }, row.validity),
       row.error && el("p", { class: "state-error" }, row.error),
       hopeless && el("p", { class: "state-hint" }, UNREADABLE),
     );
