@@ -9,7 +9,9 @@ from typing import Self
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
+from django.utils import timezone
 
+from knowledge.documents.deletion_models import DeletionReport as DeletionReport
 from knowledge.documents.leased import LeasedJob
 from knowledge.tenants.models import Tenant
 from knowledge.types import Scope
@@ -69,6 +71,7 @@ class IndexGeneration(models.Model):
     # Languages in which documents were analysed for its keyword index; one may be left over from a deleted document.
     languages = models.JSONField(default=list)
     state = models.CharField(max_length=10, choices=State.choices, default=State.READY)
+    switch_when_ready = models.BooleanField(default=False, help_text="It becomes the live one as soon as it is built.")
     switched = models.DateTimeField(
         null=True, blank=True, help_text="When it last became, or ceased to be, the live one."
     )
@@ -242,6 +245,17 @@ class DocumentVersion(models.Model):
         return f"{self.document.tenant_id}/{self.document_id}/{self.id}"
 
 
+class IndexEntry(models.Model):
+    """Says that a generation holds the whole of a version: its records are counted, its terms in the statistics."""
+
+    generation = models.ForeignKey(IndexGeneration, on_delete=models.CASCADE, related_name="entries")
+    version = models.ForeignKey(DocumentVersion, on_delete=models.CASCADE, related_name="+")
+    chunks = models.PositiveIntegerField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["generation", "version"], name="entry_once_per_generation")]
+
+
 class Chunk(models.Model):
     """A range of canonical text that is indexed. The primary key is the key in the store."""
 
@@ -255,12 +269,15 @@ class Chunk(models.Model):
     page_first = models.PositiveIntegerField(null=True, blank=True)
     page_last = models.PositiveIntegerField(null=True, blank=True)
     tokens = models.PositiveIntegerField(default=0)
+    # Of everything its vectors are made of: the same again needs no embedding model.
+    digest = models.CharField(max_length=32, blank=True, default="")
 
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["version", "generation", "ordinal"], name="chunk_once_per_generation"),
             models.CheckConstraint(condition=Q(start__lt=F("end")), name="chunk_range_not_empty"),
         ]
+        indexes = [models.Index(fields=["digest"], name="chunk_digest")]
 
 
 class IngestionJob(LeasedJob):
@@ -278,6 +295,8 @@ class IngestionJob(LeasedJob):
     reason = models.CharField(
         max_length=400, blank=True, default="", help_text="Why it was deleted, when that is known."
     )
+    size = models.PositiveBigIntegerField(default=0, help_text="Bytes of the file.")
+    turn = models.DateTimeField(default=timezone.now, help_text="Its place in the line of its tenant (``order``).")
 
     class Meta:
         constraints = [
@@ -293,6 +312,12 @@ class IngestionJob(LeasedJob):
         indexes = [
             # The sweeper's query: open jobs by state and lease.
             models.Index(fields=["state", "lease_until"], name="job_sweep"),
+            # Who waits, tenant by tenant, and the first of each (``order.claim_next``).
+            models.Index(fields=["kind", "state", "tenant", "turn", "not_before"], name="job_turn"),
+            # What was worked on lately, and how long it took.
+            models.Index(fields=["kind", "finished"], name="job_finished"),
+            # The newest job of each document of a page.
+            models.Index(fields=["document", "created"], name="job_of_document"),
         ]
 
     def __str__(self) -> str:
@@ -300,12 +325,13 @@ class IngestionJob(LeasedJob):
 
 
 class IndexJob(LeasedJob):
-    """One piece of work on an index: building a generation, keeping it current, taking an old one away, upkeep."""
+    """One piece of work on an index: building a generation, taking an old one away, upkeep, comparing with the rows."""
 
     class Kind(models.TextChoices):
         BUILD = "build", "Build"
         COLLECT = "collect", "Remove"
         UPKEEP = "upkeep", "Upkeep"
+        RECONCILE = "reconcile", "Compare with the database"
 
     kind = models.CharField(max_length=10, choices=Kind.choices)
     tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+")

@@ -8,7 +8,16 @@ from dataclasses import replace
 from knowledge.stores.common import batches, checked_ids
 from knowledge.types import Hit, Scope
 
-__all__ = ["KEYS_PER_FILTER", "among", "check_scope", "delete_filters", "oversampled", "parts", "scope_filter"]
+__all__ = [
+    "KEYS_PER_FILTER",
+    "among",
+    "check_scope",
+    "delete_filters",
+    "of_generation",
+    "oversampled",
+    "parts",
+    "scope_filter",
+]
 
 KEYS_PER_FILTER = 1_000
 MOST_NAMED = 2_000  # documents of a scope that every search names
@@ -64,8 +73,15 @@ def scope_filter(scope: Scope) -> str:
     return f"{where} AND NOT {among('document', scope.without)}" if scope.without else where
 
 
-def delete_filters(scope: Scope, *, versions: Collection[str] | None, keys: Collection[str] | None) -> list[str]:
-    where = scope_filter(scope)
+def of_generation(generation: str | None) -> str:
+    """Return the rest of a filter that narrows it to a generation; "" for all of them."""
+    return "" if generation is None else f" AND {among('generation', [generation])}"
+
+
+def delete_filters(
+    scope: Scope, *, versions: Collection[str] | None, keys: Collection[str] | None, generation: str | None
+) -> list[str]:
+    where = scope_filter(scope) + of_generation(generation)
     if versions is not None:
         where += f" AND {among('version', versions)}"
     return [where] if keys is None else [f"{where} AND {among('key', part)}" for part in parts(keys)]

@@ -93,7 +93,9 @@ def test_a_version_is_restored_dates_are_set_and_a_reader_of_the_page_sees_it(
     page.set_viewport_size({"width": 1280, "height": 800})
     page.screenshot(path=pictures / "74-versions-dark.png", full_page=True)
     page.goto(f"{window.url}/documents/")
-    expect(page.locator(f"[data-document='{document}'] .validity-badge")).to_have_text("no longer valid since 1 March 2020")
+    expect(page.locator(f"[data-document='{document}'] .validity-badge")).to_have_text(
+        "no longer valid since 1 March 2020"
+    )
     page.screenshot(path=pictures / "75-list-dark.png")
     page.goto(f"{window.url}/documents/{document}/")
     expect(page.locator(".reader-head .validity-badge")).to_be_visible()

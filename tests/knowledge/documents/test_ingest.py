@@ -11,7 +11,7 @@ import pytest
 from django.utils import timezone
 
 from knowledge import wiring
-from knowledge.documents import files, ingest, selectors, services
+from knowledge.documents import files, indexing, ingest, selectors, services, tasks
 from knowledge.documents.models import Document, DocumentVersion, IngestionJob
 from knowledge.errors import ModelNotConfigured, RetryUseless, StoreBusy, StoreUnavailable
 
@@ -40,7 +40,9 @@ def test_upload_is_queued_and_becomes_ready(world: Any) -> None:
     assert version.text_sha256 == hashlib.sha256(stored.encode()).hexdigest()
     assert version.characters == len(stored)
     assert world.keys() == world.rows() != set()
-    assert world.job(document).report == {"chunks": version.chunk_count, "withdrawn": 0}
+    report = world.job(document).report
+    assert (report["chunks"], report["withdrawn"]) == (version.chunk_count, 0)
+    assert report["seconds"].keys() == {"reading", "indexing"}
 
 
 def test_passages_carry_the_exact_words_of_the_canonical_text(world: Any) -> None:
@@ -59,7 +61,8 @@ def test_same_name_makes_a_new_version_and_leaves_nothing_of_the_old_in_the_inde
     assert second.current_version.number == second.latest_number == 2
     assert world.keys() == world.rows()
     assert not world.keys() & old
-    assert world.job(second).report == {"chunks": len(world.keys()), "withdrawn": len(old)}
+    report = world.job(second).report
+    assert (report["chunks"], report["withdrawn"]) == (len(world.keys()), len(old))
     assert DocumentVersion.objects.get(document=second, number=1).state == "archived"
     assert all("otter" in passage.text for passage in world.search("badger rule"))
 
@@ -208,11 +211,11 @@ def test_retry_of_a_failed_document_works(world: Any, monkeypatch: pytest.Monkey
 def test_retry_helps_where_the_settings_were_at_fault(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     document = world.upload("Words.")
 
-    def refuse(*_: object) -> None:
+    def refuse(*_: object, **__: object) -> None:
         raise ModelNotConfigured
 
     with monkeypatch.context() as patch:
-        patch.setattr(ingest, "index", refuse)
+        patch.setattr(indexing, "index", refuse)
         world.work()
     document.refresh_from_db()
     assert (document.status, document.retry_helps) == (Status.FAILED, True)
@@ -259,7 +262,7 @@ def test_temporary_failure_waits_longer_each_time_and_ends_after_the_third(
     def busy(*_: object, **__: object) -> None:
         raise StoreUnavailable
 
-    monkeypatch.setattr(ingest.stages, "write", busy)
+    monkeypatch.setattr(indexing.stages, "write", busy)
     document = world.upload("Words.")
     for attempt in (1, 2, 3):
         before = timezone.now()
@@ -294,9 +297,11 @@ def test_file_whose_worker_dies_each_time_is_given_up(world: Any) -> None:
     document = world.upload("Words that kill.")
     past = timezone.now() - timedelta(seconds=1)
     document.jobs.update(state=State.RUNNING, attempts=3, fence=3, lease_until=past)
-    world.work()
+    tasks.sweep_jobs()
     document.refresh_from_db()
-    assert (document.status, document.error) == (Status.FAILED, ingest.STOPPED)
+    assert document.status == Status.FAILED
+    assert document.error.startswith("The worker ended before it had opened this file (attempt 3 of 3). Upload")
+    assert document.retry_helps
     services.retry_document(document=document)
     world.work()
     document.refresh_from_db()
@@ -336,7 +341,7 @@ def test_live_version_stays_findable_while_it_is_processed_again(
 
 def test_busy_index_costs_no_attempt(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(ingest.stages, "write", lambda *_, **__: (_ for _ in ()).throw(StoreBusy()))
+        patch.setattr(indexing.stages, "write", lambda *_, **__: (_ for _ in ()).throw(StoreBusy()))
         document = world.upload("The heron stands still.")
         for _ in range(5):
             world.work()
@@ -361,7 +366,7 @@ def test_second_run_keeps_the_text_of_the_version(world: Any, monkeypatch: pytes
 
 def test_live_version_survives_a_failed_second_run(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     document = world.add("The heron stands still.")
-    monkeypatch.setattr(ingest.stages, "write", lambda *_, **__: (_ for _ in ()).throw(StoreUnavailable()))
+    monkeypatch.setattr(indexing.stages, "write", lambda *_, **__: (_ for _ in ()).throw(StoreUnavailable()))
     monkeypatch.setattr("django.conf.settings.JOB_ATTEMPTS", 1)
     services.retry_document(document=document)
     world.work()
@@ -374,8 +379,8 @@ def test_shorter_second_run_leaves_no_records_of_the_first(
     world: Any, sections: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     document = world.add(sections("heron", 6))
-    real = ingest.stages.chunk
-    monkeypatch.setattr(ingest.stages, "chunk", lambda *a, **k: real(*a, **k)[:2])
+    real = indexing.stages.chunk
+    monkeypatch.setattr(indexing.stages, "chunk", lambda *a, **k: real(*a, **k)[:2])
     services.retry_document(document=document)
     world.work()
     assert len(world.keys()) == 2
@@ -398,7 +403,7 @@ def test_more_chunks_than_a_batch_are_all_written(world: Any, sections: Callable
 )
 def test_title_that_is_searched(filename: str, title: str, stated: str, expected: str) -> None:
     version = DocumentVersion(filename=filename, stated_title=stated, document=Document(title=title))
-    assert ingest.search_title(version) == expected
+    assert indexing.search_title(version) == expected
 
 
 def test_files_of_a_version_lie_under_ids_only(world: Any) -> None:

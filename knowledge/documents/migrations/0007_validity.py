@@ -14,7 +14,7 @@ def first_versions_by(apps, schema_editor):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("documents", "0005_generations"),
+        ("documents", "0006_index_entries"),
         ("tenants", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

@@ -9,7 +9,7 @@ from migrated import migrate, models_at
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-BEFORE, AFTER = [("documents", "0005_generations")], [("documents", "0006_validity")]
+BEFORE, AFTER = [("documents", "0006_index_entries")], [("documents", "0007_validity")]
 
 
 before = models_at(BEFORE)
