@@ -15,7 +15,7 @@ from ninja.files import UploadedFile
 from ninja.responses import Status
 from pydantic import Json
 
-from knowledge.documents import access, paging, searching, selectors, services, versions
+from knowledge.documents import access, cancelling, paging, searching, selectors, services, versions
 from knowledge.documents.models import Document, KnowledgeBase
 from knowledge.documents.paging import PageSize
 from knowledge.documents.schemas import (
@@ -32,6 +32,7 @@ from knowledge.documents.schemas import (
     SearchOut,
     VersionOut,
 )
+from knowledge.documents.standing import Standing, standing_of
 from knowledge.tenants.access import Actor
 from knowledge.types import Query as RetrievalQuery
 from knowledge.types import Turn
@@ -99,7 +100,9 @@ def list_documents(request: HttpRequest, base_id: str, cursor: str | None = None
     base = access.access_knowledge_base(actor=_actor(request), pk=base_id)
     rows = base.documents.alive().select_related("current_version").prefetch_related("versions")
     found, following = paging.page(rows, field="created", cursor=cursor, limit=limit)
-    return DocumentPage(items=[DocumentOut.of(d) for d in found], next_cursor=following)
+    standing = standing_of(found)
+    items = [DocumentOut.of(d, standing.get(d.pk, Standing())) for d in found]
+    return DocumentPage(items=items, next_cursor=following)
 
 
 @bases.post("/{base_id}/documents", response={202: DocumentOut})
@@ -168,6 +171,13 @@ def delete_document(
 def retry_document(request: HttpRequest, document_id: str) -> Any:
     document = access.access_document(actor=_editor(request), pk=document_id)
     return Status(202, DocumentOut.of(services.retry_document(document=document)))
+
+
+@documents.post("/{document_id}/cancel", response={202: DocumentOut})
+def cancel_document(request: HttpRequest, document_id: str) -> Any:
+    """End the work on a document; what was searchable before stays so."""
+    document = access.access_document(actor=_editor(request), pk=document_id)
+    return Status(202, DocumentOut.of(cancelling.cancel_document(document=document, actor=_actor(request))))
 
 
 @documents.get("/{document_id}/versions", response=list[VersionOut])

@@ -32,4 +32,9 @@ def _task_of(job: IngestionJob) -> Any:
 def _index_task_of(job: IndexJob) -> Any:
     from knowledge.documents import tasks
 
-    return tasks.work_on_index
+    return {
+        job.Kind.BUILD: tasks.work_on_index,
+        job.Kind.COLLECT: tasks.work_on_index,
+        job.Kind.UPKEEP: tasks.keep_up,
+        job.Kind.RECONCILE: tasks.reconcile_tenant,
+    }[job.Kind(job.kind)]

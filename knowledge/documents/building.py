@@ -82,6 +82,7 @@ def _attempt(job: IndexJob) -> None:
 def _build(job: IndexJob, generation: IndexGeneration, heartbeat: jobs.Heartbeat) -> None:
     began = time.monotonic()
     removed = _withdraw_left(generation, heartbeat)
+    _note_begin(job, generation)
     taken = 0
     while True:
         for version in (
@@ -99,9 +100,17 @@ def _build(job: IndexJob, generation: IndexGeneration, heartbeat: jobs.Heartbeat
 
 def _is_over(seconds: float) -> bool:
     """Whether a job that worked for so long gives its process away."""
-    if seconds < SHORT_SECONDS:
-        return False
-    return seconds > SLICE_SECONDS or IngestionJob.objects.due(now=timezone.now()).exists()
+    if seconds > SLICE_SECONDS:
+        return True
+    return seconds > SHORT_SECONDS and bool(IngestionJob.objects.due(now=timezone.now()).exists())
+
+
+def _note_begin(job: IndexJob, generation: IndexGeneration) -> None:
+    """Keep how many documents were held when the work began: what it took since tells how long the rest takes."""
+    if "begun" not in job.report:
+        total = generations.searchable(generation.knowledge_base_id).count()
+        job.report = {"begun": total - generations.missing(generation).count()}
+        jobs.ours(job).update(report=job.report)
 
 
 def _progress(job: IndexJob, generation: IndexGeneration) -> None:

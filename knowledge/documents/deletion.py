@@ -11,10 +11,10 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from knowledge import wiring
-from knowledge.documents import files, jobs, places, reports
-from knowledge.documents.ingest import UNEXPECTED
+from knowledge.documents import failpoints, files, jobs, places, reports
+from knowledge.documents.ingest import BUSY_SECONDS, UNEXPECTED
 from knowledge.documents.models import Chunk, IngestionJob, KnowledgeBase, Purge
-from knowledge.errors import IndexMismatch, KnowledgeError, StoreBusy
+from knowledge.errors import IndexDiskFull, IndexMismatch, KnowledgeError, StoreBusy
 from knowledge.stores.locking import file_lock
 from knowledge.types import Scope
 
@@ -30,6 +30,10 @@ def run_delete(*, job_id: uuid.UUID) -> None:
         with jobs.Heartbeat(job):
             _delete(job)
     except jobs.LeaseLost:
+        return
+    except IndexDiskFull as error:  # it would go on refusing until somebody makes room
+        logger.info("Deletion of %s waits: %s", job.document_ref, error.code)
+        jobs.postpone(job, seconds=BUSY_SECONDS, why=error.message)
         return
     except KnowledgeError as error:
         logger.warning("Deletion of %s: %s", job.document_ref, error.message)
@@ -68,6 +72,7 @@ def _delete(job: IngestionJob) -> None:
         left = store.count(space=space, scope=scope)
         if left:
             raise IndexMismatch(f"{left} passages of the deleted document are still in the index.")
+    failpoints.reach("between_delete_in_database_and_index")
     report = {
         "records": records,
         "chunks": Chunk.objects.filter(version__document=document).count(),

@@ -158,6 +158,18 @@ def remove(generation: IndexGeneration) -> None:
         _new_job(generation, IndexJob.Kind.COLLECT)
 
 
+def retry(generation: IndexGeneration) -> None:
+    """Queue again what failed last.
+
+    :raises GenerationRefused: nothing did.
+    """
+    last = generation.jobs.order_by("-created").first()
+    if last is None or last.state != IndexJob.State.FAILED:
+        raise GenerationRefused("Nothing failed on this index that could be tried again.")
+    with transaction.atomic():
+        _new_job(generation, last.kind)
+
+
 def follow(base_id: uuid.UUID) -> None:
     """Queue the work on generations of a base that a change left behind. Cheap where there is only the live one."""
     kept = IndexGeneration.objects.filter(knowledge_base=base_id, knowledge_base__deleting=False)

@@ -8,7 +8,7 @@ Only names of tables and places for parameters are put into it.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
@@ -23,9 +23,12 @@ from knowledge.retrieval.base import CorpusStatistics, PassageRow
 from knowledge.retrieval.calibration import Curve
 from knowledge.types import Scope
 
-__all__ = ["LiveIndex", "LiveRows", "in_force", "replaced"]
+__all__ = ["Instead", "LiveIndex", "LiveRows", "in_force", "replaced"]
 
 Row: TypeAlias = tuple[Any, ...]
+
+Instead: TypeAlias = Mapping[str, str]
+"""By the id of a knowledge base, the generation of it that is searched as though it were the live one."""
 
 MOST_TERMS = 500
 """Of a question; what is beyond is not counted."""
@@ -41,11 +44,15 @@ MOST_VERSIONS = 500
 class LiveRows:
     """Joins keys from a store against the rows of chunks."""
 
+    def __init__(self, instead: Instead | None = None) -> None:
+        self._instead = instead or {}
+
     def passages(self, keys: Collection[str], *, scope: Scope) -> dict[str, PassageRow]:
         """Return the rows of the keys that are live and in scope; every other key is left out."""
         if scope.is_empty or not keys:
             return {}
         bases, now = _ids(scope.knowledge_bases), _moment(timezone.now())
+        searched, generations = _searched("chunk.generation_id", self._instead)
         # CROSS JOIN keeps SQLite, which knows nothing of the sizes of tables, from reading all chunks of the generation
         # first: 9 ms at 20,000 chunks. PostgreSQL orders the joins itself.
         rows = _select(
@@ -56,13 +63,13 @@ class LiveRows:
                 CROSS JOIN {_table(Document)} document CROSS JOIN {_table(KnowledgeBase)} base
             WHERE chunk.id IN ({_places(keys)}) AND version.id = chunk.version_id
                 AND document.id = version.document_id AND document.current_version_id = version.id
-                AND base.id = document.knowledge_base_id AND base.live_generation_id = chunk.generation_id
+                AND base.id = document.knowledge_base_id AND {searched}
                 AND document.tenant_id = %s AND document.knowledge_base_id IN ({_places(bases)})
                 AND NOT base.deleting AND document.status <> %s
                 AND (document.valid_from IS NULL OR document.valid_from <= %s)
                 AND (document.valid_until IS NULL OR document.valid_until > %s)
                 AND (document.expires IS NULL OR document.expires > %s)""",
-            [*_ids(keys), *_ids([scope.tenant]), *bases, Document.Status.DELETING.value, now, now, now],
+            [*_ids(keys), *generations, *_ids([scope.tenant]), *bases, Document.Status.DELETING.value, now, now, now],
         )
         found = (_passage_row(row) for row in rows)
         # Here and not in the query: a filter may leave more documents than a statement takes parameters.
@@ -108,7 +115,8 @@ def in_force(scope: Scope) -> Scope:
 class LiveIndex:
     """The live generations of scopes and their statistics. For one search: the generations are asked for once."""
 
-    def __init__(self) -> None:
+    def __init__(self, instead: Instead | None = None) -> None:
+        self._instead = instead or {}
         self._known: dict[tuple[str, frozenset[str]], list[Row]] = {}
 
     def generations(self, scope: Scope) -> list[tuple[str, list[str]]]:
@@ -117,6 +125,16 @@ class LiveIndex:
         for pk, space, *_ in self._rows(scope):
             spaces.setdefault(space, []).append(_id(pk))
         return list(spaces.items())
+
+    def outdated(self, versions: Collection[str], scope: Scope) -> bool:
+        """Return whether one of the versions was replaced by a later live one, or a base has another live generation
+        than when this search began; what was known of the generations is then asked for anew."""
+        before, self._known = self._known, {}
+        if any([row[0] for row in self._rows(replace(scope, knowledge_bases=key[1]))] != [row[0] for row in rows]
+               for key, rows in before.items()):  # fmt: skip
+            return True
+        self._known = before
+        return replaced(versions, scope)
 
     def languages(self, scope: Scope) -> set[str]:
         """Return the languages in which documents of the scope's live generations were analysed."""
@@ -168,17 +186,28 @@ class LiveIndex:
         key = (scope.tenant, scope.knowledge_bases)
         if key not in self._known:
             bases = _ids(scope.knowledge_bases)
+            searched, generations = _searched("generation.id", self._instead)
             self._known[key] = _select(
                 f"""SELECT generation.id, generation.space, generation.chunks, generation.terms, generation.languages,
                     base.id, base.answer_curve
                 FROM {_table(IndexGeneration)} generation
                 JOIN {_table(KnowledgeBase)} base ON base.id = generation.knowledge_base_id
-                    AND base.live_generation_id = generation.id
+                    AND {searched}
                 WHERE base.tenant_id = %s AND base.id IN ({_places(bases)})
                 ORDER BY generation.created, generation.id""",
-                [*_ids([scope.tenant]), *bases],
+                [*generations, *_ids([scope.tenant]), *bases],
             )
         return self._known[key]
+
+
+def _searched(column: str, instead: Instead) -> tuple[str, list[Any]]:
+    """Return the condition that a column names the generation which a row of ``base`` is searched by."""
+    if not instead:
+        return f"base.live_generation_id = {column}", []
+    named = " OR ".join([f"(base.id = %s AND {column} = %s)"] * len(instead))
+    others = f"(base.id NOT IN ({_places(instead)}) AND base.live_generation_id = {column})"
+    pairs = [part for pair in instead.items() for part in _ids(pair)]
+    return f"({named} OR {others})", [*pairs, *_ids(list(instead))]
 
 
 def _passage_row(row: Row) -> PassageRow:

@@ -9,6 +9,7 @@ from typing import Self
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
+from django.utils import timezone
 
 from knowledge.documents.deletion_models import DeletionReport as DeletionReport
 from knowledge.documents.leased import LeasedJob
@@ -287,6 +288,8 @@ class IngestionJob(LeasedJob):
     reason = models.CharField(
         max_length=400, blank=True, default="", help_text="Why it was deleted, when that is known."
     )
+    size = models.PositiveBigIntegerField(default=0, help_text="Bytes of the file.")
+    turn = models.DateTimeField(default=timezone.now, help_text="Its place in the line of its tenant (``order``).")
 
     class Meta:
         constraints = [
@@ -302,6 +305,12 @@ class IngestionJob(LeasedJob):
         indexes = [
             # The sweeper's query: open jobs by state and lease.
             models.Index(fields=["state", "lease_until"], name="job_sweep"),
+            # Who waits, tenant by tenant, and the first of each (``order.claim_next``).
+            models.Index(fields=["kind", "state", "tenant", "turn", "not_before"], name="job_turn"),
+            # What was worked on lately, and how long it took.
+            models.Index(fields=["kind", "finished"], name="job_finished"),
+            # The newest job of each document of a page.
+            models.Index(fields=["document", "created"], name="job_of_document"),
         ]
 
     def __str__(self) -> str:
@@ -309,12 +318,13 @@ class IngestionJob(LeasedJob):
 
 
 class IndexJob(LeasedJob):
-    """One piece of work on an index: building a generation, keeping it current, taking an old one away, upkeep."""
+    """One piece of work on an index: building a generation, taking an old one away, upkeep, comparing with the rows."""
 
     class Kind(models.TextChoices):
         BUILD = "build", "Build"
         COLLECT = "collect", "Remove"
         UPKEEP = "upkeep", "Upkeep"
+        RECONCILE = "reconcile", "Compare with the database"
 
     kind = models.CharField(max_length=10, choices=Kind.choices)
     tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+")

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 from knowledge.documents import validity
 from knowledge.documents.filters import SearchFilters
 from knowledge.documents.models import Document, DocumentVersion, KnowledgeBase
+from knowledge.documents.standing import Standing, standing_of
 from knowledge.types import Passage, RetrievalResult
 
 
@@ -99,6 +100,11 @@ class DocumentOut(Schema):
     stage_progress: float
     error: str | None
     retry: bool = Field(description="Whether POST /documents/{id}/retry can help.")
+    stage: str = Field(description="waiting, reading, indexing, removing; empty when no job is open.")
+    attempts: int = Field(description="Of the newest job.")
+    last_error: str | None = Field(description="Why the last attempt of the newest job ended, also while it waits.")
+    queue_position: int | None = Field(description="Which of those that wait it is, about: every tenant has its turn.")
+    eta_seconds: int | None = Field(description="Until it is ready, as the last jobs went; null while unknown.")
     warnings: list[str]
     version: int
     chunks: int
@@ -118,9 +124,13 @@ class DocumentOut(Schema):
     updated: datetime
 
     @classmethod
-    def of(cls, document: Document) -> DocumentOut:
-        """``version`` and what belongs to it are the live ones, or the newest when none is live yet."""
+    def of(cls, document: Document, standing: Standing | None = None) -> DocumentOut:
+        """``version`` and what belongs to it are the live ones, or the newest when none is live yet.
+
+        ``standing`` is looked up where it is not given.
+        """
         version = document.current_version or _newest(document)
+        stands = standing or standing_of([document]).get(document.pk) or Standing()
         return cls(
             id=str(document.pk),
             knowledge_base=str(document.knowledge_base_id),
@@ -132,6 +142,11 @@ class DocumentOut(Schema):
             stage_progress=round(document.stage_progress, 3),
             error=document.error or None,
             retry=document.retry_helps,
+            stage=stands.stage,
+            attempts=stands.attempts,
+            last_error=stands.last_error or None,
+            queue_position=stands.queue_position,
+            eta_seconds=stands.eta_seconds,
             warnings=version.warnings if version else [],
             version=version.number if version else document.latest_number,
             chunks=version.chunk_count if version else 0,

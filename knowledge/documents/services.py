@@ -14,7 +14,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.text import slugify
 
-from knowledge.documents import doorbells, files, notices, reports, signals, validity
+from knowledge.documents import cancelling, doorbells, failpoints, files, notices, order, reports, signals, validity
 from knowledge.documents.models import Document, DocumentVersion, IngestionJob, KnowledgeBase
 from knowledge.errors import DocumentEmpty, DocumentNotFound, DocumentTooLarge, RetryUseless
 from knowledge.retrieval.calibration import Curve
@@ -90,9 +90,11 @@ def upload_document(
     source_uri: str = "",
     metadata: dict[str, Any] | None = None,
     dates: Mapping[str, datetime | None] | None = None,
+    name: str = "",
 ) -> Document:
     """Store the bytes and queue their ingestion; the same name again makes a new version.
 
+    The name is the address, or else the file name, where none is given.
     ``dates``: of validity, by their names (:data:`~knowledge.documents.validity.DATES`). ``unchanged`` of the document
     is then the number of the version that has these bytes already, if one has.
 
@@ -103,7 +105,7 @@ def upload_document(
     filename, title = clean_filename(filename), clean_label(title)
     source_uri = clean_label(source_uri, limit=2000)
     stored = _checked(upload)
-    name = (source_uri or filename)[:400]
+    name = (name or source_uri or filename)[:400]
     document = base.documents.alive().filter(name=name).first()
     if document is None:
         document = _new_document(actor, base, name=name, filename=filename, title=title, source_uri=source_uri)
@@ -235,6 +237,7 @@ def store_version(document: Document, version: DocumentVersion, upload: File[byt
     if kept is None:
         try:
             files.save_upload(version, upload)
+            failpoints.reach("file_saved")
             kept = _queue_version(document, version)
         except BaseException:
             files.delete_folder(version.folder)
@@ -264,6 +267,7 @@ def _queue_version(document: Document, version: DocumentVersion) -> DocumentVers
     _set_queued(row, "latest_number")
     version.number = row.latest_number
     version.save(force_insert=True)
+    failpoints.reach("row_written")
     document.latest_number, document.status, document.error = row.latest_number, row.status, ""
     document.failed_for_good = False
     _new_job(row, kind=IngestionJob.Kind.INGEST, version=version)
@@ -274,7 +278,8 @@ def _queue_version(document: Document, version: DocumentVersion) -> DocumentVers
 def _new_job(
     document: Document, *, kind: str, version: DocumentVersion | None = None, reason: str = ""
 ) -> IngestionJob:  # fmt: skip
-    now = timezone.now()
+    now, size = timezone.now(), version.size if version else 0
+    begin = cancelling.free_again(document, now=now) if version else now
     job = IngestionJob.objects.create(
         kind=kind,
         document=document,
@@ -282,11 +287,18 @@ def _new_job(
         version=version,
         tenant_id=document.tenant_id,
         reason=reason[:400],
-        not_before=now,
-        published=now,
+        not_before=begin,
+        published=now if begin <= now else None,
+        size=size,
+        turn=order.turn_of(size=size, now=now),
     )
-    transaction.on_commit(lambda: doorbells.ring(job))
+    transaction.on_commit(lambda: _ring(job), robust=True)  # it is stored: the sweep sends what was not sent
     return job
+
+
+def _ring(job: IngestionJob) -> None:
+    failpoints.reach("before_enqueue")
+    doorbells.ring(job)
 
 
 def _ring_sweeper() -> None:

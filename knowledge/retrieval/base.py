@@ -100,7 +100,7 @@ NearTerms: TypeAlias = Callable[[str, int, int, Scope], Mapping[str, int]]
 """First letter, least and greatest length, scope -> index terms of the scope like that, with their frequencies."""
 
 Replaced: TypeAlias = Callable[[Collection[str], Scope], bool]
-"""Whether one of some versions was replaced by a later one that is live."""
+"""Whether one of some versions was replaced by a later one that is live, or the index by another one."""
 
 Texts: TypeAlias = Callable[[str], str]
 """Canonical text of a version by its id; called only to read the gap between two neighbours."""

@@ -10,11 +10,10 @@ from typing import Final
 
 from knowledge.egress import Reply, Target, parse_address
 from knowledge.errors import AddressRefused, EgressError, SourceError
-from knowledge.parsing.formats import HTML
 from knowledge.sources.base import LONGEST_KEY, Item, Problem
 from knowledge.sources.page_facts import PageFacts
-from knowledge.sources.page_memory import Bodies, PageNote, digest
-from knowledge.sources.pages import facts_of, is_no_page, is_sibling, is_taken, read_robots, recoded
+from knowledge.sources.page_memory import Bodies, PageNote
+from knowledge.sources.pages import body_of, facts_of, fingerprint_of, is_no_page, is_sibling, is_taken, read_robots
 from knowledge.sources.patterns import Patterns
 from knowledge.sources.robots import Robots
 from knowledge.sources.urls import Within, alike, canonical, joined
@@ -64,7 +63,8 @@ class Crawl:
         self._met: set[Target] = set()
         self._offered: set[str] = set()
         self._twins: dict[str, str] = {}  # by what alike addresses share, the fingerprint offered
-        self._asked = 0
+        self._urls: dict[str, str] = {}  # each link once: the pages of a site share most of them
+        self._visited = self._asked = 0
 
     def run(self, first: Iterator[Waiting], *, robots: Robots) -> Iterator[Item | Problem]:
         """Visit all that is waiting and what it leads to."""
@@ -72,7 +72,7 @@ class Crawl:
         for one in first:
             self._enqueue(one)
         while self._waiting:
-            if self._asked >= self._plan.pages:
+            if self._visited >= self._plan.pages:
                 yield from self._stop_short()
                 return
             yield from self._visit(self._waiting.popleft())
@@ -101,6 +101,7 @@ class Crawl:
                 self.whole = False
                 yield Problem(key="", message="The site's robots.txt does not let the start page be read.")
             return
+        self._visited += 1
         note = self._former.get(one.target.url)
         if note and self._known.get(note.key) != note.fingerprint:
             note = None  # it was not taken in as noted
@@ -160,8 +161,7 @@ class Crawl:
                 there = parse_address(reply.url).netloc
                 yield Problem(key="", message=f"The start address leads to {there}, or its robots.txt forbids it.")
             return
-        media_type = media_type_of(reply.headers, reply.url)
-        if not is_taken(media_type, files=self._plan.files):
+        if not is_taken(media_type_of(reply.headers, reply.url), files=self._plan.files):
             return
         facts = facts_of(reply)
         links = self._links(final, facts)
@@ -170,8 +170,7 @@ class Crawl:
             return
         note = self._noted(one, reply, final, facts, links)
         if self._known.get(note.key) != note.fingerprint and note.key not in self._offered:
-            content_type = reply.headers.get("content-type", "")
-            self._bodies.keep(note.fingerprint, recoded(reply.body, content_type) if media_type == HTML else reply.body)
+            self._bodies.keep(note.fingerprint, body_of(reply))
         yield from self._offer(one, note)
 
     def _arrived(self, reply: Reply) -> Target | None:
@@ -200,7 +199,7 @@ class Crawl:
             uri=final.url,
             filename=filename_for(key.url, media_type_of(reply.headers, reply.url)),
             title=facts.title,
-            fingerprint=digest(reply.body),
+            fingerprint=fingerprint_of(reply),
             etag=reply.headers.get("etag", "")[:500],
             modified=reply.headers.get("last-modified", "")[:100],
             changed=one.changed,
@@ -212,7 +211,8 @@ class Crawl:
             return ()
         base = (joined(final, facts.base) if facts.base else None) or final
         inside = (self._within.admit(joined(base, link)) for link in facts.links)
-        return tuple(dict.fromkeys(target.url for target in inside if target))
+        urls = dict.fromkeys(target.url for target in inside if target)
+        return tuple(self._urls.setdefault(url, url) for url in urls)
 
     def _offer(self, one: Waiting, note: PageNote) -> Iterator[Item | Problem]:
         """Yield the page unless another address offered it already; its links wait for their turn."""

@@ -96,7 +96,7 @@ class FolderSource:
             below = []
             for entry in entries:
                 key = folder + entry.name
-                if entry.name.startswith(".") or entry.is_symlink():
+                if entry.name.startswith("."):
                     continue
                 if entry.is_dir(follow_symlinks=False):
                     below.append(key + "/")

@@ -6,22 +6,24 @@ meets it, and no page can make this take more than time in proportion to its len
 
 from __future__ import annotations
 
+import hashlib
 import html
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
-__all__ = ["PageFacts", "page_facts"]
+__all__ = ["PageFacts", "page_digest", "page_facts"]
 
-_OPEN: Final = re.compile(
-    r"<(?:(!--)|(script|style|textarea|template|title)\b|(a|area|link|meta|base)\b)", re.IGNORECASE
-)
+_TAG: Final = re.compile(r"<(?:(!--)|([!?])|(/?)([a-zA-Z][^\s/>]*+))")
 _INSIDE: Final = re.compile(r"(?:[^>\"']|\"[^\"]*+\"|'[^']*+')*+>")
 _ATTRIBUTE: Final = re.compile(r"([^\s=>\"'/]++)(?:\s*+=\s*+(?:\"([^\"]*+)\"|'([^']*+)'|([^\s>\"']*+)))?+")
 _LONGEST_TAG = 8000
 _LONGEST_TITLE = 300
 _MOST_LINKS = 5000
+_RAW: Final = frozenset(("script", "style", "textarea", "template", "title", "xmp", "noembed"))
+_UNSEEN: Final = frozenset(("script", "style", "template"))
+_TELLING: Final = frozenset(("a", "area", "link", "meta", "base"))
 
 
 @dataclass(slots=True)
@@ -44,38 +46,69 @@ class PageFacts:
 def page_facts(source: str) -> PageFacts:
     """Read a page."""
     facts = PageFacts()
+    for piece in _pieces(source):
+        if piece.tag in _TELLING and not piece.closes:
+            _note(facts, piece.tag, _attributes(piece.text))
+        elif piece.tag == "title" and not piece.closes and not facts.title:
+            facts.title = " ".join(html.unescape(piece.inner[:_LONGEST_TAG]).split())[:_LONGEST_TITLE]
+    return facts
+
+
+def page_digest(source: str) -> str:
+    """The fingerprint of what a page shows: its words and its elements, without scripts, comments and attributes.
+
+    Many servers write another token or time into every reply; such a page has not changed for a reader.
+    """
+    digest = hashlib.sha256()
+    for piece in _pieces(source):
+        if piece.tag in _UNSEEN:
+            continue
+        words = f"<{'/' * piece.closes}{piece.tag}>{piece.inner}" if piece.tag else piece.text
+        digest.update(" ".join(words.split()).encode())
+        digest.update(b"\0")
+    return digest.hexdigest()
+
+
+class _Piece(NamedTuple):
+    """A tag, or the text before one."""
+
+    tag: str  # lower case; "" for text
+    text: str  # of a tag, what stands in it behind its name
+    closes: bool = False
+    inner: str = ""  # the text of an element in which tags are none, such as a title
+
+
+def _pieces(source: str) -> Iterator[_Piece]:
+    """Take a page apart, without comments and declarations."""
     lowered = source.lower()
     if len(lowered) != len(source):  # a letter whose small form is longer: positions would not fit
         lowered = source
     position = 0
-    while match := _OPEN.search(source, position):
+    while match := _TAG.search(source, position):
+        if match.start() > position:
+            yield _Piece("", source[position : match.start()])
         position = match.end()
-        if match[1]:
-            position = _after(source, "-->", position)
-        elif match[2]:
-            end = _after(lowered, f"</{match[2].lower()}", position)
-            if match[2].lower() == "title" and not facts.title:
-                facts.title = _title(source[position : min(end, position + _LONGEST_TAG)])
-            position = end
-        else:
-            limit = position + _LONGEST_TAG
-            inside = _INSIDE.match(source, position, limit)
-            if inside is None:  # never closed: whatever it is, it is passed over as a whole
-                position = limit
-                continue
-            position = inside.end()
-            _note(facts, match[3].lower(), _attributes(inside[0]))
-    return facts
+        if match[1] or match[2]:
+            position = _after(source, "-->" if match[1] else ">", position)
+            continue
+        inside = _INSIDE.match(source, position, position + _LONGEST_TAG)
+        if inside is None:  # never closed: whatever it is, it is passed over as a whole
+            position += _LONGEST_TAG
+            continue
+        tag, closes, position = match[4].lower(), bool(match[3]), inside.end()
+        inner = ""
+        if tag in _RAW and not closes:
+            end = lowered.find(f"</{tag}", position)
+            inner = source[position : end if end >= 0 else len(source)]
+            position += len(inner)
+        yield _Piece(tag, inside[0], closes, inner)
+    if position < len(source):
+        yield _Piece("", source[position:])
 
 
 def _after(text: str, mark: str, position: int) -> int:
     found = text.find(mark, position)
     return len(text) if found < 0 else found + len(mark)
-
-
-def _title(raw: str) -> str:
-    text = raw.partition(">")[2].partition("</")[0]
-    return " ".join(html.unescape(text).split())[:_LONGEST_TITLE]
 
 
 def _attributes(inside: str) -> dict[str, str]:

@@ -11,11 +11,12 @@ from knowledge.egress import Reply, Target
 from knowledge.errors import AddressRefused, EgressError, SourceError
 from knowledge.parsing.formats import BY_MEDIA_TYPE, HTML
 from knowledge.parsing.html import decode_html
-from knowledge.sources.page_facts import PageFacts, page_facts
+from knowledge.sources.page_facts import PageFacts, page_digest, page_facts
+from knowledge.sources.page_memory import digest
 from knowledge.sources.robots import Robots
 from knowledge.sources.web import Web, media_type_of, said
 
-__all__ = ["facts_of", "is_no_page", "is_sibling", "is_taken", "read_robots", "recoded"]
+__all__ = ["body_of", "facts_of", "fingerprint_of", "is_no_page", "is_sibling", "is_taken", "read_robots"]
 
 _NO_PAGES: Final = frozenset(
     ".css .js .mjs .map .json .xml .rss .atom .ico .png .jpg .jpeg .gif .svg .webp .avif .bmp .tif .tiff .woff .woff2 "
@@ -48,9 +49,30 @@ def facts_of(reply: Reply) -> PageFacts:
     """What a page and its headers say; of a file, the headers alone."""
     facts = PageFacts()
     if media_type_of(reply.headers, reply.url) == HTML:
-        facts = page_facts(decode_html(reply.body))
+        facts = page_facts(decode_html(reply.body, declared=_charset(reply)))
     facts.directives |= _header_directives(reply.headers)
     return facts
+
+
+def fingerprint_of(reply: Reply) -> str:
+    """Of a page what it shows, of a file its bytes."""
+    if media_type_of(reply.headers, reply.url) != HTML:
+        return digest(reply.body)
+    return page_digest(decode_html(reply.body, declared=_charset(reply)))
+
+
+def body_of(reply: Reply) -> bytes:
+    """The bytes to keep: a page as UTF-8 when its server names another charset, which they would not tell alone."""
+    charset = _charset(reply)
+    if charset in (None, "utf-8", "utf8") or media_type_of(reply.headers, reply.url) != HTML:
+        return reply.body
+    return b"\xef\xbb\xbf" + decode_html(reply.body, declared=charset).encode()
+
+
+def _charset(reply: Reply) -> str | None:
+    """The charset that the server names."""
+    stated = reply.headers.get("content-type", "").lower().partition("charset=")[2]
+    return stated.partition(";")[0].strip("\"' ") or None
 
 
 def _header_directives(headers: Mapping[str, str]) -> set[str]:
@@ -80,11 +102,3 @@ def read_robots(target: Target, *, web: Web) -> Robots:
     if 400 <= reply.status < 500 and reply.status != 429:
         return Robots()
     raise SourceError(f"The site's robots.txt cannot be read, so nothing else is: {said(reply)}")
-
-
-def recoded(data: bytes, content_type: str) -> bytes:
-    """An HTML page as UTF-8 when its server names another charset, which the bytes alone would not tell."""
-    charset = content_type.lower().partition("charset=")[2].partition(";")[0].strip("\"' ")
-    if charset in ("", "utf-8", "utf8"):
-        return data
-    return b"\xef\xbb\xbf" + decode_html(data, declared=charset).encode()

@@ -7,8 +7,10 @@ from typing import Any, Protocol
 
 from knowledge.errors import SourceMisconfigured
 from knowledge.sources.base import Option, Source, SourceContext
+from knowledge.sources.feed import FeedSource
 from knowledge.sources.folder import FolderSource
 from knowledge.sources.git import GitSource
+from knowledge.sources.s3 import S3Source
 from knowledge.sources.values import Values, values_of
 from knowledge.sources.website import WebsiteSource
 
@@ -28,7 +30,9 @@ class SourceKind(Protocol):
     def __call__(self, values: Values, *, context: SourceContext) -> Source: ...
 
 
-SOURCES: Mapping[str, SourceKind] = {kind.name: kind for kind in (FolderSource, WebsiteSource, GitSource)}
+SOURCES: Mapping[str, SourceKind] = {
+    kind.name: kind for kind in (FolderSource, WebsiteSource, GitSource, S3Source, FeedSource)
+}
 
 
 def source_of(kind: str, options: Mapping[str, Any], *, secrets: Mapping[str, str], context: SourceContext) -> Source:

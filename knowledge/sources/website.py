@@ -8,11 +8,10 @@ from typing import ClassVar
 
 from knowledge.egress import parse_address
 from knowledge.errors import EgressError, SourceError, SourceItemFailed
-from knowledge.parsing.formats import HTML
 from knowledge.sources.base import Fetched, Item, Option, Problem, SourceContext
 from knowledge.sources.crawling import Crawl, Plan, Waiting
-from knowledge.sources.page_memory import Bodies, digest, load_notes, save_notes
-from knowledge.sources.pages import facts_of, is_sibling, is_taken, read_robots, recoded
+from knowledge.sources.page_memory import Bodies, load_notes, save_notes
+from knowledge.sources.pages import body_of, facts_of, fingerprint_of, is_sibling, is_taken, read_robots
 from knowledge.sources.patterns import PATTERN_OPTIONS, Patterns
 from knowledge.sources.robots import Robots
 from knowledge.sources.sitemaps import is_sitemap, read_sitemaps
@@ -25,7 +24,7 @@ __all__ = ["WebsiteSource"]
 
 
 class WebsiteSource:
-    """Pages and linked files by their canonical address; the fingerprint is the SHA-256 of their bytes.
+    """Pages and linked files by their canonical address; the fingerprint is a digest of what they show.
 
     Listing asks for every page, conditionally where it was taken in before (ETag, Last-Modified), because only a page
     itself says which address it calls its own, whether it may be indexed, and what it links to.
@@ -153,10 +152,9 @@ class WebsiteSource:
             item,
             filename=filename_for(item.key, media_type),
             title=facts_of(reply).title or item.title,
-            fingerprint=digest(reply.body),
+            fingerprint=fingerprint_of(reply),
         )
-        data = recoded(reply.body, reply.headers.get("content-type", "")) if media_type == HTML else reply.body
-        return Fetched(item=learned, data=data)
+        return Fetched(item=learned, data=body_of(reply))
 
     def _listing(self, crawl: Crawl, robots: Robots) -> Iterator[Item | Problem]:
         if self._sitemap is None:
@@ -169,4 +167,6 @@ class WebsiteSource:
                 yield found
             elif inside := self._plan.within.admit(found.target):
                 first.append(Waiting(inside, changed=found.changed))
+            if len(first) > self._plan.pages:  # enough to say that there are more
+                break
         yield from crawl.run(iter(first), robots=robots)

@@ -50,9 +50,9 @@ def children(element: _Element, name: str) -> list[_Element]:
 
 
 def text_of(element: _Element, *names: str) -> str:
-    """The text of the first child with one of the names, tried in turn; "" when there is none."""
+    """The text of the first child with one of the names, tried in turn; those without a namespace go first."""
     for name in names:
-        for child in children(element, name):
+        for child in sorted(children(element, name), key=lambda child: "}" in str(child.tag)):
             if text := "".join(child.itertext()).strip():
                 return text
     return ""

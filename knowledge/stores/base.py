@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from typing import ClassVar, Protocol
 
-from knowledge.types import Hit, IndexRecord, Scope, StoreHealth, Vector
+from knowledge.types import Hit, IndexRecord, Scope, StoreFacts, StoreHealth, Vector
 
 
 class Store(Protocol):
@@ -60,6 +60,13 @@ class Store(Protocol):
         """Every ``(key, document, version)`` in the scope (and generation), for reconciliation."""
         ...
 
+    def records(self, *, space: str, scope: Scope, keys: Collection[str] | None = None) -> Iterator[IndexRecord]:
+        """Every record in the scope, whole, or those of the keys, unordered; read in batches as they are taken.
+
+        What is written or deleted meanwhile may or may not be among them.
+        """
+        ...
+
     def delete(
         self, *, space: str, scope: Scope, versions: Collection[str] | None = None, keys: Collection[str] | None = None,
         generation: str | None = None,
@@ -76,6 +83,14 @@ class Store(Protocol):
 
     def optimize(self, *, space: str, tenant: str) -> None:
         """Compact, fold new rows into the indexes, and remove deleted text from the disk."""
+        ...
+
+    def needs_upkeep(self, *, space: str, tenant: str) -> bool:
+        """Whether ``optimize`` has something to do; cheap, and asked often."""
+        ...
+
+    def facts(self, *, space: str, tenant: str) -> StoreFacts | None:
+        """Measure what the tenant has there; None when that is nothing. Wakes no sleeping tenant."""
         ...
 
     def unpurged(self, *, space: str, tenant: str) -> bool:

@@ -27,9 +27,10 @@ from uuid import uuid4
 
 import numpy as np
 
-from knowledge.errors import StoreBusy, StoreError, StoreUnavailable
+from knowledge.errors import IndexDiskFull, StoreBusy, StoreError, StoreUnavailable
 from knowledge.stores import lance_files
-from knowledge.stores.common import batches, checked_id, checked_records, checked_space
+from knowledge.stores.common import batches, checked_id, checked_ids, checked_records, checked_space
+from knowledge.stores.lance_facts import leftovers, table_facts
 from knowledge.stores.lance_filters import (
     KEYS_PER_FILTER,
     among,
@@ -40,9 +41,10 @@ from knowledge.stores.lance_filters import (
     parts,
     scope_filter,
 )
+from knowledge.stores.lance_rows import HIT_COLUMNS, RECORD_COLUMNS, table_schema, to_arrow, to_hits, to_records
 from knowledge.stores.locking import tenant_lock
 from knowledge.stores.snapshot import Snapshot
-from knowledge.types import Hit, IndexRecord, Scope, StoreHealth, Vector
+from knowledge.types import Hit, IndexRecord, Scope, StoreFacts, StoreHealth, Vector
 
 __all__ = ["LanceStore"]
 
@@ -50,7 +52,6 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-HIT_COLUMNS = ["key", "document", "version", "knowledge_base", "text", "terms"]
 SNAPSHOT_COLUMNS = [*HIT_COLUMNS, "generation", "vector"]
 CONFLICT_ATTEMPTS = 4
 READ_ATTEMPTS = 3
@@ -98,7 +99,7 @@ class LanceStore:
             return 0
         with self._writing(scope.tenant):
             table = self._create(scope.tenant, space, dimension=len(accepted[0].vector))
-            rows = _to_arrow(accepted, table.schema)
+            rows = to_arrow(accepted, table.schema)
             merge = table.merge_insert("key").when_matched_update_all().when_not_matched_insert_all()
             result = _retrying(lambda: merge.execute(rows))
             if result.num_updated_rows:
@@ -190,7 +191,9 @@ class LanceStore:
         def engine(handle: Any, where: str, limit: int) -> list[Hit]:
             query = handle.search(np.asarray(vector, dtype=np.float32), vector_column_name="vector")
             query = query.distance_type("cosine").nprobes(PROBES).where(where, prefilter=True).limit(limit)
-            return _hits(query.select([*HIT_COLUMNS, "_distance"]).to_arrow(), score=lambda row: 1.0 - row["_distance"])
+            return to_hits(
+                query.select([*HIT_COLUMNS, "_distance"]).to_arrow(), score=lambda row: 1.0 - row["_distance"]
+            )
 
         def memory(snapshot: Snapshot) -> list[Hit]:
             return snapshot.search_vector(vector, generations=generations, limit=limit, scope=scope)
@@ -210,7 +213,7 @@ class LanceStore:
             match: Any = MatchQuery  # its checker cannot see the defaults
             query = handle.search(match(" ".join(wanted), "terms"), query_type="fts")
             query = query.where(where, prefilter=True).limit(limit).select([*HIT_COLUMNS, "vector", "_score"])
-            return _hits(query.to_arrow(), score=lambda row: row["_score"])
+            return to_hits(query.to_arrow(), score=lambda row: row["_score"])
 
         def memory(snapshot: Snapshot) -> list[Hit]:
             return snapshot.search_keyword(wanted, generations=generations, limit=limit, scope=scope)
@@ -245,7 +248,7 @@ class LanceStore:
         wheres = [f"{scope_filter(scope)} AND {among('key', part)}" for part in parts(keys)]
         return self._reading(scope.tenant, space, lambda table: [
             hit for where in wheres
-            for hit in _hits(
+            for hit in to_hits(
                 table.handle.search().where(where).select([*HIT_COLUMNS, "vector"]).limit(KEYS_PER_FILTER).to_arrow()
             )
         ], missing=[])  # fmt: skip
@@ -274,10 +277,41 @@ class LanceStore:
             return iter(())
         return zip(*(rows.column(name).to_pylist() for name in ("key", "document", "version")), strict=True)
 
+    def records(
+        self, *, space: str, scope: Scope, keys: Collection[str] | None = None
+    ) -> Iterator[IndexRecord]:  # fmt: skip
+        wanted = [key for key, *_ in self.keys(space=space, scope=scope)] if keys is None else checked_ids(keys)
+        if scope.is_empty or not wanted:
+            return iter(())
+        where, missing = scope_filter(scope), list[IndexRecord]()
+
+        def read(batch: list[str], table: _Table) -> list[IndexRecord]:
+            query = table.handle.search().where(f"{where} AND {among('key', batch)}").select(RECORD_COLUMNS)
+            return to_records(query.limit(len(batch)).to_arrow())
+
+        return (
+            record
+            for batch in batches(wanted, KEYS_PER_FILTER)
+            for record in self._reading(scope.tenant, space, partial(read, batch), missing=missing)
+        )
+
     # --- the rest of the contract
 
     def tenants(self) -> list[str]:
         return lance_files.tenants(self._path)
+
+    def facts(self, *, space: str, tenant: str) -> StoreFacts | None:
+        folder, dirty = self._file(tenant, space, "lance"), self._file(tenant, space, "dirty")
+
+        def read(table: _Table) -> StoreFacts:
+            return table_facts(table.handle, folder, dirty=dirty.exists(), ann_rows=self._ann_rows)
+
+        return self._reading(tenant, space, read, missing=None)
+
+    def needs_upkeep(self, *, space: str, tenant: str) -> bool:
+        if not self._file(tenant, space, "born").exists():
+            return False
+        return self._file(tenant, space, "dirty").exists() or leftovers(self._file(tenant, space, "lance"))
 
     def spaces(self, *, tenant: str) -> list[str]:
         return sorted(born.stem for born in self._folder(tenant).glob("*.born"))
@@ -336,7 +370,7 @@ class LanceStore:
         if table is None:
             connection = self._connect(tenant)
             shutil.rmtree(self._file(tenant, space, "lance"), ignore_errors=True)  # a creation that was cut off
-            _index_terms(connection.create_table(space, schema=lance_files.schema(dimension)))
+            _index_terms(connection.create_table(space, schema=table_schema(dimension)))
             born = self._file(tenant, space, "born")
             born.with_suffix(".tmp").write_text(str(uuid4()))
             born.with_suffix(".tmp").replace(born)
@@ -443,30 +477,6 @@ class _Table:
             return self._snapshot
 
 
-def _to_arrow(records: Sequence[IndexRecord], schema: Any) -> Any:
-    import pyarrow as pa
-
-    vectors = np.stack([record.vector for record in records]).astype(np.float32, copy=False)
-    if vectors.shape[1] != schema.field("vector").type.list_size:
-        raise StoreError("The vectors do not have the dimension of their space.")
-    columns = [pa.array([getattr(r, field.name) for r in records], field.type) for field in list(schema)[:-1]]
-    columns.append(pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel()), vectors.shape[1]))
-    return pa.table(columns, schema=schema)
-
-
-def _hits(rows: Any, score: Callable[[dict[str, Any]], float] = lambda row: 0.0) -> list[Hit]:
-    """Make hits of an Arrow table; vectors, where it has them, as views of one array."""
-    vectors: Any = [None] * rows.num_rows
-    if "vector" in rows.column_names:
-        column = rows.column("vector").combine_chunks()
-        vectors = np.asarray(column.flatten(), dtype=np.float32).reshape(-1, column.type.list_size)
-        rows = rows.drop_columns(["vector"])
-    return [
-        Hit(**{name: row[name] for name in HIT_COLUMNS}, score=float(score(row)), vector=vector)
-        for row, vector in zip(rows.to_pylist(), vectors, strict=True)
-    ]
-
-
 def _index_terms(handle: Any) -> None:
     """Index ``terms`` exactly as we analysed them."""
     from lancedb.index import FTS
@@ -481,12 +491,14 @@ def _index_terms(handle: Any) -> None:
 def _retrying(write: Callable[[], T]) -> T:
     """Repeat a write that lost against another commit.
 
-    :raises StoreBusy: it lost every time.
+    :raises StoreBusy: it lost every time; ``IndexDiskFull``: there is no room for it.
     """
     for attempt in range(CONFLICT_ATTEMPTS):
         try:
             return write()
         except (RuntimeError, OSError, ValueError) as err:
+            if "no space left" in str(err).lower():
+                raise IndexDiskFull() from err
             if "conflict" not in str(err).lower():
                 raise StoreError() from err
             if attempt == CONFLICT_ATTEMPTS - 1:

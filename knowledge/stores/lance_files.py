@@ -1,15 +1,14 @@
-"""What the embedded store keeps on the disk: folders by names alone (``lance`` says which), columns of a table."""
+"""What the embedded store keeps on the disk: folders, by names alone (``lance`` says which)."""
 
 from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Any
 
 from knowledge.errors import StoreError
 from knowledge.stores.common import checked_id
 
-__all__ = ["remove", "schema", "tenants"]
+__all__ = ["remove", "tenants"]
 
 
 def tenants(path: Path) -> list[str]:
@@ -38,14 +37,3 @@ def remove(folder: Path, *, space: str | None) -> None:
         (folder / f"{space}.dirty").unlink(missing_ok=True)
     if folder.exists() if space is None else any(folder.glob(f"{space}.*")):
         raise StoreError("The tenant's folder is still there after its deletion.")
-
-
-def schema(dimension: int) -> Any:
-    """Return the Arrow schema of a table."""
-    import pyarrow as pa
-
-    names = ("key", "knowledge_base", "generation", "document", "version")
-    columns = [pa.field(name, pa.string(), nullable=False) for name in names]
-    columns += [pa.field("ordinal", pa.int32(), nullable=False)]
-    columns += [pa.field(name, pa.string(), nullable=False) for name in ("text", "terms")]
-    return pa.schema([*columns, pa.field("vector", pa.list_(pa.float32(), dimension), nullable=False)])

@@ -89,6 +89,14 @@ def test_address_is_refused_before_anything_is_sent(url: str, monkeypatch: pytes
     assert caught.value.message.endswith(".")
 
 
+@pytest.mark.parametrize(
+    "url", ["http://a@example.org/", "http://a:b@example.org/", "http://example.org%40@127.0.0.1/"]
+)
+def test_name_and_password_in_an_address_are_named_as_what_is_wrong(url: str) -> None:
+    with pytest.raises(AddressRefused, match="user name or password"):
+        parse_address(url)
+
+
 @pytest.mark.parametrize("name", ["localhost", "LOCALHOST", "localhost.", "ip6-localhost", "intranet", "0.example"])
 def test_name_that_leads_inside_is_refused(name: str) -> None:
     with pytest.raises(AddressRefused):
@@ -420,6 +428,18 @@ def test_second_address_is_tried(site: Site) -> None:
     rules = Rules.of([f"127.0.0.0/8:{site.port}"])
     url = f"http://two.example:{site.port}/"
     assert fetch(url, rules=rules, limits=QUICK, resolve=lambda *_: ["127.0.0.9", "127.0.0.1"]).status == 200
+
+
+def test_ipv6_is_spoken(monkeypatch: pytest.MonkeyPatch) -> None:
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        pytest.skip("this machine has no IPv6")
+    with local_site(host="::1") as site:
+        site.pages["/"] = "six"
+        reply = fetch(f"http://[::1]:{site.port}/", rules=Rules.of([f"[::1]:{site.port}"]), limits=QUICK)
+        assert (reply.body, site.asked[0].headers["host"]) == (b"six", f"[::1]:{site.port}")
 
 
 def test_body_that_is_not_wanted_is_not_read(site: Site) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -101,6 +102,7 @@ def local_site(*, context: ssl.SSLContext | None = None, host: str = "127.0.0.1"
 
     class Server(ThreadingHTTPServer):
         daemon_threads = True
+        address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
 
         def finish_request(self, request: Any, client_address: Any) -> None:
             if context is None:

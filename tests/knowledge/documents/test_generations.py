@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from knowledge import wiring
 from knowledge.documents import building, files, generations, indexing, jobs, reconcile, services, tasks
+from knowledge.documents.live import LiveRows
 from knowledge.documents.models import (
     Chunk,
     Document,
@@ -248,6 +249,34 @@ def test_upload_under_way_at_the_switch_goes_into_the_new_generation(
 def test_old_versions_are_no_part_of_a_new_generation(filled: Any, sections: Callable[..., str]) -> None:
     filled.add(sections("otter", 1), "a.md")
     assert agrees(filled, built(filled))
+
+
+# --- searches meanwhile
+
+
+@pytest.mark.parametrize("other", ["of the same space", "of another space"])
+def test_search_that_meets_a_switch_finds_what_it_should(
+    filled: Any, settings: Any, scripted_model: Any, monkeypatch: pytest.MonkeyPatch, other: str
+) -> None:
+    if other == "of another space":
+        settings.EMBEDDING_ADDRESSES = {"hosted_vllm/scripted-embed": scripted_model.url}
+    generation = built(filled, **({"embedding": "hosted_vllm/scripted-embed"} if settings.EMBEDDING_ADDRESSES else {}))
+    assert (generation.space != live(filled).space) == (other == "of another space")
+    expected = {p.title for p in filled.search("otter rule number 2")}
+    real, waiting = LiveRows.passages, [generation]
+
+    def passages(self: Any, keys: Any, *, scope: Any) -> Any:
+        if waiting:
+            generations.make_live(waiting.pop())
+        return real(self, keys, scope=scope)
+
+    monkeypatch.setattr(LiveRows, "passages", passages)
+    found = filled.search("otter rule number 2")
+    assert live(filled) == generation
+    assert found[0].title == "a.md"
+    assert {p.title for p in found} == expected
+    row = Chunk.objects.get(pk=found[0].key)
+    assert row.generation_id == generation.pk
 
 
 # --- removal

@@ -62,9 +62,9 @@ def test_a_thousand_unchanged_files_are_listed_in_well_under_a_second(source: An
     for number in range(1000):
         (root / "rules" / f"{number}.md").write_text(str(number))
     known = listed(source()).known
-    start = time.perf_counter()
+    start = time.process_time()
     assert listed(source(), known).known == known
-    assert time.perf_counter() - start < 0.5
+    assert time.process_time() - start < 0.5
 
 
 @pytest.mark.parametrize(
@@ -84,9 +84,9 @@ def test_patterns_choose(source: Any, listed: Any, include: Any, exclude: Any, k
 
 def test_pattern_of_stars_takes_no_time(source: Any, listed: Any, root: Path) -> None:
     (root / ("a" * 200 + ".md")).write_text("x")
-    start = time.perf_counter()
+    start = time.process_time()
     assert listed(source(include=["*a" * 60 + "b", "**/" * 60 + "b"])).keys == []
-    assert time.perf_counter() - start < 0.5
+    assert time.process_time() - start < 0.5
 
 
 def test_links_are_never_followed(source: Any, listed: Any, root: Path, tmp_path: Path) -> None:

@@ -127,6 +127,13 @@ def test_changed_page_has_another_fingerprint(site: Site, source: Any, listed: A
     assert [key for key in second.keys if second.known[key] != first.known[key]] == [f"{site.url}/docs/a"]
 
 
+def test_page_with_a_new_token_in_every_reply_is_unchanged(site: Site, source: Any, listed: Any) -> None:
+    tokens = iter(range(9))
+    site.pages["/docs/"] = lambda asked: Answer(page(head=f'<meta name="csrf" content="{next(tokens)}">'), headers=HTML)
+    first = listed(source())
+    assert listed(source(), first.known).known == first.known
+
+
 def test_last_modified_is_asked_with_where_there_is_no_etag(site: Site, source: Any, listed: Any) -> None:
     stamp = "Wed, 01 Jul 2026 10:00:00 GMT"
 

@@ -14,7 +14,7 @@ from uuid import uuid4
 
 import pytest
 
-from knowledge.errors import StoreBusy, StoreError, StoreUnavailable
+from knowledge.errors import IndexDiskFull, StoreBusy, StoreError, StoreUnavailable
 from knowledge.stores import lance, lance_filters
 from knowledge.stores.lance import LanceStore
 from knowledge.stores.locking import tenant_lock
@@ -255,12 +255,20 @@ def test_commit_conflicts_are_retried_and_then_reported(monkeypatch: pytest.Monk
 
     def broken() -> None:
         calls.append(1)
-        raise OSError("no space left on device")
+        raise OSError("disk on fire")
 
     calls.clear()
     with pytest.raises(StoreError) as caught:
         lance._retrying(broken)
     assert (len(calls), type(caught.value)) == (1, StoreError)
+
+
+def test_disk_without_room_is_told_apart() -> None:
+    def write() -> None:
+        raise RuntimeError("lance error: LanceError(IO): No space left on device (os error 28), src/writer.rs:191:9")
+
+    with pytest.raises(IndexDiskFull, match="disk is full"):
+        lance._retrying(write)
 
 
 def test_damaged_table_is_unavailable_not_empty(store: LanceStore, make: Make, scope: Scope, tmp_path: Path) -> None:

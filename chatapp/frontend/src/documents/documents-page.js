@@ -34,7 +34,9 @@ export class DocumentsPage extends HTMLElement {
     this.table = new DocumentTable(find("tbody"), {
       canEdit: this.canEdit,
       onDelete: (row) => this.#delete(row),
-      onRetry: (row) => this.#retry(row),
+      onRetry: (row) => this.#act(row, "retry"),
+      onCancel: (row) => this.#act(row, "cancel"),
+      attempts: rights?.attempts ?? 1,
     });
     /** @type {KnowledgeBase[]} */
     this.bases = [];
@@ -137,6 +139,8 @@ export class DocumentsPage extends HTMLElement {
       return;
     }
     history.replaceState(null, "", `?base=${id}`);
+    const sources = this.querySelector("[data-sources]");
+    if (sources instanceof HTMLAnchorElement) sources.search = `?base=${id}`;
     this.#uploadWaiting();
     await this.#attempt(() => this.#loadPage());
   }
@@ -182,6 +186,8 @@ export class DocumentsPage extends HTMLElement {
       error: error ?? null,
       retry: retry ?? row.retry,
       chunks: chunks ?? row.chunks,
+      // Of the stage before; the next answer of the API knows better.
+      ...(status === row.status ? {} : { queue_position: null, eta_seconds: null, last_error: null }),
     });
     // Pages, size and version are not part of the notice.
     if (status === "ready" || status === "failed") this.#reload(notice.document);
@@ -211,12 +217,14 @@ export class DocumentsPage extends HTMLElement {
     }
   }
 
-  /** @param {DocumentRow} row */
-  async #retry(row) {
-    await this.#attempt(async () => {
-      const fresh = await api(`/documents/${row.id}/retry`, { method: "POST" });
-      this.table.put(fresh?.id ? fresh : { ...row, status: "queued", error: null });
-    });
+  /**
+   * @param {DocumentRow} row
+   * @param {"retry" | "cancel"} action
+   */
+  async #act(row, action) {
+    await this.#attempt(async () =>
+      this.table.put(await api(`/documents/${row.id}/${action}`, { method: "POST" })),
+    );
   }
 
   /** @param {DocumentRow} row */

@@ -8,7 +8,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("documents", "0007_validity"),
+        ("documents", "0009_reconcile_jobs"),
         ("tenants", "0001_initial"),
     ]
 
