@@ -17,7 +17,7 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import timedelta
 from functools import partial
 from importlib.metadata import version
@@ -42,6 +42,7 @@ from knowledge.stores.lance_filters import (
     scope_filter,
 )
 from knowledge.stores.lance_rows import HIT_COLUMNS, RECORD_COLUMNS, table_schema, to_arrow, to_hits, to_records
+from knowledge.stores.lance_table import LanceTable
 from knowledge.stores.locking import tenant_lock
 from knowledge.stores.snapshot import Snapshot
 from knowledge.types import Hit, IndexRecord, Scope, StoreFacts, StoreHealth, Vector
@@ -52,14 +53,11 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-SNAPSHOT_COLUMNS = [*HIT_COLUMNS, "generation", "vector"]
 CONFLICT_ATTEMPTS = 4
 READ_ATTEMPTS = 3
 PARTITION_ROWS = 16_384  # what LanceDB makes of any number of partitions when it next optimises; this trains fewest
 PROBES = 32  # partitions searched: all of them up to some 500,000 rows, so the search is exact there
-QUICK_ROWS = 2_000  # loaded into memory on the first query (30 ms); more (20,000 take 500 ms) only
 _engine_pid: int | None = None  # the process in which LanceDB runs its threads
-QUIET_SECONDS = 2.0  # when nobody has written for this long, else each query of a busy hour would load anew
 
 
 class LanceStore:
@@ -88,7 +86,7 @@ class LanceStore:
 
     def _forget(self) -> None:
         self._pid = os.getpid()
-        self._tables: dict[tuple[str, str], _Table] = {}
+        self._tables: dict[tuple[str, str], LanceTable] = {}
         self._guard = threading.Lock()
 
     # --- writing
@@ -229,7 +227,7 @@ class LanceStore:
         live = among("generation", generations)
         check_scope(scope)
 
-        def search(table: _Table) -> list[Hit]:
+        def search(table: LanceTable) -> list[Hit]:
             snapshot = table.snapshot(self._room_beside(table))
             if snapshot is not None:
                 return memory(snapshot)
@@ -268,7 +266,7 @@ class LanceStore:
             return iter(())
         where = scope_filter(scope) + of_generation(generation)
 
-        def read(table: _Table) -> Any:
+        def read(table: LanceTable) -> Any:
             query = table.handle.search().where(where).select(["key", "document", "version"])
             return query.limit(max(1, table.handle.count_rows())).to_arrow()
 
@@ -285,7 +283,7 @@ class LanceStore:
             return iter(())
         where, missing = scope_filter(scope), list[IndexRecord]()
 
-        def read(batch: list[str], table: _Table) -> list[IndexRecord]:
+        def read(batch: list[str], table: LanceTable) -> list[IndexRecord]:
             query = table.handle.search().where(f"{where} AND {among('key', batch)}").select(RECORD_COLUMNS)
             return to_records(query.limit(len(batch)).to_arrow())
 
@@ -303,7 +301,7 @@ class LanceStore:
     def facts(self, *, space: str, tenant: str) -> StoreFacts | None:
         folder, dirty = self._file(tenant, space, "lance"), self._file(tenant, space, "dirty")
 
-        def read(table: _Table) -> StoreFacts:
+        def read(table: LanceTable) -> StoreFacts:
             return table_facts(table.handle, folder, dirty=dirty.exists(), ann_rows=self._ann_rows)
 
         return self._reading(tenant, space, read, missing=None)
@@ -317,7 +315,7 @@ class LanceStore:
         return sorted(born.stem for born in self._folder(tenant).glob("*.born"))
 
     def bases(self, *, space: str, tenant: str) -> list[str]:
-        def read(table: _Table) -> list[str]:
+        def read(table: LanceTable) -> list[str]:
             query = table.handle.search().select(["knowledge_base"]).limit(max(1, table.handle.count_rows()))
             return sorted({base for batch in query.to_batches() for base in batch.column(0).unique().to_pylist()})
 
@@ -347,7 +345,7 @@ class LanceStore:
     def _writing(self, tenant: str) -> Any:
         return tenant_lock(self._folder(tenant), seconds=self._lock_seconds)
 
-    def _open(self, tenant: str, space: str) -> _Table | None:
+    def _open(self, tenant: str, space: str) -> LanceTable | None:
         """Return the table as it is now, or None when there is none."""
         try:
             born = self._file(tenant, space, "born").read_text()
@@ -360,7 +358,7 @@ class LanceStore:
             table = self._tables.pop(key, None)
             if table is None or table.born != born:
                 manifests = self._file(tenant, space, "lance") / "_versions"
-                table = _Table(self._connect(tenant).open_table(space), born, manifests)
+                table = LanceTable(self._connect(tenant).open_table(space), born, manifests)
             self._tables[key] = table  # last: most recently used
             return table
 
@@ -394,7 +392,7 @@ class LanceStore:
         # Zero: every read sees the newest commit, of other processes too.
         return lancedb.connect(str(self._folder(tenant)), read_consistency_interval=timedelta(0))
 
-    def _room_beside(self, table: _Table) -> int:
+    def _room_beside(self, table: LanceTable) -> int:
         """Return how many rows this table may hold in memory, dropping tables not used for longest."""
         with self._guard:
             others = [other for other in self._tables.values() if other is not table]
@@ -406,7 +404,7 @@ class LanceStore:
             other.drop()
         return self._snapshot_rows - held
 
-    def _reading(self, tenant: str, space: str, read: Callable[[_Table], T], *, missing: T) -> T:
+    def _reading(self, tenant: str, space: str, read: Callable[[LanceTable], T], *, missing: T) -> T:
         """Read again, from a table opened anew, when a clean-up took a file away meanwhile."""
         for attempt in range(1, READ_ATTEMPTS + 1):
             table = self._open(tenant, space)
@@ -422,59 +420,6 @@ class LanceStore:
                 with self._guard:
                     self._tables.pop((tenant, space), None)
         return missing
-
-
-class _Table:
-    """An open handle and, while it is of the newest version, the rows in memory."""
-
-    def __init__(self, handle: Any, born: str, manifests: Path) -> None:
-        self.handle = handle
-        self.born = born
-        self._manifests = manifests
-        self._snapshot: Snapshot | None = None
-        self._seen: tuple[Hashable, float] = (None, 0.0)  # newest version and when a reader first met it
-        self._lock = threading.Lock()
-
-    @property
-    def rows_held(self) -> int:
-        snapshot = self._snapshot
-        return snapshot.size if snapshot is not None else 0
-
-    def drop(self) -> None:
-        self._snapshot = None
-
-    def _newest(self) -> Hashable:
-        """Return what every commit changes: the names of the manifests.
-
-        Asking LanceDB for its version takes two changes of thread, which a busy process waits milliseconds for.
-        """
-        try:
-            return frozenset(os.listdir(self._manifests))  # noqa: PTH208 - names alone, for speed
-        except OSError:
-            return int(self.handle.version)
-
-    def snapshot(self, room: int) -> Snapshot | None:
-        """Return the rows of the newest version; None when they do not fit or change meanwhile."""
-        if room < 1:
-            return None
-        version = self._newest()
-        snapshot = self._snapshot
-        if snapshot is not None and snapshot.version == version:
-            return snapshot
-        with self._lock:  # the two searches of a query arrive together; one of them loads
-            snapshot = self._snapshot
-            if snapshot is not None and snapshot.version == version:
-                return snapshot
-            self._snapshot = None
-            if self._seen[0] != version:
-                self._seen = (version, time.monotonic())
-            rows = self.handle.count_rows()
-            if not 0 < rows <= room or (rows > QUICK_ROWS and time.monotonic() - self._seen[1] < QUIET_SECONDS):
-                return None
-            loaded = self.handle.search().select(SNAPSHOT_COLUMNS).limit(rows).to_arrow()
-            if self._newest() == version and loaded.num_rows == rows:
-                self._snapshot = Snapshot(loaded, version=version)
-            return self._snapshot
 
 
 def _index_terms(handle: Any) -> None:

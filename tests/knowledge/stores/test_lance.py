@@ -15,7 +15,7 @@ from uuid import uuid4
 import pytest
 
 from knowledge.errors import IndexDiskFull, StoreBusy, StoreError, StoreUnavailable
-from knowledge.stores import lance, lance_filters
+from knowledge.stores import lance, lance_filters, lance_table
 from knowledge.stores.lance import LanceStore
 from knowledge.stores.locking import tenant_lock
 from knowledge.types import IndexRecord, Scope
@@ -193,7 +193,7 @@ def test_rows_held_in_memory_keep_to_the_budget(
 def test_large_table_is_not_loaded_while_it_is_written(
     store: LanceStore, make: Make, scope: Scope, generations: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lance, "QUICK_ROWS", 5)
+    monkeypatch.setattr(lance_table, "QUICK_ROWS", 5)
     store.upsert([make(f"heron {i}") for i in range(10)], space=SPACE, scope=scope)
 
     def held_after_search() -> int:
@@ -202,7 +202,7 @@ def test_large_table_is_not_loaded_while_it_is_written(
         return sum(table.rows_held for table in store._tables.values())
 
     assert held_after_search() == 0
-    monkeypatch.setattr(lance, "QUIET_SECONDS", 0.0)
+    monkeypatch.setattr(lance_table, "QUIET_SECONDS", 0.0)
     assert held_after_search() == 10
 
 
