@@ -342,7 +342,7 @@ def test_changed_report_is_found_out(world: Any) -> None:
 
 def command(*arguments: str) -> str:
     out = StringIO()
-    call_command("deletion-report", *arguments, stdout=out, stderr=StringIO())
+    call_command("deletion_report", *arguments, stdout=out, stderr=StringIO())
     return out.getvalue()
 
 
