@@ -216,7 +216,11 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 10},
     },
     "optimize-stores": {"task": "knowledge.documents.tasks.optimize_stores", "schedule": timedelta(minutes=10)},
-    "reconcile-all": {"task": "knowledge.documents.tasks.reconcile_all", "schedule": timedelta(hours=1)},
+    "reconcile-all": {
+        "task": "knowledge.documents.tasks.reconcile_all",
+        "schedule": timedelta(hours=1),  # each tenant once a day
+        "options": {"expires": 3600},
+    },
     "sweep-runs": {"task": "chatapp.conversations.tasks.sweep_runs", "schedule": timedelta(seconds=30)},
 }
 WORKER_QUEUES = ["ingest", "maintenance", "evaluation", "training"]

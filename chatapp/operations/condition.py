@@ -100,7 +100,9 @@ def _jobs(found: Condition, tenants: Sequence[UUID]) -> Iterator[Problem]:
         if model in SPOKEN_FOR:
             continue
         failed = rows.filter(state=LeasedJob.State.FAILED, finished__gt=now - RECENT)
-        for words, count in failed.values_list("last_error").annotate(count=Count("pk"))[:MOST_REASONS]:
+        for words, count in (
+            failed.values_list("last_error").annotate(count=Count("pk")).order_by("-count")[:MOST_REASONS]
+        ):
             yield Problem(where="Jobs", words=f"{_many(count, name)} failed in the last 7 days: {words}")
 
 
