@@ -44,6 +44,7 @@ def test_health_is_one_line_until_something_is_wrong(visit: Callable[..., Any], 
     page.locator("summary").first.focus()
     page.keyboard.press("Enter")
     expect(page.locator(".health-jobs").first).to_contain_text("files")
+    page.evaluate("window.scrollTo(0, 0)")
     page.screenshot(path=pictures / "health.png", full_page=True)
     page.set_viewport_size({"width": 360, "height": 740})
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
