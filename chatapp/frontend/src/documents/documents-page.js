@@ -153,6 +153,7 @@ export class DocumentsPage extends HTMLElement {
       return;
     }
     history.replaceState(null, "", `?base=${id}`);
+    this.querySelector("[data-indexes]")?.setAttribute("href", `/documents/indexes/?base=${id}`);
     this.#uploadWaiting();
     await this.#attempt(() => this.#loadPage());
   }
