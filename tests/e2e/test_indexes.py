@@ -20,7 +20,7 @@ QUESTIONS = (
 
 
 def in_use(page: Any) -> Any:
-    return page.get_by_role("region", name="In use")
+    return page.get_by_role("region", name="In use", exact=True)
 
 
 def test_an_index_is_built_compared_used_and_gone_back_from(visit: Callable[..., Any], pictures: Path) -> None:
@@ -28,7 +28,6 @@ def test_an_index_is_built_compared_used_and_gone_back_from(visit: Callable[...,
     page = window.page
     assert window.settled(window.ask("How long does a worker hold a job?")) == "done"
     page.goto(f"{window.url}/documents/")
-    page.get_by_label("Knowledge base").wait_for()
     page.wait_for_url(re.compile(r"\?base="))
     page.get_by_role("link", name="Search index").click()
     expect(in_use(page)).to_contain_text("structural")
@@ -41,7 +40,7 @@ def test_an_index_is_built_compared_used_and_gone_back_from(visit: Callable[...,
     bar = page.get_by_role("progressbar", name="Documents indexed")
     expect(bar).to_be_visible()
     page.get_by_label("Size of a passage, characters").fill("777")  # what is typed meanwhile stays
-    page.wait_for_function("document.querySelector('progress')?.value > 0", timeout=90_000)
+    expect(bar).not_to_have_js_property("value", 0, timeout=90_000)
     page.screenshot(path=pictures / "indexes-building.png", full_page=True)
     ready = page.get_by_role("region", name="Ready, not in use")
     expect(ready).to_be_visible(timeout=180_000)  # without a reload
