@@ -52,7 +52,7 @@ class BuildForm(forms.Form):
         super().__init__(*args, **kwargs)
         stock = wiring.LOCAL
         self.models = [
-            (name, "The one that comes with Footnote" if name == stock else name) for name in wiring.embedding_choices()
+            (name, "Comes with Footnote (local)" if name == stock else name) for name in wiring.embedding_choices()
         ]
         self.fields["embedding"].choices = self.models  # type: ignore[attr-defined]
 
