@@ -79,10 +79,12 @@ INSTALLED_APPS = [
     "allauth.account",
     "knowledge.tenants",
     "knowledge.documents",
+    "knowledge.syncing",
     "chatapp.accounts",
     "chatapp.language_models",
     "chatapp.conversations",
     "chatapp.reader",
+    "chatapp.sources",
     "chatapp.searching",
     "chatapp.unanswered",
     "chatapp.tracing",
@@ -172,14 +174,18 @@ CACHES = {
 }
 
 # --- work ---------------------------------------------------------------------------------------
+SWEEP_SECONDS = env.int("SWEEP_SECONDS", default=15)
 _VISIBILITY = {"visibility_timeout": 900, "unacked_restore_interval": 5, "unacked_restore_throttle": 1}
 # A request that publishes waits milliseconds for a broker that is away (kombu's own tries take 6 s); the rows wait.
 _TRIES = {"max_retries": 1, "interval_start": 0, "interval_step": 0.1}
 CELERY_BROKER_TRANSPORT_OPTIONS = {**_VISIBILITY, **_TRIES, "socket_timeout": 30, "socket_connect_timeout": 5}
-CELERY_VISIBILITY_TIMEOUT = 900
+# In all three places, and the shortest of all applications on a broker counts (Celery's redis.rst).
+CELERY_RESULT_BACKEND_TRANSPORT_OPTIONS = {"visibility_timeout": _VISIBILITY["visibility_timeout"]}
+CELERY_VISIBILITY_TIMEOUT = _VISIBILITY["visibility_timeout"]
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_BROKER_POOL_LIMIT = 10
+CELERY_BROKER_POOL_ACQUIRE_TIMEOUT = 2  # without it a caller waits for ever (celery #10174)
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_SERIALIZER = "json"
@@ -189,6 +195,11 @@ CELERY_TASK_TIME_LIMIT = 840  # below the visibility timeout, or a long task wou
 CELERY_TASK_ANNOTATIONS = {
     # A document of 50,000 passages takes hours. A message that comes again meanwhile finds the lease held.
     "knowledge.documents.tasks.ingest_document": {"soft_time_limit": 6 * 3600, "time_limit": 6 * 3600 + 60},
+    # So may a large source; it goes on where it was.
+    "knowledge.syncing.tasks.run_sync": {"soft_time_limit": 6 * 3600, "time_limit": 6 * 3600 + 60},
+    # A table of millions of rows; the same for reading all of it to compare.
+    "knowledge.documents.tasks.keep_up": {"soft_time_limit": 3600, "time_limit": 3660},
+    "knowledge.documents.tasks.reconcile_tenant": {"soft_time_limit": 6 * 3600, "time_limit": 6 * 3600 + 60},
 }
 CELERY_TASK_PUBLISH_RETRY = False  # the row is the truth; the sweeper sends what was not sent
 CELERY_TASK_DEFAULT_QUEUE = "maintenance"
@@ -200,23 +211,43 @@ CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 5
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_SEND_TASK_EVENTS = False
 CELERY_TIMEZONE = "UTC"
+WORKER_QUEUES = ["ingest", "maintenance", "evaluation", "training"]
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "celerybeat-schedule")
 CELERY_BEAT_SCHEDULE = {
     # A message that waited longer than its period is dropped: the next one does the same.
     "sweep-jobs": {
         "task": "knowledge.documents.tasks.sweep_jobs",
-        "schedule": timedelta(seconds=15),
-        "options": {"expires": 15},
+        "schedule": timedelta(seconds=SWEEP_SECONDS),
+        "options": {"expires": SWEEP_SECONDS},
     },
     "purge-deleted": {
         "task": "knowledge.documents.tasks.purge_deleted",
         "schedule": timedelta(seconds=10),
         "options": {"expires": 10},
     },
+    "delete-expired": {
+        "task": "knowledge.documents.tasks.delete_expired",
+        "schedule": timedelta(minutes=1),
+        "options": {"expires": 60},
+    },
     "optimize-stores": {"task": "knowledge.documents.tasks.optimize_stores", "schedule": timedelta(minutes=10)},
+    "start-due-syncs": {
+        "task": "knowledge.syncing.tasks.start_due_syncs",
+        "schedule": timedelta(minutes=1),
+        "options": {"expires": 60},
+    },
+    "reconcile-all": {"task": "knowledge.documents.tasks.reconcile_all", "schedule": timedelta(hours=1)},
     "sweep-runs": {"task": "chatapp.conversations.tasks.sweep_runs", "schedule": timedelta(seconds=30)},
+    **{
+        f"canary-{queue}": {
+            "task": "chatapp.operations.tasks.canary",
+            "schedule": timedelta(seconds=60),
+            "kwargs": {"queue": queue},
+            "options": {"queue": queue, "expires": 60},
+        }
+        for queue in WORKER_QUEUES
+    },
 }
-WORKER_QUEUES = ["ingest", "maintenance", "evaluation", "training"]
 
 # --- people ---------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"
@@ -306,9 +337,15 @@ OCR_MAX_PAGES = env.int("OCR_MAX_PAGES", default=500)
 KEEP_GENERATIONS_DAYS = env.float("KEEP_GENERATIONS_DAYS", default=7.0)
 LEASE_SECONDS = env.int("LEASE_SECONDS", default=60)
 JOB_ATTEMPTS = env.int("JOB_ATTEMPTS", default=3)
+JOB_STALL_SECONDS = env.int("JOB_STALL_SECONDS", default=600)
 FIRST_TOKEN_SECONDS = env.float("FIRST_TOKEN_SECONDS", default=20.0)
 TOKEN_GAP_SECONDS = env.float("TOKEN_GAP_SECONDS", default=15.0)
 ANSWER_SECONDS = env.float("ANSWER_SECONDS", default=180.0)
+
+# --- sources ------------------------------------------------------------------------------------------
+SOURCE_FOLDERS = env.list("SOURCE_FOLDERS", default=[])
+EGRESS_ALLOW = env.list("EGRESS_ALLOW", default=[])
+SYNCS_AT_ONCE = env.int("SYNCS_AT_ONCE", default=1)
 
 # --- models and stores ----------------------------------------------------------------------------------
 STORE = env.str("STORE", default="weaviate" if env.str("WEAVIATE_URL", default="") else "lance")

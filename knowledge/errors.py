@@ -15,14 +15,24 @@ KnowledgeError
  |- RerankFailed                  the order of the search stands
  |- StoreError
  |   |- StoreBusy                 retry later
+ |   |   `- IndexDiskFull         and nothing is written before there is room
  |   `- StoreUnavailable
+ |- EgressError                   a request to an address that somebody typed in
+ |   |- AddressRefused            it may not be reached from here; nothing was sent
+ |   |- AddressUnreachable
+ |   `- ReplyTooLarge
+ |- SourceError                   a source of documents
+ |   |- SourceMisconfigured
+ |   `- SourceItemFailed          one item of it could not be read
  |- RetryUseless                  the file itself is why its document failed
+ |- RestoreRefused                the version is the current one, or its bytes are gone
+ |- BadDates                      dates of validity that make no sense
  |- IndexMismatch                 counts of database and index differ
  |- GenerationRefused             an index generation cannot be started, used or removed like that
  |- LanguageModelError
  |   |- ModelNotConfigured, ModelRefused, ModelBusy, ModelTimeout, ModelUnavailable, ModelInterrupted
  `- NotFound                      missing and forbidden look the same
-     |- KnowledgeBaseNotFound, DocumentNotFound, GenerationNotFound, TenantNotFound
+     |- KnowledgeBaseNotFound, DocumentNotFound, GenerationNotFound, DeletionNotFound, TenantNotFound
 """
 
 from __future__ import annotations
@@ -86,10 +96,65 @@ class DocumentRefused(DocumentError):
     default_message = "The file contains something that is not accepted."
 
 
+class EgressError(KnowledgeError):
+    code = "egress_error"
+    status = 502
+    permanent = False
+    default_message = "The address could not be read."
+
+
+class AddressRefused(EgressError):
+    code = "address_refused"
+    status = 400
+    permanent = True
+    default_message = "This address may not be reached from here."
+
+
+class AddressUnreachable(EgressError):
+    code = "address_unreachable"
+    default_message = "The address does not answer."
+
+
+class ReplyTooLarge(EgressError):
+    code = "reply_too_large"
+    permanent = True
+    default_message = "What the address answers exceeds the size limit."
+
+
+class SourceError(KnowledgeError):
+    code = "source_error"
+    default_message = "The source could not be read."
+
+
+class SourceMisconfigured(SourceError):
+    code = "source_misconfigured"
+    status = 400
+    default_message = "The settings of the source are not complete."
+
+
+class SourceItemFailed(SourceError):
+    code = "source_item_failed"
+    status = 502
+    permanent = False
+    default_message = "A document of the source could not be read."
+
+
 class RetryUseless(KnowledgeError):
     code = "retry_useless"
     status = 409
     default_message = "Trying again cannot help. Upload a readable file as a new version, or delete the document."
+
+
+class RestoreRefused(KnowledgeError):
+    code = "restore_refused"
+    status = 409
+    default_message = "This version cannot be restored."
+
+
+class BadDates(KnowledgeError):
+    code = "invalid_date"
+    status = 422
+    default_message = "The dates make no sense."
 
 
 class ParserCrashed(KnowledgeError):
@@ -127,6 +192,12 @@ class StoreError(KnowledgeError):
 class StoreBusy(StoreError):
     code = "store_busy"
     default_message = "The search index is busy. Try again in a moment."
+
+
+class IndexDiskFull(StoreBusy):
+    code = "index_disk_full"
+    status = 507
+    default_message = "The index disk is full. Free some space there, or enlarge it; the work then goes on by itself."
 
 
 class StoreUnavailable(StoreError):
@@ -208,3 +279,7 @@ class GenerationNotFound(NotFound):
 
 class DocumentNotFound(NotFound):
     default_message = "No such document."
+
+
+class DeletionNotFound(NotFound):
+    default_message = "No such deletion."

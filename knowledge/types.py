@@ -29,10 +29,16 @@ class Scope:
     tenant: str
     knowledge_bases: frozenset[str]
     documents: frozenset[str] | None = None  # None: every document of those bases
+    without: frozenset[str] = frozenset()  # but not these: they are out of their validity
 
     @property
     def is_empty(self) -> bool:
         return not self.tenant or not self.knowledge_bases or self.documents == frozenset()
+
+    def includes(self, *, knowledge_base: str, document: str) -> bool:
+        """Whether a document of the tenant lies in it."""
+        named = self.documents is None or document in self.documents
+        return named and knowledge_base in self.knowledge_bases and document not in self.without
 
 
 # --- parsing ---------------------------------------------------------------------------------
@@ -190,6 +196,21 @@ class StoreHealth:
     version: str
     ok: bool
     detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreFacts:
+    """What a store measures of one tenant's table or collection; None where only its server could say."""
+
+    rows: int | None  # None: the tenant sleeps, and was not woken to be counted
+    dimension: int | None = None
+    bytes: int | None = None  # on this disk, all versions and indexes
+    files: int | None = None
+    versions: int | None = None  # states of the table that are kept
+    oldest: datetime | None = None  # when the oldest of them was written
+    unindexed: Mapping[str, int] = field(default_factory=dict)  # rows that an index lacks, by its name
+    dirty: bool = False  # deleted text may still be in its files
+    state: str = ""  # of the tenant, where the engine has such: active, inactive, offloaded
 
 
 # --- retrieval -----------------------------------------------------------------------------------

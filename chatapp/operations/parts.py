@@ -14,6 +14,8 @@ from typing import Any
 from django.conf import settings
 from django.db import connection
 
+from chatapp.operations.queues import look
+
 logger = logging.getLogger(__name__)
 
 WORKER_ALIVE = "footnote:worker:alive"
@@ -140,7 +142,19 @@ def worker() -> Part:
     return Part(name="worker", ok=True, detail=detail)
 
 
-CHECKS: tuple[Callable[[], Part], ...] = (database, migrations, redis, store, embedder, reranker, reading, worker)
+def queues() -> Part:
+    """Read the signs of life that workers write for the queues they take from, and the age of the canaries."""
+    with quick_redis() as client:
+        found = look(client)
+    trouble = [queue.trouble for queue in found if queue.trouble]
+    ages = [queue.canary for queue in found if queue.canary is not None]
+    version = f"{len(found)}, canary {max(ages):.0f} s ago" if ages else str(len(found))
+    return Part(name="queues", ok=not trouble, version=version, detail=" ".join(trouble))
+
+
+CHECKS: tuple[Callable[[], Part], ...] = (
+    database, migrations, redis, store, embedder, reranker, reading, worker, queues,
+)  # fmt: skip
 
 _lock = threading.Lock()
 _seen: tuple[float, list[Part]] = (0.0, [])

@@ -1,24 +1,28 @@
-"""The worker's sign of life. Loaded by Celery only; the health page reads what is written here."""
+"""The worker's signs of life. Loaded by Celery only; the health page reads what is written here."""
 
 from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
+from typing import Any
 
+from celery import current_app, shared_task
 from celery.signals import heartbeat_sent, task_postrun, worker_process_init, worker_ready
+from celery.worker import state
+from django.conf import settings
 
+from chatapp.operations import queues
 from chatapp.operations.parts import WORKER_ALIVE, WORKER_LAST_TASK, quick_redis
 from chatapp.operations.processes import tie_to_parent
 
 logger = logging.getLogger(__name__)
 
-ALIVE_SECONDS = 20
 
-
-def _write(key: str, seconds: int | None) -> None:
+def _write(say: Callable[[Any], object]) -> None:
     try:
         with quick_redis() as client:
-            client.set(key, time.time(), ex=seconds)
+            say(client)
     except Exception:  # boundary: a Redis that is away must not end the worker's heartbeat
         logger.warning("The worker could not write its sign of life")
 
@@ -30,13 +34,34 @@ def _pool_process(**_: object) -> None:
 
 
 @worker_ready.connect
+def _starts(**_: object) -> None:
+    _say_alive(starts=True)
+
+
 @heartbeat_sent.connect
 def _alive(**_: object) -> None:
-    """Say that the consumer's loop turns; Celery calls this every two seconds."""
-    _write(WORKER_ALIVE, ALIVE_SECONDS)
+    """Say that the consumer's loop turns, and for which queues; Celery calls this every two seconds."""
+    _say_alive(starts=False)
+
+
+def _say_alive(*, starts: bool) -> None:
+    taken = list(current_app.amqp.queues.consume_from)
+    busy = len(state.active_requests) >= settings.WORKER_CONCURRENCY
+
+    def say(client: Any) -> None:
+        client.set(WORKER_ALIVE, time.time(), ex=queues.ALIVE_SECONDS)
+        queues.say_alive(client, taken, busy=busy, starts=starts)
+
+    _write(say)
 
 
 @task_postrun.connect
 def _finished_a_task(**_: object) -> None:
-    """Say that tasks come through: a worker can be alive and deaf (kombu 6a37089d, celery #8030)."""
-    _write(WORKER_LAST_TASK, None)
+    """Say that tasks come through."""
+    _write(lambda client: client.set(WORKER_LAST_TASK, time.time()))
+
+
+@shared_task(ignore_result=True)
+def canary(*, queue: str, **_: object) -> None:
+    """Say that the queue was heard."""
+    _write(lambda client: queues.say_heard(client, queue))

@@ -38,7 +38,11 @@ def documents(request: HttpRequest, actor: Actor) -> HttpResponse:
     """Show the documents of a knowledge base; rows come from the API."""
     context = {
         "can_edit": actor.can_edit,
-        "page_data": {"can_edit": actor.can_edit, "can_erase": actor.can_administer},
+        "page_data": {
+            "can_edit": actor.can_edit,
+            "can_erase": actor.can_administer,
+            "attempts": settings.JOB_ATTEMPTS,
+        },
         "max_megabytes": settings.MAX_UPLOAD_BYTES // 2**20,
     }
     return render(request, "documents/list.html", context)

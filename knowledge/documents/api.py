@@ -15,21 +15,24 @@ from ninja.files import UploadedFile
 from ninja.responses import Status
 from pydantic import Json
 
-from knowledge.documents import access, paging, searching, selectors, services
+from knowledge.documents import access, cancelling, paging, searching, selectors, services, versions
 from knowledge.documents.models import Document, KnowledgeBase
 from knowledge.documents.paging import PageSize
 from knowledge.documents.schemas import (
     DocumentOut,
     DocumentPage,
+    DocumentPatch,
     KnowledgeBaseIn,
     KnowledgeBaseOut,
     KnowledgeBasePage,
     KnowledgeBasePatch,
     Metadata,
+    Moment,
     SearchIn,
     SearchOut,
     VersionOut,
 )
+from knowledge.documents.standing import Standing, standing_of
 from knowledge.tenants.access import Actor
 from knowledge.types import Query as RetrievalQuery
 from knowledge.types import Turn
@@ -87,7 +90,8 @@ def patch_base(request: HttpRequest, base_id: str, data: KnowledgeBasePatch) -> 
 
 @bases.delete("/{base_id}", response={202: None})
 def delete_base(request: HttpRequest, base_id: str) -> Any:
-    services.delete_knowledge_base(base=access.access_knowledge_base(actor=_editor(request), pk=base_id))
+    actor = _editor(request)
+    services.delete_knowledge_base(base=access.access_knowledge_base(actor=actor, pk=base_id), actor=actor)
     return Status(202, None)
 
 
@@ -96,7 +100,9 @@ def list_documents(request: HttpRequest, base_id: str, cursor: str | None = None
     base = access.access_knowledge_base(actor=_actor(request), pk=base_id)
     rows = base.documents.alive().select_related("current_version").prefetch_related("versions")
     found, following = paging.page(rows, field="created", cursor=cursor, limit=limit)
-    return DocumentPage(items=[DocumentOut.of(d) for d in found], next_cursor=following)
+    standing = standing_of(found)
+    items = [DocumentOut.of(d, standing.get(d.pk, Standing())) for d in found]
+    return DocumentPage(items=items, next_cursor=following)
 
 
 @bases.post("/{base_id}/documents", response={202: DocumentOut})
@@ -107,9 +113,13 @@ def upload(
     title: Form[str] = "",
     source_uri: Form[str] = "",
     metadata: Form[Json[Metadata] | None] = None,
+    valid_from: Form[Moment | None] = None,
+    valid_until: Form[Moment | None] = None,
+    expires: Form[Moment | None] = None,
 ) -> Any:
     actor = _editor(request)
     base = access.access_knowledge_base(actor=actor, pk=base_id)
+    dates = {"valid_from": valid_from, "valid_until": valid_until, "expires": expires}
     document = services.upload_document(
         actor=actor,
         base=base,
@@ -118,6 +128,7 @@ def upload(
         title=title,
         source_uri=source_uri,
         metadata=metadata,
+        dates={name: value for name, value in dates.items() if value is not None},
     )
     return Status(202, DocumentOut.of(document))
 
@@ -127,16 +138,29 @@ def get_document(request: HttpRequest, document_id: str) -> Any:
     return DocumentOut.of(access.access_document(actor=_actor(request), pk=document_id))
 
 
+@documents.patch("/{document_id}", response=DocumentOut)
+def patch_document(request: HttpRequest, document_id: str, data: DocumentPatch) -> Any:
+    """Change title, metadata, or from when until when the document is searched and when it is deleted."""
+    document = access.access_document(actor=_editor(request), pk=document_id)
+    services.change_document(document=document, changes=data.dict(exclude_unset=True))
+    return DocumentOut.of(access.access_document(actor=_actor(request), pk=document_id))
+
+
 @documents.delete("/{document_id}", response={202: DocumentOut})
 def delete_document(
-    request: HttpRequest, document_id: str, erase: bool = False, reason: Reason = ""
+    request: HttpRequest, document_id: str, erase: bool = False, reason: Reason = "", keep_name: bool = True
 ) -> Any:  # fmt: skip
-    """Delete a document; with ``erase`` also its words in answers, which only administrators may."""
-    document = access.access_document(actor=_editor(request), pk=document_id)
+    """Delete a document; with ``erase`` also its words in answers, which only administrators may.
+
+    ``GET /deletions/{document_id}`` is the report of it; without ``keep_name`` it knows the document by its id alone.
+    """
+    actor = _editor(request)
+    document = access.access_document(actor=actor, pk=document_id)
+    reason = services.clean_label(reason)
     if not erase:
-        services.delete_document(document=document)
-    elif _actor(request).can_administer:
-        services.erase_document(document=document, actor=_actor(request), reason=reason)
+        services.delete_document(document=document, actor=actor, reason=reason, keep_name=keep_name)
+    elif actor.can_administer:
+        services.erase_document(document=document, actor=actor, reason=reason)
     else:
         raise HttpError(403, "Only administrators may erase a document from answers.")
     document.status = Document.Status.DELETING
@@ -149,29 +173,34 @@ def retry_document(request: HttpRequest, document_id: str) -> Any:
     return Status(202, DocumentOut.of(services.retry_document(document=document)))
 
 
+@documents.post("/{document_id}/cancel", response={202: DocumentOut})
+def cancel_document(request: HttpRequest, document_id: str) -> Any:
+    """End the work on a document; what was searchable before stays so."""
+    document = access.access_document(actor=_editor(request), pk=document_id)
+    return Status(202, DocumentOut.of(cancelling.cancel_document(document=document, actor=_actor(request))))
+
+
 @documents.get("/{document_id}/versions", response=list[VersionOut])
 def list_versions(request: HttpRequest, document_id: str) -> Any:
     document = access.access_document(actor=_actor(request), pk=document_id)
-    return [
-        VersionOut(
-            number=v.number,
-            state=v.state,
-            filename=v.filename,
-            size=v.size,
-            sha256=v.sha256,
-            text_sha256=v.text_sha256,
-            pages=v.page_count,
-            chunks=v.chunk_count,
-            created=v.created,
-        )
-        for v in document.versions.order_by("-number")
-    ]
+    return [VersionOut.of(version) for version in document.versions.order_by("-number")]
 
 
 @documents.post("/{document_id}/versions", response={202: DocumentOut})
 def add_version(request: HttpRequest, document_id: str, file: File[UploadedFile]) -> Any:
-    document = access.access_document(actor=_editor(request), pk=document_id)
-    services.add_version(document=document, upload=file, filename=file.name or "")
+    """Upload the next version. Bytes that the newest version has already are recognised: see ``unchanged``."""
+    actor = _editor(request)
+    document = access.access_document(actor=actor, pk=document_id)
+    services.add_version(document=document, upload=file, filename=file.name or "", actor=actor)
+    return Status(202, DocumentOut.of(document))
+
+
+@documents.post("/{document_id}/versions/{number}/restore", response={202: DocumentOut})
+def restore_version(request: HttpRequest, document_id: str, number: int) -> Any:
+    """Make an earlier version the newest one again, under the next number; nothing of its history is lost."""
+    actor = _editor(request)
+    document = access.access_document(actor=actor, pk=document_id)
+    versions.restore_version(document=document, number=number, actor=actor)
     return Status(202, DocumentOut.of(document))
 
 

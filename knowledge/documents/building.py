@@ -10,6 +10,7 @@ from collections.abc import Callable
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, OuterRef
+from django.utils import timezone
 
 from knowledge import wiring
 from knowledge.documents import deletion, files, generations, indexing, jobs, selectors, statistics, token_files
@@ -20,6 +21,7 @@ from knowledge.documents.models import (
     IndexEntry,
     IndexGeneration,
     IndexJob,
+    IngestionJob,
     KnowledgeBase,
     TermStatistic,
 )
@@ -30,6 +32,9 @@ logger = logging.getLogger(__name__)
 
 SLICE_SECONDS = 300
 """A job works that long, and comes again behind the work of others."""
+
+SHORT_SECONDS = 5
+"""It works that long where uploaded documents wait: they come first, and yet the index gets on."""
 
 BUSY_SECONDS = 15
 PART = 100
@@ -75,20 +80,29 @@ def _attempt(job: IndexJob) -> None:
 
 
 def _build(job: IndexJob, generation: IndexGeneration, heartbeat: jobs.Heartbeat) -> None:
-    ends = time.monotonic() + SLICE_SECONDS
+    began = time.monotonic()
     removed = _withdraw_left(generation, heartbeat)
     _note_begin(job, generation)
     taken = 0
     while True:
-        for version in generations.missing(generation).select_related("document__knowledge_base")[:PART]:
+        for version in (
+            generations.missing(generation).select_related("document__knowledge_base").order_by("created")[:PART]
+        ):
             heartbeat.check()
             taken += _take_in(job, version, generation, heartbeat)
             _progress(job, generation)
-            if time.monotonic() > ends:
+            if _is_over(time.monotonic() - began):
                 jobs.postpone(job, seconds=0)
                 return
         if _complete(job, generation, report={"documents": taken, "withdrawn": removed}):
             return
+
+
+def _is_over(seconds: float) -> bool:
+    """Whether a job that worked for so long gives its process away."""
+    if seconds > SLICE_SECONDS:
+        return True
+    return seconds > SHORT_SECONDS and bool(IngestionJob.objects.due(now=timezone.now()).exists())
 
 
 def _note_begin(job: IndexJob, generation: IndexGeneration) -> None:
@@ -110,14 +124,16 @@ def _take_in(job: IndexJob, version: DocumentVersion, generation: IndexGeneratio
     """Index a version; return 0 when it was replaced, deleted or renamed meanwhile, so that its turn comes again."""
     try:
         parsed = selectors.version_parsed(version)
-    except FileNotFoundError:
+        indexed = indexing.index(version, generation, parsed, job=job, step=lambda *_: heartbeat.check())
+    except (FileNotFoundError, IndexMismatch) as error:
         if not generations.searchable(generation.knowledge_base_id).filter(pk=version.pk).exists():
+            _withdraw(generation, version)  # its deletion took away what was being read and written
             return 0
+        if isinstance(error, IndexMismatch):
+            raise
         raise IndexMismatch(
             f"The stored text of {version.document.title} is missing. Upload the file again, or delete the document."
         ) from None
-    try:
-        indexed = indexing.index(version, generation, parsed, job=job, step=lambda *_: heartbeat.check())
     except DocumentError as error:
         raise type(error)(f"{version.document.title} cannot be cut like that: {error.message}") from error
     with transaction.atomic():
@@ -200,8 +216,8 @@ def _collect(job: IndexJob, generation: IndexGeneration, heartbeat: jobs.Heartbe
         jobs.hold(job)
         deletion.request_purge(tenant_id=base.tenant_id, space=generation.space)
         jobs.finish(job, report={"records": records})
+        logger.info("Index %s of %s is removed with %s records", generation.pk, base.pk, records)
         generation.delete()
-    logger.info("Index %s of %s was removed with %s records", generation.pk, base.pk, records)
 
 
 def _delete_rows(heartbeat: jobs.Heartbeat, rows: Callable[[], object]) -> None:

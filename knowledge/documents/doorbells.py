@@ -8,13 +8,17 @@ from typing import Any
 
 from django.db.models import Q
 
+from knowledge.documents import broker
 from knowledge.documents.leased import LeasedJob
+from knowledge.documents.models import IngestionJob
 
 TaskOf = Callable[[Any], Any]
 """Takes a job and returns the Celery task that works on it, which takes ``job_id``."""
 
 RUNG = timedelta(seconds=60)
 """A waiting job is sent again after this long: its message may be lost."""
+
+INGEST_QUEUE = "ingest"
 
 AT_ONCE = 50
 """Jobs of a kind that one sweep sends: those that only wait their turn are due as well, and messages would pile up."""
@@ -39,9 +43,22 @@ def sweep(*, now: datetime) -> None:
     """Send every due job that nobody was told of lately, of whatever kind."""
     untold = Q(published__isnull=True) | Q(published__lt=now - RUNG) | Q(state=LeasedJob.State.RUNNING)
     for model in _tasks:
-        for job in _rows(model).due(now=now).filter(untold).order_by("created")[:AT_ONCE]:
-            _rows(model).filter(pk=job.pk).update(published=now)
-            ring(job)
+        _send(model, _rows(model).due(now=now).filter(untold).order_by("created"), now)
+    _wake_workers(now)
+
+
+def _wake_workers(now: datetime) -> None:
+    """Ring for files that wait while no message does: a broker that was emptied has told nobody of them."""
+    kind, state = IngestionJob.Kind.INGEST, LeasedJob.State.QUEUED
+    told = IngestionJob.objects.filter(kind=kind, state=state, not_before__lte=now, published__lt=now)
+    if told.exists() and broker.waiting(INGEST_QUEUE) == 0:
+        _send(IngestionJob, told.order_by("turn"), now)
+
+
+def _send(model: type[LeasedJob], jobs: Any, now: datetime) -> None:
+    for job in jobs[:AT_ONCE]:
+        _rows(model).filter(pk=job.pk).update(published=now)
+        ring(job)
 
 
 def _rows(model: type[LeasedJob]) -> Any:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from django.core.files.base import ContentFile, File
 from django.core.files.storage import FileSystemStorage, default_storage, storages
@@ -95,12 +95,18 @@ def _save(path: str, data: File[bytes]) -> None:
 
 
 def _replace(path: Path, data: bytes) -> None:
+    with _replacing(path) as file:
+        file.write(data)
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[IO[bytes]]:
     """Put the whole file in place at once: a reader, or a crash, never meets half of it."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".new-")  # made with mode 0600
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(data)
+            yield file
         Path(temporary).replace(path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
@@ -118,6 +124,21 @@ def open_original(version: DocumentVersion) -> File[bytes]:
     :raises FileNotFoundError: they are gone.
     """
     return default_storage.open(f"{version.folder}/{ORIGINAL}", "rb")
+
+
+def copy(source: DocumentVersion, target: DocumentVersion, name: str) -> bool:
+    """Copy one file to another version; False when there is none."""
+    path = f"{source.folder}/{name}"
+    if not default_storage.exists(path):
+        return False
+    with default_storage.open(path, "rb") as data:
+        if not _is_local():
+            _save(f"{target.folder}/{name}", data)
+            return True
+        place = Path(default_storage.path(f"{target.folder}/{name}"))
+        with _replacing(place) as file:
+            shutil.copyfileobj(data, file, 1024 * 1024)
+    return True
 
 
 def exists(version: DocumentVersion, name: str) -> bool:
@@ -174,6 +195,43 @@ def last_written(folder: str) -> datetime | None:
     except FileNotFoundError:
         return None  # it is being deleted just now
     return max([*times, *filter(None, (last_written(f"{folder}/{name}") for name in below))], default=None)
+
+
+def names_in(folder: str) -> list[str]:
+    """Return the names of the files in a storage folder."""
+    try:
+        return list(default_storage.listdir(folder)[1])
+    except FileNotFoundError:
+        return []
+
+
+def written(path: str) -> datetime | None:
+    """Return when a stored file was written; None when there is none."""
+    try:
+        return default_storage.get_modified_time(path)
+    except FileNotFoundError:
+        return None
+
+
+def delete(path: str) -> bool:
+    """Delete a stored file; False when there is none."""
+    there = bool(default_storage.exists(path))
+    default_storage.delete(path)
+    return there
+
+
+def is_local() -> bool:
+    """Whether the storage is a folder of this machine, which nobody else writes to."""
+    return _is_local()
+
+
+def names_below(folder: str) -> list[str]:
+    """Return the names of all files under a storage folder."""
+    try:
+        below, names = default_storage.listdir(folder)
+    except FileNotFoundError:
+        return []
+    return [*names, *(name for part in below for name in names_below(f"{folder}/{part}"))]
 
 
 def delete_folder(folder: str) -> int:

@@ -10,11 +10,12 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from knowledge import wiring
-from knowledge.documents import jobs, statistics, token_files
+from knowledge.documents import failpoints, jobs, statistics, token_files
 from knowledge.documents.leased import LeasedJob
 from knowledge.documents.models import Chunk, DocumentVersion, IndexEntry, IndexGeneration, KnowledgeBase
 from knowledge.documents.reuse import Earlier
 from knowledge.embedding.base import Embedder
+from knowledge.errors import IndexMismatch
 from knowledge.ingestion import stages
 from knowledge.ingestion.stages import Target, TermCounts
 from knowledge.languages import detect
@@ -121,6 +122,7 @@ def index(
     ``step`` is called with how many chunks are written, and of how many.
 
     :raises jobs.LeaseLost: the job is no longer ours.
+    :raises IndexMismatch: the store does not hold what was written, or the version is gone.
     """
     tell_language(version, parsed)
     target, embedder = target_of(version, generation), embedder_of(generation)
@@ -131,6 +133,8 @@ def index(
     rows = chunk_rows(version, generation, ranges, digests=digests)
     with transaction.atomic():
         jobs.hold(job)
+        if not DocumentVersion.objects.filter(pk=version.pk).exists():
+            raise IndexMismatch("The document was deleted while it was indexed.")
         Chunk.objects.filter(version=version, generation=generation).delete()
         Chunk.objects.bulk_create(rows, batch_size=500)
     store = wiring.store()
@@ -146,7 +150,10 @@ def index(
             parsed.text, ranges, terms, target=target, embedder=embedder, store=store, keep_tokens=keep_tokens,
             reuse=earlier,
         ):  # fmt: skip
+            if done < len(ranges):
+                failpoints.reach("mid_embedding")
             step(done, len(ranges))
+    failpoints.reach("after_vector_write")
     return Indexed(target=target, ranges=ranges, counts=counts, reused=earlier.reused)
 
 

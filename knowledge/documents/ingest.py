@@ -6,11 +6,10 @@ import hashlib
 import logging
 import uuid
 
-from django.conf import settings
 from django.db import transaction
 
 from knowledge import wiring
-from knowledge.documents import files, generations, indexing, jobs, notices, selectors
+from knowledge.documents import failpoints, files, generations, indexing, jobs, notices, pace, selectors, versions
 from knowledge.documents.indexing import Indexed
 from knowledge.documents.models import (
     Chunk,
@@ -29,14 +28,19 @@ logger = logging.getLogger(__name__)
 
 UNEXPECTED = "Something went wrong while this file was processed."
 BUSY_SECONDS = 15
-STOPPED = "The worker was stopped each time it processed this file."
+STAGES = {Document.Status.PARSING: "reading", Document.Status.EMBEDDING: "indexing"}
+"""What a job does while its document has a status."""
 
 
 def run_ingest(*, job_id: uuid.UUID) -> None:
     """Run the job if it is ours to run; record how it ended. Safe to call any number of times."""
     job = jobs.claim(job_id)
-    if job is None:
-        return
+    if job is not None:
+        run_claimed(job)
+
+
+def run_claimed(job: IngestionJob) -> None:
+    """Run a job that this process holds; record how it ended."""
     if job.document is None or job.version is None or job.document.status == Document.Status.DELETING:
         jobs.finish(job)
         return
@@ -52,34 +56,36 @@ def _attempt(job: IngestionJob, version: DocumentVersion) -> None:
 
     :raises jobs.LeaseLost: the job is no longer ours, a newer version was uploaded, or the document is being deleted.
     """
-    if job.attempts > settings.JOB_ATTEMPTS:  # it ended without a word each time: killed, or out of memory
-        _record_failure(job, version, message=STOPPED, permanent=True)
-        return
     try:
         with jobs.Heartbeat(job) as heartbeat:
             _ingest(job, version, heartbeat)
     except jobs.LeaseLost:
         raise
-    except StoreBusy:
-        logger.info("Document %s waits: the index is busy", job.document_ref)
-        jobs.postpone(job, seconds=BUSY_SECONDS)
+    except StoreBusy as error:
+        logger.info("Document %s waits: %s", job.document_ref, error.code)
+        jobs.postpone(job, seconds=BUSY_SECONDS, why=error.message)
     except KnowledgeError as error:
         logger.warning("Document %s: %s: %s", job.document_ref, error.code, error.message)
         for_good = isinstance(error, DocumentError)  # other permanent errors end with a change of the settings
-        _record_failure(job, version, message=error.message, permanent=error.permanent, for_good=for_good)
+        record_failure(job, version, message=error.message, permanent=error.permanent, for_good=for_good)
     except Exception:  # boundary of the job: whatever it was, the row says so and the worker lives
         logger.exception("Document %s failed", job.document_ref)
-        _record_failure(job, version, message=UNEXPECTED, permanent=False)
+        record_failure(job, version, message=UNEXPECTED, permanent=False)
 
 
 def _ingest(job: IngestionJob, version: DocumentVersion, heartbeat: jobs.Heartbeat) -> None:
+    clock = pace.Clock()
     show(job, version, Document.Status.PARSING, 0.0)
+    if version.restored_from and not version.text_sha256:
+        versions.reuse_reading(version)
     if version.text_sha256:  # read before: the text of a version never changes, citations count on it
         parsed = selectors.version_parsed(version)
     else:
         parsed = _parse(job, version, heartbeat)
+        failpoints.reach("after_parse")
         heartbeat.check()
         keep(version, parsed)
+        clock.done("reading")
     show(job, version, Document.Status.EMBEDDING, 0.0)
 
     def written(done: int, chunks: int) -> None:
@@ -90,10 +96,17 @@ def _ingest(job: IngestionJob, version: DocumentVersion, heartbeat: jobs.Heartbe
     while True:  # again when its title, or the live generation of its base, became another one meanwhile
         generation = indexing.generation_for(version.document.knowledge_base)
         indexed = indexing.index(version, generation, parsed, job=job, step=written)
+        failpoints.reach("before_switch")
         if switch(job, version, generation, indexed):
             break
         version.document.knowledge_base.refresh_from_db()
-    jobs.finish(job, report={"chunks": len(indexed.ranges), "withdrawn": withdraw_others(version, generation)})
+    clock.done("indexing")
+    failpoints.reach("after_switch")
+    report = {
+        "chunks": len(indexed.ranges), "reused": indexed.reused, "withdrawn": withdraw_others(version, generation),
+        "seconds": clock.seconds,
+    }  # fmt: skip
+    jobs.finish(job, report=report)
     _follow_title(version, indexed.target.title)
 
 
@@ -102,9 +115,10 @@ def _parse(job: IngestionJob, version: DocumentVersion, heartbeat: jobs.Heartbea
         heartbeat.check()
         show(job, version, Document.Status.PARSING, done / pages)
 
-    limits = wiring.knowledge_settings().limits
+    limits, parser = wiring.knowledge_settings().limits, wiring.parser()
     data = files.read(version, files.ORIGINAL)
-    return wiring.parser().parse(data, filename=version.filename, limits=limits, progress=recognised)
+    with heartbeat.ending(parser.kill):
+        return parser.parse(data, filename=version.filename, limits=limits, progress=recognised)
 
 
 def keep(version: DocumentVersion, parsed: ParsedDocument) -> None:
@@ -215,6 +229,7 @@ def show(job: IngestionJob, version: DocumentVersion, status: str, progress: flo
     :raises jobs.LeaseLost: the state of the document is no longer this job's to tell.
     """
     document = version.document
+    jobs.show(job, stage=STAGES[Document.Status(status)], progress=progress)
     mine = Document.objects.alive().filter(latest_number=version.number, pk__in=jobs.ours(job).values("document"))
     if not mine.update(status=status, stage_progress=progress):
         raise jobs.LeaseLost
@@ -222,10 +237,20 @@ def show(job: IngestionJob, version: DocumentVersion, status: str, progress: flo
     notices.changed(document)
 
 
-def _record_failure(
-    job: IngestionJob, version: DocumentVersion, *, message: str, permanent: bool, for_good: bool = False
+def record_failure(
+    job: IngestionJob,
+    version: DocumentVersion,
+    *,
+    message: str,
+    permanent: bool,
+    for_good: bool = False,
+    lost: bool = False,
 ) -> None:
-    over = jobs.fail(job, message=message, permanent=permanent)
+    """End the attempt: the document waits for the next one, or has failed.
+
+    :raises jobs.LeaseLost: the job is no longer ours.
+    """
+    over = jobs.fail(job, message=message, permanent=permanent, lost=lost)
     document, error = version.document, job.last_error if over else ""
     status = Document.Status.FAILED if over else Document.Status.QUEUED
     changed = (
@@ -247,16 +272,20 @@ def _leave(job: IngestionJob, version: DocumentVersion) -> None:
     """Somebody took over. What this job wrote of a version that nobody wants any more must not stay."""
     row = Document.objects.alive().filter(pk=version.document_id).first()
     if row is not None and row.latest_number == version.number:
-        return  # another worker is at the same version
+        if row.current_version_id != version.pk and jobs.was_cancelled(job):
+            withdraw(version)
+            DocumentVersion.objects.filter(pk=version.pk).update(state=DocumentVersion.State.FAILED)
+        return  # or another worker is at the same version
     if row is None or row.current_version_id != version.pk:
-        _withdraw(version)
+        withdraw(version)
     if row is None:
         files.delete_folder(version.folder)
     else:
         jobs.finish(job, report={"superseded_by": row.latest_number})
 
 
-def _withdraw(version: DocumentVersion) -> None:
+def withdraw(version: DocumentVersion) -> None:
+    """Remove what was indexed of a version that is not live, and archive it."""
     from knowledge.documents.deletion import request_purge
 
     document = version.document

@@ -9,19 +9,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 from uuid import UUID
 
 from django.db import connection
 from django.db.models.functions import Length
+from django.utils import timezone
 
 from knowledge.documents.models import Chunk, Document, DocumentVersion, IndexGeneration, KnowledgeBase, TermStatistic
 from knowledge.retrieval.base import CorpusStatistics, PassageRow
 from knowledge.retrieval.calibration import Curve
 from knowledge.types import Scope
 
-__all__ = ["Instead", "LiveIndex", "LiveRows"]
+__all__ = ["Instead", "LiveIndex", "LiveRows", "in_force", "replaced"]
 
 Row: TypeAlias = tuple[Any, ...]
 
@@ -35,6 +37,10 @@ NEAR_TERMS = 20_000
 """Terms of the same first letter and about the same length that are compared with a misspelt word, most used first."""
 
 
+MOST_VERSIONS = 500
+"""That are asked for; a search has a few hundred candidates."""
+
+
 class LiveRows:
     """Joins keys from a store against the rows of chunks."""
 
@@ -45,7 +51,7 @@ class LiveRows:
         """Return the rows of the keys that are live and in scope; every other key is left out."""
         if scope.is_empty or not keys:
             return {}
-        bases = _ids(scope.knowledge_bases)
+        bases, now = _ids(scope.knowledge_bases), _moment(timezone.now())
         searched, generations = _searched("chunk.generation_id", self._instead)
         # CROSS JOIN keeps SQLite, which knows nothing of the sizes of tables, from reading all chunks of the generation
         # first: 9 ms at 20,000 chunks. PostgreSQL orders the joins itself.
@@ -59,12 +65,51 @@ class LiveRows:
                 AND document.id = version.document_id AND document.current_version_id = version.id
                 AND base.id = document.knowledge_base_id AND {searched}
                 AND document.tenant_id = %s AND document.knowledge_base_id IN ({_places(bases)})
-                AND NOT base.deleting AND document.status <> %s""",
-            [*_ids(keys), *generations, *_ids([scope.tenant]), *bases, Document.Status.DELETING.value],
+                AND NOT base.deleting AND document.status <> %s
+                AND (document.valid_from IS NULL OR document.valid_from <= %s)
+                AND (document.valid_until IS NULL OR document.valid_until > %s)
+                AND (document.expires IS NULL OR document.expires > %s)""",
+            [*_ids(keys), *generations, *_ids([scope.tenant]), *bases, Document.Status.DELETING.value, now, now, now],
         )
         found = (_passage_row(row) for row in rows)
         # Here and not in the query: a filter may leave more documents than a statement takes parameters.
-        return {row.key: row for row in found if scope.documents is None or row.document in scope.documents}
+        return {
+            row.key: row for row in found if scope.includes(knowledge_base=row.knowledge_base, document=row.document)
+        }
+
+
+def replaced(versions: Collection[str], scope: Scope) -> bool:
+    """Return whether one of the versions was replaced by a later one that is live in the scope."""
+    wanted, bases = list(versions)[:MOST_VERSIONS], _ids(scope.knowledge_bases)
+    rows = _select(
+        f"""SELECT 1 FROM {_table(DocumentVersion)} version
+        JOIN {_table(Document)} document ON document.id = version.document_id
+        JOIN {_table(DocumentVersion)} newer ON newer.id = document.current_version_id
+        WHERE version.id IN ({_places(wanted)}) AND newer.number > version.number AND document.tenant_id = %s
+            AND document.knowledge_base_id IN ({_places(bases)}) AND document.status <> %s
+        LIMIT 1""",
+        [*_ids(wanted), *_ids([scope.tenant]), *bases, Document.Status.DELETING.value],
+    )
+    return bool(rows)
+
+
+def in_force(scope: Scope) -> Scope:
+    """Return the scope without the documents that their dates keep out now.
+
+    ``LiveRows`` leaves them out anyway; so the store does not find them in the place of others.
+    """
+    if scope.is_empty:
+        return scope
+    bases, now = _ids(scope.knowledge_bases), _moment(timezone.now())
+    # The last condition is that of the index, word for word: without it SQLite reads all documents of the bases.
+    rows = _select(
+        f"""SELECT id FROM {_table(Document)}
+        WHERE knowledge_base_id IN ({_places(bases)}) AND tenant_id = %s
+            AND (valid_from > %s OR valid_until <= %s OR expires <= %s)
+            AND (valid_from IS NOT NULL OR valid_until IS NOT NULL OR expires IS NOT NULL)""",
+        [*bases, *_ids([scope.tenant]), now, now, now],
+    )
+    return replace(scope, without=frozenset(_id(pk) for (pk,) in rows)) if rows else scope
 
 
 class LiveIndex:
@@ -80,6 +125,16 @@ class LiveIndex:
         for pk, space, *_ in self._rows(scope):
             spaces.setdefault(space, []).append(_id(pk))
         return list(spaces.items())
+
+    def outdated(self, versions: Collection[str], scope: Scope) -> bool:
+        """Return whether one of the versions was replaced by a later live one, or a base has another live generation
+        than when this search began; what was known of the generations is then asked for anew."""
+        before, self._known = self._known, {}
+        if any([row[0] for row in self._rows(replace(scope, knowledge_bases=key[1]))] != [row[0] for row in rows]
+               for key, rows in before.items()):  # fmt: skip
+            return True
+        self._known = before
+        return replaced(versions, scope)
 
     def languages(self, scope: Scope) -> set[str]:
         """Return the languages in which documents of the scope's live generations were analysed."""
@@ -184,6 +239,11 @@ def _ids(values: Collection[str]) -> list[Any]:
     if connection.features.has_native_uuid_field:
         return [UUID(value) for value in values]
     return [value.replace("-", "") for value in values]
+
+
+def _moment(value: datetime) -> Any:
+    """Return a time as the database compares it: SQLite keeps UTC as text."""
+    return connection.ops.adapt_datetimefield_value(value)
 
 
 def _time(value: Any) -> datetime:

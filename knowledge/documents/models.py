@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import uuid
+from datetime import datetime
 from typing import Self
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
+from django.utils import timezone
 
+from knowledge.documents.deletion_models import DeletionReport as DeletionReport
 from knowledge.documents.leased import LeasedJob
 from knowledge.tenants.models import Tenant
 from knowledge.types import Scope
@@ -95,10 +98,19 @@ class DocumentQuerySet(models.QuerySet["Document"]):
         if scope.is_empty:
             return self.none()
         rows = self.filter(tenant_id=scope.tenant, knowledge_base_id__in=scope.knowledge_bases)
+        if scope.without:
+            rows = rows.exclude(pk__in=scope.without)
         return rows if scope.documents is None else rows.filter(pk__in=scope.documents)
 
     def alive(self) -> Self:
         return self.exclude(status=Document.Status.DELETING)
+
+    def out_of_validity(self, *, now: datetime) -> Self:
+        """Documents that are not searched at that moment: their time has not come yet, or is over.
+
+        ``live`` says the same in SQL of its own.
+        """
+        return self.filter(Q(valid_from__gt=now) | Q(valid_until__lte=now) | Q(expires__lte=now))
 
 
 class Document(models.Model):
@@ -129,6 +141,9 @@ class Document(models.Model):
         "DocumentVersion", null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
     latest_number = models.PositiveIntegerField(default=0)
+    valid_from = models.DateTimeField(null=True, blank=True, help_text="Not searched before.")
+    valid_until = models.DateTimeField(null=True, blank=True, help_text="Not searched from this moment on.")
+    expires = models.DateTimeField(null=True, blank=True, help_text="Deleted at this moment.")
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
@@ -137,6 +152,9 @@ class Document(models.Model):
 
     objects = DocumentQuerySet.as_manager()
 
+    unchanged: int | None = None
+    """After an upload: the number of the version that had these bytes already. Not stored."""
+
     class Meta:
         constraints = [
             # A document that is being deleted no longer holds its name.
@@ -144,11 +162,23 @@ class Document(models.Model):
                 fields=["knowledge_base", "name"],
                 condition=~Q(status="deleting"),
                 name="document_name_per_knowledge_base",
-            )
+            ),
+            models.CheckConstraint(
+                condition=Q(valid_from__isnull=True) | Q(valid_until__isnull=True) | Q(valid_from__lt=F("valid_until")),
+                name="document_valid_for_a_while",
+            ),
         ]
         indexes = [
             # The document list of one base, newest first, page by page.
             models.Index(fields=["knowledge_base", "-created", "id"], name="document_list"),
+            # Every search asks which documents of its bases are out of validity: few have dates at all.
+            models.Index(
+                fields=["knowledge_base"],
+                condition=Q(valid_from__isnull=False) | Q(valid_until__isnull=False) | Q(expires__isnull=False),
+                name="document_with_validity",
+            ),
+            # The timer that deletes what expired.
+            models.Index(fields=["expires"], condition=Q(expires__isnull=False), name="document_expiry"),
         ]
 
     def __str__(self) -> str:
@@ -187,6 +217,12 @@ class DocumentVersion(models.Model):
     warnings = models.JSONField(default=list, blank=True)
     language = models.CharField(
         max_length=8, blank=True, default="", help_text="ISO 639 code; empty when it could not be told."
+    )
+    restored_from = models.PositiveIntegerField(
+        null=True, blank=True, help_text="Number of the earlier version whose bytes these are."
+    )
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
     created = models.DateTimeField(auto_now_add=True)
 
@@ -232,7 +268,7 @@ class Chunk(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["version", "generation", "ordinal"], name="chunk_once_per_generation"),
-            models.CheckConstraint(condition=Q(start__lt=models.F("end")), name="chunk_range_not_empty"),
+            models.CheckConstraint(condition=Q(start__lt=F("end")), name="chunk_range_not_empty"),
         ]
         indexes = [models.Index(fields=["digest"], name="chunk_digest")]
 
@@ -249,6 +285,11 @@ class IngestionJob(LeasedJob):
     document_ref = models.UUIDField(help_text="The document's id, kept when its row is gone.")
     version = models.ForeignKey(DocumentVersion, null=True, on_delete=models.SET_NULL, related_name="jobs")
     tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+")
+    reason = models.CharField(
+        max_length=400, blank=True, default="", help_text="Why it was deleted, when that is known."
+    )
+    size = models.PositiveBigIntegerField(default=0, help_text="Bytes of the file.")
+    turn = models.DateTimeField(default=timezone.now, help_text="Its place in the line of its tenant (``order``).")
 
     class Meta:
         constraints = [
@@ -264,6 +305,12 @@ class IngestionJob(LeasedJob):
         indexes = [
             # The sweeper's query: open jobs by state and lease.
             models.Index(fields=["state", "lease_until"], name="job_sweep"),
+            # Who waits, tenant by tenant, and the first of each (``order.claim_next``).
+            models.Index(fields=["kind", "state", "tenant", "turn", "not_before"], name="job_turn"),
+            # What was worked on lately, and how long it took.
+            models.Index(fields=["kind", "finished"], name="job_finished"),
+            # The newest job of each document of a page.
+            models.Index(fields=["document", "created"], name="job_of_document"),
         ]
 
     def __str__(self) -> str:
@@ -271,12 +318,13 @@ class IngestionJob(LeasedJob):
 
 
 class IndexJob(LeasedJob):
-    """One piece of work on an index: building a generation, keeping it current, taking an old one away, upkeep."""
+    """One piece of work on an index: building a generation, taking an old one away, upkeep, comparing with the rows."""
 
     class Kind(models.TextChoices):
         BUILD = "build", "Build"
         COLLECT = "collect", "Remove"
         UPKEEP = "upkeep", "Upkeep"
+        RECONCILE = "reconcile", "Compare with the database"
 
     kind = models.CharField(max_length=10, choices=Kind.choices)
     tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+")

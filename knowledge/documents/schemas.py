@@ -7,10 +7,12 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from ninja import Schema
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 
+from knowledge.documents import validity
 from knowledge.documents.filters import SearchFilters
 from knowledge.documents.models import Document, DocumentVersion, KnowledgeBase
+from knowledge.documents.standing import Standing, standing_of
 from knowledge.types import Passage, RetrievalResult
 
 
@@ -69,6 +71,24 @@ def _metadata(value: dict[str, Any]) -> dict[str, Any]:
 Metadata = Annotated[dict[str, Any], AfterValidator(_metadata)]
 
 
+def _moment(value: Any, info: ValidationInfo) -> datetime | None:
+    return validity.moment(value, name=info.field_name or "The date")
+
+
+Moment = Annotated[datetime | None, BeforeValidator(_moment)]
+"""A date and time with its zone; anything else is refused in a sentence that names the field."""
+
+
+class DocumentPatch(Schema):
+    """What is left out stays as it is; null takes a date away."""
+
+    title: str | None = Field(default=None, min_length=1, max_length=400)
+    metadata: Metadata | None = None
+    valid_from: Moment = Field(default=None, description="Not searched before.")
+    valid_until: Moment = Field(default=None, description="Not searched from this moment on.")
+    expires: Moment = Field(default=None, description="Deleted at this moment.")
+
+
 class DocumentOut(Schema):
     id: str
     knowledge_base: str
@@ -80,6 +100,11 @@ class DocumentOut(Schema):
     stage_progress: float
     error: str | None
     retry: bool = Field(description="Whether POST /documents/{id}/retry can help.")
+    stage: str = Field(description="waiting, reading, indexing, removing; empty when no job is open.")
+    attempts: int = Field(description="Of the newest job.")
+    last_error: str | None = Field(description="Why the last attempt of the newest job ended, also while it waits.")
+    queue_position: int | None = Field(description="Which of those that wait it is, about: every tenant has its turn.")
+    eta_seconds: int | None = Field(description="Until it is ready, as the last jobs went; null while unknown.")
     warnings: list[str]
     version: int
     chunks: int
@@ -88,13 +113,24 @@ class DocumentOut(Schema):
     sha256: str
     media_type: str
     language: str = Field(description="ISO 639 code of the text; empty when it could not be told.")
+    valid_from: datetime | None
+    valid_until: datetime | None
+    expires: datetime | None
+    validity: str = Field(description="Why it is not searched now, in words; empty when its dates do not keep it out.")
+    unchanged: int | None = Field(
+        description="After an upload: the number of the version that has these bytes already."
+    )
     created: datetime
     updated: datetime
 
     @classmethod
-    def of(cls, document: Document) -> DocumentOut:
-        """``version`` and what belongs to it are the live ones, or the newest when none is live yet."""
+    def of(cls, document: Document, standing: Standing | None = None) -> DocumentOut:
+        """``version`` and what belongs to it are the live ones, or the newest when none is live yet.
+
+        ``standing`` is looked up where it is not given.
+        """
         version = document.current_version or _newest(document)
+        stands = standing or standing_of([document]).get(document.pk) or Standing()
         return cls(
             id=str(document.pk),
             knowledge_base=str(document.knowledge_base_id),
@@ -106,6 +142,11 @@ class DocumentOut(Schema):
             stage_progress=round(document.stage_progress, 3),
             error=document.error or None,
             retry=document.retry_helps,
+            stage=stands.stage,
+            attempts=stands.attempts,
+            last_error=stands.last_error or None,
+            queue_position=stands.queue_position,
+            eta_seconds=stands.eta_seconds,
             warnings=version.warnings if version else [],
             version=version.number if version else document.latest_number,
             chunks=version.chunk_count if version else 0,
@@ -114,6 +155,11 @@ class DocumentOut(Schema):
             sha256=version.sha256 if version else "",
             media_type=version.media_type if version else "",
             language=version.language if version else "",
+            valid_from=document.valid_from,
+            valid_until=document.valid_until,
+            expires=document.expires,
+            validity=validity.words(document),
+            unchanged=document.unchanged,
             created=document.created,
             updated=document.updated,
         )
@@ -138,7 +184,23 @@ class VersionOut(Schema):
     text_sha256: str
     pages: int | None
     chunks: int
+    restored_from: int | None = Field(description="Number of the earlier version whose bytes these are.")
     created: datetime
+
+    @classmethod
+    def of(cls, version: DocumentVersion) -> VersionOut:
+        return cls(
+            number=version.number,
+            state=version.state,
+            filename=version.filename,
+            size=version.size,
+            sha256=version.sha256,
+            text_sha256=version.text_sha256,
+            pages=version.page_count,
+            chunks=version.chunk_count,
+            restored_from=version.restored_from,
+            created=version.created,
+        )
 
 
 class HistoryTurn(Schema):

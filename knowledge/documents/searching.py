@@ -32,7 +32,7 @@ def retrieval_parts(instead: live.Instead | None = None) -> RetrievalParts:
     if instead:
         parts = {**parts, "live": live.LiveRows(instead)}
     return RetrievalParts(
-        **parts, statistics=index, generations=index.generations,
+        **parts, statistics=index, generations=index.generations, replaced=index.outdated,
         languages=index.languages, near_terms=index.near_terms, curves=index.curves,
     )  # fmt: skip
 
@@ -86,6 +86,7 @@ def search(
 def _search(
     query: Query, *, scope: Scope, parts: RetrievalParts, filters: SearchFilters | None, profile: RetrievalProfile
 ) -> RetrievalResult:
+    scope = live.in_force(scope)
     if filters is None:
         return retrieve(query, scope=scope, parts=parts, profile=profile)
     started = time.perf_counter()

@@ -14,7 +14,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.text import slugify
 
-from knowledge.documents import doorbells, files, notices, signals
+from knowledge.documents import cancelling, doorbells, failpoints, files, notices, order, reports, signals, validity
 from knowledge.documents.models import Document, DocumentVersion, IngestionJob, KnowledgeBase
 from knowledge.errors import DocumentEmpty, DocumentNotFound, DocumentTooLarge, RetryUseless
 from knowledge.retrieval.calibration import Curve
@@ -70,12 +70,12 @@ def keep_answer_curve(
     base.save(update_fields=["answer_curve"])
 
 
-def delete_knowledge_base(*, base: KnowledgeBase) -> int:
+def delete_knowledge_base(*, base: KnowledgeBase, actor: Actor | None = None) -> int:
     """Hide the base at once and queue the deletion of its documents; the row goes when the last one is gone."""
     KnowledgeBase.objects.filter(pk=base.pk).update(deleting=True, slug=f"deleted-{uuid.uuid4().hex[:16]}")
     documents = list(base.documents.alive())
     for document in documents:
-        delete_document(document=document)
+        delete_document(document=document, actor=actor, reason="Its knowledge base was deleted.")
     transaction.on_commit(_ring_sweeper)
     return len(documents)
 
@@ -89,22 +89,30 @@ def upload_document(
     title: str = "",
     source_uri: str = "",
     metadata: dict[str, Any] | None = None,
+    dates: Mapping[str, datetime | None] | None = None,
+    name: str = "",
 ) -> Document:
     """Store the bytes and queue their ingestion; the same name again makes a new version.
 
+    The name is the address, or else the file name, where none is given.
+    ``dates``: of validity, by their names (:data:`~knowledge.documents.validity.DATES`). ``unchanged`` of the document
+    is then the number of the version that has these bytes already, if one has.
+
+    :raises BadDates: they make no sense.
     :raises DocumentEmpty: the file holds nothing.
     :raises DocumentTooLarge: the file is over the upload limit.
     """
     filename, title = clean_filename(filename), clean_label(title)
     source_uri = clean_label(source_uri, limit=2000)
     stored = _checked(upload)
-    name = (source_uri or filename)[:400]
+    name = (name or source_uri or filename)[:400]
     document = base.documents.alive().filter(name=name).first()
     if document is None:
         document = _new_document(actor, base, name=name, filename=filename, title=title, source_uri=source_uri)
-    retitled = _describe(document, title, metadata)
     try:
-        version = _add_version(document, upload, filename=filename, stored=stored)
+        validity.set_dates(document=document, changes=dates or {})
+        retitled = _describe(document, title, metadata)
+        version = _add_version(document, upload, filename=filename, stored=stored, actor=actor)
     except BaseException:
         Document.objects.filter(pk=document.pk, latest_number=0).delete()  # a row without a version says nothing
         raise
@@ -119,6 +127,21 @@ def describe_document(*, document: Document, title: str, metadata: dict[str, Any
         newest = document.versions.order_by("-number").first()
         if newest is not None and newest.state == DocumentVersion.State.LIVE:
             process_again(document=document)
+
+
+def change_document(*, document: Document, changes: Mapping[str, Any]) -> None:
+    """Change what is given of title, metadata and the dates of validity; all of it, or nothing.
+
+    :raises BadDates: they make no sense.
+    """
+    with transaction.atomic():
+        validity.set_dates(document=document, changes={k: v for k, v in changes.items() if k in validity.DATES})
+        metadata = changes.get("metadata")
+        describe_document(
+            document=document,
+            title=changes.get("title") or "",
+            metadata=document.metadata if metadata is None else metadata,
+        )
 
 
 def _describe(document: Document, title: str, metadata: dict[str, Any] | None) -> bool:
@@ -172,13 +195,15 @@ def clean_filename(filename: str) -> str:
     return f"{stem[: 299 - len(extension)]}{dot}{extension}" if dot and len(extension) < 20 else printable[:300]
 
 
-def add_version(*, document: Document, upload: File[bytes], filename: str) -> DocumentVersion:
+def add_version(
+    *, document: Document, upload: File[bytes], filename: str, actor: Actor | None = None
+) -> DocumentVersion:  # fmt: skip
     """Store the bytes as the next version and queue it. Bytes equal to the newest version are recognised.
 
     :raises DocumentEmpty: the file holds nothing.
     :raises DocumentTooLarge: the file is over the upload limit.
     """
-    return _add_version(document, upload, filename=clean_filename(filename), stored=_checked(upload))
+    return _add_version(document, upload, filename=clean_filename(filename), stored=_checked(upload), actor=actor)
 
 
 def _checked(upload: File[bytes]) -> tuple[str, int]:
@@ -191,20 +216,35 @@ def _checked(upload: File[bytes]) -> tuple[str, int]:
     return sha256, size
 
 
-def _add_version(document: Document, upload: File[bytes], *, filename: str, stored: tuple[str, int]) -> DocumentVersion:
+def _add_version(
+    document: Document, upload: File[bytes], *, filename: str, stored: tuple[str, int], actor: Actor | None
+) -> DocumentVersion:
     sha256, size = stored
-    version = _recognised(document, sha256)
-    if version is not None:
-        return version
-    version = DocumentVersion(id=uuid.uuid4(), document=document, filename=filename, size=size, sha256=sha256)
-    try:
-        files.save_upload(version, upload)
-        kept = _queue_version(document, version)
-    except BaseException:
-        files.delete_folder(version.folder)
-        raise
-    if kept is not version:
-        files.delete_folder(version.folder)
+    version = DocumentVersion(
+        id=uuid.uuid4(), document=document, filename=filename, size=size, sha256=sha256,
+        created_by_id=(actor and actor.user_id) or None,
+    )  # fmt: skip
+    return store_version(document, version, upload)
+
+
+def store_version(document: Document, version: DocumentVersion, upload: File[bytes]) -> DocumentVersion:
+    """Store the bytes of a version that has no row yet, and queue it as the next one.
+
+    Bytes equal to those of the newest version are recognised: that one is returned, and ``document.unchanged`` is its
+    number.
+    """
+    kept = _recognised(document, version.sha256)
+    if kept is None:
+        try:
+            files.save_upload(version, upload)
+            failpoints.reach("file_saved")
+            kept = _queue_version(document, version)
+        except BaseException:
+            files.delete_folder(version.folder)
+            raise
+        if kept is not version:
+            files.delete_folder(version.folder)
+    document.unchanged = kept.number if kept is not version else None
     return kept
 
 
@@ -227,6 +267,7 @@ def _queue_version(document: Document, version: DocumentVersion) -> DocumentVers
     _set_queued(row, "latest_number")
     version.number = row.latest_number
     version.save(force_insert=True)
+    failpoints.reach("row_written")
     document.latest_number, document.status, document.error = row.latest_number, row.status, ""
     document.failed_for_good = False
     _new_job(row, kind=IngestionJob.Kind.INGEST, version=version)
@@ -234,19 +275,30 @@ def _queue_version(document: Document, version: DocumentVersion) -> DocumentVers
     return version
 
 
-def _new_job(document: Document, *, kind: str, version: DocumentVersion | None = None) -> IngestionJob:
-    now = timezone.now()
+def _new_job(
+    document: Document, *, kind: str, version: DocumentVersion | None = None, reason: str = ""
+) -> IngestionJob:  # fmt: skip
+    now, size = timezone.now(), version.size if version else 0
+    begin = cancelling.free_again(document, now=now) if version else now
     job = IngestionJob.objects.create(
         kind=kind,
         document=document,
         document_ref=document.pk,
         version=version,
         tenant_id=document.tenant_id,
-        not_before=now,
-        published=now,
+        reason=reason[:400],
+        not_before=begin,
+        published=now if begin <= now else None,
+        size=size,
+        turn=order.turn_of(size=size, now=now),
     )
-    transaction.on_commit(lambda: doorbells.ring(job))
+    transaction.on_commit(lambda: _ring(job), robust=True)  # it is stored: the sweep sends what was not sent
     return job
+
+
+def _ring(job: IngestionJob) -> None:
+    failpoints.reach("before_enqueue")
+    doorbells.ring(job)
 
 
 def _ring_sweeper() -> None:
@@ -291,29 +343,40 @@ def process_again(*, document: Document) -> Document:
     return document
 
 
-@transaction.atomic
-def delete_document(*, document: Document) -> None:
+def delete_document(
+    *, document: Document, actor: Actor | None = None, reason: str = "", keep_name: bool = True
+) -> None:
     """Take the document out of retrieval now, stop its jobs, and queue the removal of everything it left.
 
-    A deletion that gave up is queued again.
+    Its report names who asked and why, which the job does too; it keeps the title unless ``keep_name`` is False. A
+    deletion that gave up is queued again.
     """
+    _delete(document, reports.Request(by=reports.who(actor), reason=reason, keep_name=keep_name))
+
+
+@transaction.atomic
+def _delete(document: Document, request: reports.Request) -> None:
     from knowledge.documents.ingest import retire
 
     row = Document.objects.select_for_update().filter(pk=document.pk).first()
     if row is None or (row.status == Document.Status.DELETING and row.jobs.unfinished().exists()):
         return
     row.jobs.unfinished().update(state=IngestionJob.State.CANCELLED, finished=timezone.now())
-    retire(row)
+    with reports.begin(row, request):
+        retire(row)
     row.status, row.current_version = Document.Status.DELETING, None
     row.save(update_fields=["status", "current_version", "updated"])
-    _new_job(row, kind=IngestionJob.Kind.DELETE)
+    _new_job(row, kind=IngestionJob.Kind.DELETE, reason=request.reason)
     notices.changed(row)
 
 
 @transaction.atomic
 def erase_document(*, document: Document, actor: Actor, reason: str = "") -> None:
-    """Delete the document, and its words from all that was made of them, for ever; who may is asked before."""
-    delete_document(document=document)
+    """Delete the document, and its words from all that was made of them, for ever; who may is asked before.
+
+    Its report keeps the id alone.
+    """
+    _delete(document, reports.Request(by=reports.who(actor), reason=reason, keep_name=False, erased=True))
     signals.document_erased.send(
         sender=Document, actor=actor, tenant_id=str(document.tenant_id), document_id=str(document.pk), reason=reason
     )

@@ -7,12 +7,24 @@ import uuid
 from typing import Any
 
 from celery import shared_task
-from celery.signals import worker_ready
+from celery.exceptions import WorkerLostError
+from celery.signals import task_failure, worker_process_init, worker_ready
 from django.utils import timezone
-from kombu.exceptions import OperationalError
 
-from knowledge.documents import building, deletion, doorbells, generations, ingest, jobs
-from knowledge.documents.models import IndexGeneration
+from knowledge.documents import (
+    broker,
+    building,
+    deletion,
+    doorbells,
+    generations,
+    ingest,
+    jobs,
+    lost,
+    order,
+    reconcile_jobs,
+    upkeep,
+    validity,
+)  # fmt: skip
 
 logger = logging.getLogger(__name__)
 
@@ -20,16 +32,20 @@ logger = logging.getLogger(__name__)
 def publish(task: Any, **arguments: object) -> bool:
     """Send a task; False when the broker is away (the sweeper sends the job later)."""
     try:
-        task.apply_async(kwargs=arguments, retry=False)
-    except (OperationalError, ConnectionError, OSError):
+        with broker.producer(task.app) as producer:
+            task.apply_async(kwargs=arguments, retry=False, producer=producer)
+    except broker.AWAY:
         logger.warning("Broker is away: %s was not sent", task.name)
         return False
     return True
 
 
 @shared_task
-def ingest_document(*, job_id: str, **_: object) -> None:
-    ingest.run_ingest(job_id=uuid.UUID(job_id))
+def ingest_document(**_: object) -> None:
+    """Work on the job whose turn it is: the message only rings, and the job it names may have to wait."""
+    job = order.claim_next()
+    if job is not None:
+        ingest.run_claimed(job)
 
 
 @shared_task
@@ -47,11 +63,18 @@ def sweep_jobs(**_: object) -> None:
     """Send every due job that nobody was told of lately; finish deletions of whole bases."""
     from knowledge.documents.services import resume_deletions
 
+    jobs.release_leases_of_dead_workers()
+    lost.give_back(now=timezone.now())
     now = timezone.now()
     doorbells.sweep(now=now)
     resume_deletions(now=now)
     generations.resume(now=now)
     deletion.drop_empty_bases()
+
+
+@shared_task(ignore_result=True)
+def delete_expired(**_: object) -> None:
+    validity.delete_expired(now=timezone.now())
 
 
 @shared_task(ignore_result=True)
@@ -61,10 +84,36 @@ def purge_deleted(**_: object) -> None:
 
 @shared_task(ignore_result=True)
 def optimize_stores(**_: object) -> None:
-    """Compact the tables of every tenant that has documents, except where a purge does it just now."""
-    pairs = IndexGeneration.objects.values_list("knowledge_base__tenant_id", "space").distinct()
-    for tenant_id, space in pairs:
-        deletion.optimize(tenant_id=tenant_id, space=space)
+    """Queue the upkeep of every table that was written since its last."""
+    upkeep.request_due()
+
+
+@shared_task
+def keep_up(*, job_id: str, **_: object) -> None:
+    upkeep.run_upkeep(job_id=uuid.UUID(job_id))
+
+
+@shared_task(ignore_result=True)
+def reconcile_all(**_: object) -> None:
+    """Queue a comparison of database, index and files for every tenant that had none for a day."""
+    reconcile_jobs.request_due()
+
+
+@shared_task
+def reconcile_tenant(*, job_id: str, **_: object) -> None:
+    reconcile_jobs.run(job_id=uuid.UUID(job_id))
+
+
+@worker_process_init.connect
+def _in_pool(**_: object) -> None:
+    jobs.in_pool = True
+
+
+@task_failure.connect
+def _process_ended(exception: BaseException | None = None, **_: object) -> None:
+    """A process of the pool was killed, or ran out of memory: its job need not wait for the end of the lease."""
+    if isinstance(exception, WorkerLostError) and jobs.release_leases_of_dead_workers():
+        publish(sweep_jobs)
 
 
 @worker_ready.connect

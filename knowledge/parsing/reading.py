@@ -63,6 +63,12 @@ class DocumentReader:
         left = f"{more:,} further {pages_were} not recognised: at most {self._max_pages:,} are."
         return replace(document, warnings=(*document.warnings, left))
 
+    def kill(self) -> None:
+        """End what is being read at once, from another thread; ``parse`` then raises :class:`ParserCrashed`."""
+        self._parser.kill()
+        if self._recogniser is not None:
+            self._recogniser.kill()
+
     def close(self) -> None:
         """Stop the children; a later ``parse`` starts others."""
         self._parser.close()

@@ -108,6 +108,12 @@ class ChildParser:
                 self._stop()
                 raise
 
+    def kill(self) -> None:
+        """Kill the child at once; a thread that waits for its answer gets :class:`ParserCrashed`."""
+        process = self._process
+        if process is not None:
+            _kill(process)
+
     def close(self) -> None:
         """Stop the child; a later ``parse`` starts another."""
         with self._lock:

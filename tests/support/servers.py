@@ -144,6 +144,16 @@ class RedisByUrl:
             process.terminate()
             process.wait(30)
 
+    def lose_everything(self) -> None:
+        """Kill it, remove what it kept, and start it again, as on a machine that lost its disk."""
+        process, self._process = self._process, None
+        assert process is not None
+        process.kill()
+        process.wait(30)
+        for path in self._folder.iterdir():
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        self.start()
+
     def client(self) -> Any:
         import redis
 

@@ -12,10 +12,13 @@ const { DocumentTable } = await import(new URL("src/documents/document-table.js"
 /** Draw one row and return it, with what was asked to be tried again. */
 function drawn(fields, canEdit = true) {
   const retried = [];
+  const cancelled = [];
   const body = document.createElement("tbody");
-  const table = new DocumentTable(body, { canEdit, onDelete() {}, onRetry: (row) => retried.push(row.id) });
+  const onRetry = (row) => retried.push(row.id);
+  const onCancel = (row) => cancelled.push(row.id);
+  const table = new DocumentTable(body, { canEdit, attempts: 3, onDelete() {}, onRetry, onCancel });
   table.put({ id: "d1", title: "Report", status: "ready", stage_progress: 1, error: null, retry: false, ...fields });
-  return { row: body.rows[0], retried };
+  return { row: body.rows[0], retried, cancelled };
 }
 
 const button = (row) => [...row.querySelectorAll("button")].find((found) => found.textContent === "Retry");
@@ -53,4 +56,29 @@ test("who may edit is led to how a document was read, also when it failed, but n
   assert.equal(links(failed), 1);
   assert.equal(links({ status: "parsing" }), 0);
   assert.equal(links({}, false), 0);
+});
+
+test("whoever waits is told how many files come first, how long about, and the attempt", () => {
+  const words = (fields) => drawn(fields).row.querySelector(".state-hint")?.textContent;
+  assert.equal(words({ status: "queued", queue_position: 1, eta_seconds: null, attempts: 0 }), undefined);
+  assert.equal(words({ status: "queued", queue_position: 2, eta_seconds: 20 }), "1 file before it \u00b7 less than a minute");
+  assert.equal(words({ status: "queued", queue_position: 1241, eta_seconds: 200, attempts: 1 }),
+    "1,240 files before it \u00b7 about 3 minutes \u00b7 attempt 2 of 3");
+  assert.equal(words({ status: "parsing", eta_seconds: 7200, attempts: 2 }), "about 2 hours \u00b7 attempt 2 of 3");
+  assert.equal(words({ status: "ready", eta_seconds: 5, attempts: 2 }), undefined);
+});
+
+test("while a document waits for another attempt, the page says what ended the last one", () => {
+  const { row } = drawn({ status: "queued", attempts: 1, last_error: "The index was away." });
+  assert.match(row.textContent, /attempt 2 of 3.*The index was away\./);
+});
+
+test("work can be cancelled while it lasts, by those who may edit", () => {
+  const cancel = (fields, canEdit) => drawn(fields, canEdit).row.querySelector("[aria-label='Cancel Report']");
+  for (const status of ["queued", "parsing", "embedding"]) assert.ok(cancel({ status }));
+  for (const status of ["ready", "failed", "deleting"]) assert.equal(cancel({ status }), null);
+  assert.equal(cancel({ status: "queued" }, false), null);
+  const { row, cancelled } = drawn({ status: "queued" });
+  row.querySelector("[aria-label='Cancel Report']").click();
+  assert.deepEqual(cancelled, ["d1"]);
 });

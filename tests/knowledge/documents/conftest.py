@@ -24,7 +24,7 @@ def _parts() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, object]]]:
     """Every task that would have been sent, as ``(name, arguments)``; no broker, no notice."""
-    from knowledge.documents import tasks
+    from knowledge.documents import broker, tasks
     from knowledge.documents.signals import document_changed
 
     found: list[tuple[str, dict[str, object]]] = []
@@ -34,6 +34,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, object]]]
         return True
 
     monkeypatch.setattr(tasks, "publish", record)
+    monkeypatch.setattr(broker, "waiting", lambda queue: 1)
     monkeypatch.setattr(document_changed, "receivers", [])
     return found
 
@@ -86,6 +87,8 @@ def after_parse(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], objec
         real, waiting = wiring.parser(), [action]
 
         class Parser:
+            kill = real.kill
+
             def parse(self, *args: Any, **kwargs: Any) -> Any:
                 parsed = real.parse(*args, **kwargs)
                 if waiting:

@@ -11,7 +11,7 @@ import pytest
 from django.utils import timezone
 
 from knowledge import wiring
-from knowledge.documents import files, indexing, ingest, selectors, services
+from knowledge.documents import files, indexing, ingest, selectors, services, tasks
 from knowledge.documents.models import Document, DocumentVersion, IngestionJob
 from knowledge.errors import ModelNotConfigured, RetryUseless, StoreBusy, StoreUnavailable
 
@@ -40,7 +40,9 @@ def test_upload_is_queued_and_becomes_ready(world: Any) -> None:
     assert version.text_sha256 == hashlib.sha256(stored.encode()).hexdigest()
     assert version.characters == len(stored)
     assert world.keys() == world.rows() != set()
-    assert world.job(document).report == {"chunks": version.chunk_count, "withdrawn": 0}
+    report = world.job(document).report
+    assert (report["chunks"], report["withdrawn"]) == (version.chunk_count, 0)
+    assert report["seconds"].keys() == {"reading", "indexing"}
 
 
 def test_passages_carry_the_exact_words_of_the_canonical_text(world: Any) -> None:
@@ -59,7 +61,8 @@ def test_same_name_makes_a_new_version_and_leaves_nothing_of_the_old_in_the_inde
     assert second.current_version.number == second.latest_number == 2
     assert world.keys() == world.rows()
     assert not world.keys() & old
-    assert world.job(second).report == {"chunks": len(world.keys()), "withdrawn": len(old)}
+    report = world.job(second).report
+    assert (report["chunks"], report["withdrawn"]) == (len(world.keys()), len(old))
     assert DocumentVersion.objects.get(document=second, number=1).state == "archived"
     assert all("otter" in passage.text for passage in world.search("badger rule"))
 
@@ -294,9 +297,11 @@ def test_file_whose_worker_dies_each_time_is_given_up(world: Any) -> None:
     document = world.upload("Words that kill.")
     past = timezone.now() - timedelta(seconds=1)
     document.jobs.update(state=State.RUNNING, attempts=3, fence=3, lease_until=past)
-    world.work()
+    tasks.sweep_jobs()
     document.refresh_from_db()
-    assert (document.status, document.error) == (Status.FAILED, ingest.STOPPED)
+    assert document.status == Status.FAILED
+    assert document.error.startswith("The worker ended before it had opened this file (attempt 3 of 3). Upload")
+    assert document.retry_helps
     services.retry_document(document=document)
     world.work()
     document.refresh_from_db()

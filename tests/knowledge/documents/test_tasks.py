@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -12,8 +13,7 @@ from celery import Celery, current_app
 from django.conf import settings
 from django.utils import timezone
 
-from knowledge import wiring
-from knowledge.documents import owners, services, tasks
+from knowledge.documents import broker, owners, services, tasks
 from knowledge.documents.models import Document, IngestionJob
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -62,6 +62,14 @@ def test_due_job_that_nobody_works_on_is_sent_again(world: Any, job: IngestionJo
     assert job.published > ago(5)
 
 
+def test_files_wait_while_the_broker_holds_no_message(
+    world: Any, job: IngestionJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(broker, "waiting", lambda queue: {"ingest": 0}[queue])
+    tasks.sweep_jobs()
+    assert rung(world) == [str(job.pk)]
+
+
 @pytest.mark.parametrize(
     "changes",
     [
@@ -89,7 +97,8 @@ def test_deletions_are_sent_to_their_own_task(world: Any) -> None:
 def test_reading_files_has_a_queue_of_its_own() -> None:
     router = current_app.amqp.router
     assert router.route({}, tasks.ingest_document.name)["queue"].name == "ingest"
-    for task in (tasks.delete_document, tasks.sweep_jobs, tasks.purge_deleted, tasks.optimize_stores):
+    others = (tasks.keep_up, tasks.reconcile_tenant, tasks.reconcile_all, tasks.optimize_stores)
+    for task in (tasks.delete_document, tasks.sweep_jobs, tasks.purge_deleted, *others):
         queue = router.route({}, task.name).get("queue")
         assert (queue.name if queue else current_app.conf.task_default_queue) == "maintenance"
 
@@ -112,16 +121,6 @@ def test_tasks_run_the_jobs_they_name_and_take_later_arguments(world: Any) -> No
     services.delete_document(document=document)
     tasks.delete_document(job_id=str(world.job(document).pk), added_later=True)
     assert not Document.objects.exists()
-
-
-def test_tables_of_every_tenant_are_compacted(world: Any, other_world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    world.add("Words.")
-    other_world.add("Words.")
-    asked: list[tuple[str, str]] = []
-    monkeypatch.setattr(wiring.store(), "optimize", lambda *, space, tenant: asked.append((space, tenant)))
-    tasks.optimize_stores()
-    tenants = (world.actor.tenant_id, other_world.actor.tenant_id)
-    assert sorted(asked) == sorted((world.space, str(tenant)) for tenant in tenants)
 
 
 def test_worker_that_starts_rings_for_what_it_freed(world: Any, job: IngestionJob) -> None:
@@ -155,3 +154,18 @@ def test_publish_says_at_once_that_nothing_was_sent(caplog: pytest.LogCaptureFix
     assert real_publish(task) is False
     assert time.monotonic() - began < 3
     assert "was not sent" in caplog.text
+
+
+def test_publish_does_not_wait_for_a_broker_that_hangs(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as deaf:
+        deaf.bind(str(tmp_path / "deaf.sock"))
+        deaf.listen()
+        waiting = Celery("w", broker=f"redis+socket://{tmp_path}/deaf.sock?virtual_host=0", set_as_current=False)
+        waiting.conf.broker_transport_options = settings.CELERY_BROKER_TRANSPORT_OPTIONS
+
+        @waiting.task(name="nobody.answers")
+        def task() -> None: ...
+
+        began = time.monotonic()
+        assert real_publish(task) is False
+        assert time.monotonic() - began < 3

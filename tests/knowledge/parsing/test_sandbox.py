@@ -72,6 +72,21 @@ def test_a_crash_while_parsing_is_told_in_words() -> None:
         assert parser.parse(b"two", filename="a.txt").text == "two"
 
 
+def test_a_reading_that_nobody_wants_is_ended_from_another_thread() -> None:
+    with ChildParser() as parser:
+        parser.kill()  # nothing to end
+        stopped = _kill_when_started(parser, signal.SIGSTOP)
+        ending = threading.Timer(0.5, parser.kill)
+        ending.start()
+        started = time.monotonic()
+        with pytest.raises(ParserCrashed):
+            parser.parse(b"one", filename="a.txt")
+        assert time.monotonic() - started < 10
+        stopped.join()
+        ending.join()
+        assert parser.parse(b"two", filename="a.txt").text == "two"
+
+
 def test_wall_clock_time_is_limited() -> None:
     with ChildParser() as parser:
         thread = _kill_when_started(parser, signal.SIGSTOP)

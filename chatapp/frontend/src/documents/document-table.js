@@ -1,7 +1,7 @@
 /** The table of documents with the state of each in words. */
 
 import { el, icon } from "../lib/dom.js";
-import { dateText, sizeText } from "../lib/words.js";
+import { countText, dateText, sizeText, waitText } from "../lib/words.js";
 
 /** @typedef {import("../lib/types.js").DocumentRow} DocumentRow */
 
@@ -18,16 +18,42 @@ const STATUS = {
 const UNREADABLE =
   "Trying again cannot help. Upload a readable file under the same name, or delete this document.";
 const UNDER_WAY = new Set(["queued", "parsing", "embedding", "deleting"]);
+const CANCELLABLE = new Set(["queued", "parsing", "embedding"]);
 
 /** @param {DocumentRow} row */
 export function isUnderWay(row) {
   return UNDER_WAY.has(row.status);
 }
 
+/**
+ * What is known of the wait for a document: who is before it, how long about, which attempt.
+ *
+ * @param {DocumentRow} row
+ * @param {number} allowed attempts
+ */
+export function waitWords(row, allowed) {
+  if (!CANCELLABLE.has(row.status)) return "";
+  const waits = row.status === "queued";
+  const before = waits ? (row.queue_position ?? 1) - 1 : 0;
+  const attempt = (row.attempts ?? 0) + (waits ? 1 : 0);
+  return [
+    before > 0 && `${countText(before, "file")} before it`,
+    row.eta_seconds != null && waitText(row.eta_seconds),
+    attempt > 1 && `attempt ${attempt} of ${Math.max(allowed, attempt)}`,
+  ]
+    .filter(Boolean)
+    .join(" \u00b7 ");
+}
+
+/**
+ * @typedef {{canEdit: boolean, attempts: number, onDelete: (row: DocumentRow) => void,
+ *   onRetry: (row: DocumentRow) => void, onCancel: (row: DocumentRow) => void}} TableOptions
+ */
+
 export class DocumentTable {
   /**
    * @param {HTMLTableSectionElement} body
-   * @param {{canEdit: boolean, onDelete: (row: DocumentRow) => void, onRetry: (row: DocumentRow) => void}} options
+   * @param {TableOptions} options
    */
   constructor(body, options) {
     this.body = body;
@@ -111,6 +137,16 @@ export class DocumentTable {
       const value = Math.min(1, Math.max(0, row.stage_progress || 0));
       state.append(el("progress", { max: 1, value, "aria-label": `${words}: ${row.title}` }));
     }
+    const wait = waitWords(row, this.options.attempts);
+    if (wait || (row.status === "queued" && row.last_error)) {
+      return el(
+        "div",
+        {},
+        state,
+        wait && el("p", { class: "state-hint" }, wait),
+        row.last_error && el("p", { class: "state-hint" }, `Before: ${row.last_error}`),
+      );
+    }
     if (!row.error) return state;
     const hopeless = row.status === "failed" && !row.retry && this.options.canEdit;
     return el(
@@ -137,6 +173,20 @@ export class DocumentTable {
             title: "How it was read",
           },
           icon("look"),
+        ),
+      );
+    }
+    if (CANCELLABLE.has(row.status)) {
+      group.append(
+        el(
+          "button",
+          {
+            class: "button small",
+            type: "button",
+            "aria-label": `Cancel ${row.title}`,
+            onclick: () => this.options.onCancel(row),
+          },
+          "Cancel",
         ),
       );
     }

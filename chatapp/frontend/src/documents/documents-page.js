@@ -4,6 +4,7 @@ import { ApiError, api, apiList } from "../lib/api.js";
 import { confirmDialog, el, pageData } from "../lib/dom.js";
 import { socketUrl } from "../lib/socket.js";
 import { countText } from "../lib/words.js";
+import { deletionChoices } from "./deletion-choices.js";
 import { DocumentTable } from "./document-table.js";
 import { Notices } from "./notices.js";
 import { UploadQueue } from "./upload-queue.js";
@@ -13,23 +14,6 @@ import { UploadQueue } from "./upload-queue.js";
 
 const POLL = 3_000;
 const POLL_BESIDE_NOTICES = 15_000;
-
-/** The choice to take a document's words out of answers too, and what that does. */
-function eraseChoice() {
-  const box = el("input", { type: "checkbox", "aria-describedby": "erase-words" });
-  const element = el(
-    "div",
-    { class: "dialog-choice" },
-    el("label", {}, box, "Also erase its words from answers"),
-    el(
-      "p",
-      { id: "erase-words" },
-      "Answers that used it lose what they quote and repeat of it, and all that the language model was told and wrote for them. " +
-        "A notice stands in its place. This can\u2019t be undone.",
-    ),
-  );
-  return { element, box };
-}
 
 export class DocumentsPage extends HTMLElement {
   // Stands in the page's own HTML and is upgraded there, so its children can be used at once.
@@ -50,7 +34,9 @@ export class DocumentsPage extends HTMLElement {
     this.table = new DocumentTable(find("tbody"), {
       canEdit: this.canEdit,
       onDelete: (row) => this.#delete(row),
-      onRetry: (row) => this.#retry(row),
+      onRetry: (row) => this.#act(row, "retry"),
+      onCancel: (row) => this.#act(row, "cancel"),
+      attempts: rights?.attempts ?? 1,
     });
     /** @type {KnowledgeBase[]} */
     this.bases = [];
@@ -153,6 +139,8 @@ export class DocumentsPage extends HTMLElement {
       return;
     }
     history.replaceState(null, "", `?base=${id}`);
+    const sources = this.querySelector("[data-sources]");
+    if (sources instanceof HTMLAnchorElement) sources.search = `?base=${id}`;
     this.querySelector("[data-indexes]")?.setAttribute("href", `/documents/indexes/?base=${id}`);
     this.#uploadWaiting();
     await this.#attempt(() => this.#loadPage());
@@ -199,6 +187,8 @@ export class DocumentsPage extends HTMLElement {
       error: error ?? null,
       retry: retry ?? row.retry,
       chunks: chunks ?? row.chunks,
+      // Of the stage before; the next answer of the API knows better.
+      ...(status === row.status ? {} : { queue_position: null, eta_seconds: null, last_error: null }),
     });
     // Pages, size and version are not part of the notice.
     if (status === "ready" || status === "failed") this.#reload(notice.document);
@@ -228,27 +218,28 @@ export class DocumentsPage extends HTMLElement {
     }
   }
 
-  /** @param {DocumentRow} row */
-  async #retry(row) {
-    await this.#attempt(async () => {
-      const fresh = await api(`/documents/${row.id}/retry`, { method: "POST" });
-      this.table.put(fresh?.id ? fresh : { ...row, status: "queued", error: null });
-    });
+  /**
+   * @param {DocumentRow} row
+   * @param {"retry" | "cancel"} action
+   */
+  async #act(row, action) {
+    await this.#attempt(async () =>
+      this.table.put(await api(`/documents/${row.id}/${action}`, { method: "POST" })),
+    );
   }
 
   /** @param {DocumentRow} row */
   async #delete(row) {
-    const erase = this.canErase ? eraseChoice() : null;
+    const choices = deletionChoices({ canErase: this.canErase });
     const yes = await confirmDialog({
       title: "Delete this document?",
       text: `\u201c${row.title}\u201d, its passages and all its versions are deleted for good. Answers will not use it any more.`,
       action: "Delete",
-      choice: erase?.element,
+      choice: choices.element,
     });
     if (!yes) return;
     await this.#attempt(async () => {
-      const query = erase?.box.checked ? "?erase=true" : "";
-      await api(`/documents/${row.id}${query}`, { method: "DELETE" });
+      await api(`/documents/${row.id}${choices.query()}`, { method: "DELETE" });
       this.table.put({ ...row, status: "deleting", error: null });
       this.#reload(row.id);
     });

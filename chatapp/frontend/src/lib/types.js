@@ -2,7 +2,7 @@
  * Shapes of the API this front end reads.
  *
  * @typedef {{before: string, match: string, after: string, above: string}} Excerpt
- * @typedef {{state: "current" | "replaced" | "deleted" | "erased" | "forbidden", words: string, newest: number | null}} Standing
+ * @typedef {{state: "current" | "replaced" | "not_valid" | "deleted" | "erased" | "forbidden", words: string, newest: number | null}} Standing
  * @typedef {{label: string, key: string, document: string, version: number, title: string,
  *   heading_path: string[], page: number | null, start: number, end: number, text: string, score: number,
  *   excerpt: Excerpt, page_kind?: "page" | "slide", used: boolean, standing?: Standing,
@@ -21,7 +21,8 @@
  * @typedef {{id: string, title: string, updated: string, origin?: string}} Conversation
  * @typedef {{id: string, name: string, slug: string, documents?: number}} KnowledgeBase
  * @typedef {{id: string, title: string, status: string, stage_progress: number, error: string | null, retry: boolean,
- *   version: number | null, chunks: number | null, pages: number | null, size?: number, updated?: string}} DocumentRow
+ *   version: number | null, chunks: number | null, pages: number | null, size?: number, updated?: string,
+ *   attempts?: number, last_error?: string | null, queue_position?: number | null, eta_seconds?: number | null}} DocumentRow
  */
 
 export {};

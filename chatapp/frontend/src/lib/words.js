@@ -23,6 +23,17 @@ export function countText(count, one, many = `${one}s`) {
   return `${count.toLocaleString("en")} ${count === 1 ? one : many}`;
 }
 
+/**
+ * How long something still takes, about.
+ *
+ * @param {number} seconds
+ */
+export function waitText(seconds) {
+  if (seconds < 45) return "less than a minute";
+  const minutes = Math.max(1, Math.round(seconds / 60));
+  return minutes < 90 ? `about ${countText(minutes, "minute")}` : `about ${Math.round(minutes / 60)} hours`;
+}
+
 /** @param {string | null | undefined} iso */
 export function dateText(iso) {
   const date = iso ? new Date(iso) : null;
