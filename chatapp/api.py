@@ -22,6 +22,7 @@ from chatapp.conversations import api as conversations
 from chatapp.conversations.completions import router as completions
 from chatapp.conversations.verifying import router as verify
 from knowledge.documents import api as knowledge_api
+from knowledge.documents import generations_api
 from knowledge.documents.schemas import storable
 from knowledge.errors import KnowledgeError
 
@@ -47,6 +48,8 @@ api = NinjaAPI(
     urls_namespace="api",
 )
 api.add_router("/knowledge-bases", knowledge_api.bases)
+api.add_router("/knowledge-bases", generations_api.of_bases)
+api.add_router("/generations", generations_api.router)
 api.add_router("/documents", knowledge_api.documents)
 api.add_router("/search", knowledge_api.search)
 api.add_router("/chat/completions", completions)

@@ -87,6 +87,7 @@ INSTALLED_APPS = [
     "chatapp.unanswered",
     "chatapp.tracing",
     "chatapp.labelling",
+    "chatapp.indexes",
     "chatapp.evaluation",
 ]
 MIDDLEWARE = [
@@ -217,6 +218,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": timedelta(seconds=10),
         "options": {"expires": 10},
     },
+    "delete-expired": {
+        "task": "knowledge.documents.tasks.delete_expired",
+        "schedule": timedelta(minutes=1),
+        "options": {"expires": 60},
+    },
     "optimize-stores": {"task": "knowledge.documents.tasks.optimize_stores", "schedule": timedelta(minutes=10)},
     "sweep-runs": {"task": "chatapp.conversations.tasks.sweep_runs", "schedule": timedelta(seconds=30)},
     **{
@@ -315,6 +321,7 @@ PARSER_MEMORY_BYTES = env.int("PARSER_MEMORY_BYTES", default=1024 * 1024 * 1024)
 PARSER_CPU_SECONDS = env.int("PARSER_CPU_SECONDS", default=120)
 OCR = env.str("OCR", default="auto").strip().lower()
 OCR_MAX_PAGES = env.int("OCR_MAX_PAGES", default=500)
+KEEP_GENERATIONS_DAYS = env.float("KEEP_GENERATIONS_DAYS", default=7.0)
 LEASE_SECONDS = env.int("LEASE_SECONDS", default=60)
 JOB_ATTEMPTS = env.int("JOB_ATTEMPTS", default=3)
 JOB_STALL_SECONDS = env.int("JOB_STALL_SECONDS", default=600)

@@ -16,12 +16,22 @@ KnowledgeError
  |- StoreError
  |   |- StoreBusy                 retry later
  |   `- StoreUnavailable
+ |- EgressError                   a request to an address that somebody typed in
+ |   |- AddressRefused            it may not be reached from here; nothing was sent
+ |   |- AddressUnreachable
+ |   `- ReplyTooLarge
+ |- SourceError                   a source of documents
+ |   |- SourceMisconfigured
+ |   `- SourceItemFailed          one item of it could not be read
  |- RetryUseless                  the file itself is why its document failed
+ |- RestoreRefused                the version is the current one, or its bytes are gone
+ |- BadDates                      dates of validity that make no sense
  |- IndexMismatch                 counts of database and index differ
+ |- GenerationRefused             an index generation cannot be started, used or removed like that
  |- LanguageModelError
  |   |- ModelNotConfigured, ModelRefused, ModelBusy, ModelTimeout, ModelUnavailable, ModelInterrupted
  `- NotFound                      missing and forbidden look the same
-     |- KnowledgeBaseNotFound, DocumentNotFound, TenantNotFound
+     |- KnowledgeBaseNotFound, DocumentNotFound, GenerationNotFound, TenantNotFound
 """
 
 from __future__ import annotations
@@ -85,10 +95,65 @@ class DocumentRefused(DocumentError):
     default_message = "The file contains something that is not accepted."
 
 
+class EgressError(KnowledgeError):
+    code = "egress_error"
+    status = 502
+    permanent = False
+    default_message = "The address could not be read."
+
+
+class AddressRefused(EgressError):
+    code = "address_refused"
+    status = 400
+    permanent = True
+    default_message = "This address may not be reached from here."
+
+
+class AddressUnreachable(EgressError):
+    code = "address_unreachable"
+    default_message = "The address does not answer."
+
+
+class ReplyTooLarge(EgressError):
+    code = "reply_too_large"
+    permanent = True
+    default_message = "What the address answers exceeds the size limit."
+
+
+class SourceError(KnowledgeError):
+    code = "source_error"
+    default_message = "The source could not be read."
+
+
+class SourceMisconfigured(SourceError):
+    code = "source_misconfigured"
+    status = 400
+    default_message = "The settings of the source are not complete."
+
+
+class SourceItemFailed(SourceError):
+    code = "source_item_failed"
+    status = 502
+    permanent = False
+    default_message = "A document of the source could not be read."
+
+
 class RetryUseless(KnowledgeError):
     code = "retry_useless"
     status = 409
     default_message = "Trying again cannot help. Upload a readable file as a new version, or delete the document."
+
+
+class RestoreRefused(KnowledgeError):
+    code = "restore_refused"
+    status = 409
+    default_message = "This version cannot be restored."
+
+
+class BadDates(KnowledgeError):
+    code = "invalid_date"
+    status = 422
+    default_message = "The dates make no sense."
 
 
 class ParserCrashed(KnowledgeError):
@@ -137,6 +202,12 @@ class IndexMismatch(KnowledgeError):
     code = "index_mismatch"
     permanent = False
     default_message = "The search index does not hold what the database says it should."
+
+
+class GenerationRefused(KnowledgeError):
+    code = "generation_refused"
+    status = 409
+    default_message = "That cannot be done with this index."
 
 
 class LanguageModelError(KnowledgeError):
@@ -193,6 +264,10 @@ class TenantNotFound(NotFound):
 
 class KnowledgeBaseNotFound(NotFound):
     default_message = "No such knowledge base."
+
+
+class GenerationNotFound(NotFound):
+    default_message = "No such index."
 
 
 class DocumentNotFound(NotFound):

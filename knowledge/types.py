@@ -29,10 +29,16 @@ class Scope:
     tenant: str
     knowledge_bases: frozenset[str]
     documents: frozenset[str] | None = None  # None: every document of those bases
+    without: frozenset[str] = frozenset()  # but not these: they are out of their validity
 
     @property
     def is_empty(self) -> bool:
         return not self.tenant or not self.knowledge_bases or self.documents == frozenset()
+
+    def includes(self, *, knowledge_base: str, document: str) -> bool:
+        """Whether a document of the tenant lies in it."""
+        named = self.documents is None or document in self.documents
+        return named and knowledge_base in self.knowledge_bases and document not in self.without
 
 
 # --- parsing ---------------------------------------------------------------------------------

@@ -97,6 +97,9 @@ def knowledge_settings() -> KnowledgeSettings:
     )
 
 
+LOCAL = "local"
+"""Names the embedding model that comes with the product."""
+
 _lock = threading.RLock()
 _built: dict[tuple[int, str], Any] = {}
 
@@ -161,7 +164,29 @@ def embedder_for(*, space: str, model: str, dimension: int, model_hash: str) -> 
     return found
 
 
-def _former(model: str, dimension: int) -> Embedder:
+def embedder_named(model: str) -> Embedder:
+    """Return the embedder a new generation may choose: the one of the settings for "", the stock model for "local",
+    or a hosted one that the settings name.
+
+    :raises LookupError: they name no such model.
+    """
+    config = knowledge_settings()
+    if model in ("", config.embedding_model):
+        return embedder()
+    if model == LOCAL:
+        return once("local embedder", _build_local)  # type: ignore[no-any-return]
+    if model in config.embedding_addresses:
+        return _former(model, None)
+    raise LookupError(f"The settings name no embedding model {model!r}; they name {', '.join(embedding_choices())}.")
+
+
+def embedding_choices() -> list[str]:
+    """Return the models that ``embedder_named`` knows, the one that the settings choose first."""
+    config = knowledge_settings()
+    return list(dict.fromkeys([config.embedding_model or LOCAL, LOCAL, *config.embedding_addresses]))
+
+
+def _former(model: str, dimension: int | None) -> Embedder:
     """Return a hosted model that documents were indexed with before another one was chosen."""
     config = knowledge_settings()
     address, key = config.embedding_addresses.get(model, ""), ""

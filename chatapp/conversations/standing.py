@@ -4,6 +4,7 @@
 |---|---|---|
 | current | the version that was read is the one that is searched | everything |
 | replaced | a newer version is searched | everything; the old version opens |
+| not_valid | its dates keep the document out of searches today | everything; the version opens |
 | deleted | the document is gone | everything that the answer kept; nothing opens |
 | erased | its words were removed for ever | that they were, and when |
 | forbidden | the reader may not see its knowledge base | that there was a source |
@@ -24,20 +25,25 @@ from django.utils import timezone
 from django.utils.formats import date_format
 
 from chatapp.conversations.models import ContextPassage
+from knowledge.documents import validity
 from knowledge.documents.access import own_knowledge_bases
 from knowledge.documents.models import Document, KnowledgeBase
 from knowledge.tenants.access import Actor
 
-__all__ = ["SOURCE", "Source", "Sources", "Standing", "State", "source_of", "sources", "standings"]
+__all__ = ["OPENING", "SOURCE", "Source", "Sources", "Standing", "State", "source_of", "sources", "standings"]
 
 
 class State(StrEnum):
     CURRENT = "current"
     REPLACED = "replaced"
+    NOT_VALID = "not_valid"
     DELETED = "deleted"
     ERASED = "erased"
     FORBIDDEN = "forbidden"
 
+
+OPENING = frozenset({State.CURRENT, State.REPLACED, State.NOT_VALID})
+"""Where the reader of documents can show the version."""
 
 WORDS: Mapping[State, str] = {
     State.CURRENT: "",
@@ -53,17 +59,20 @@ class Standing:
     state: State
     newest: int | None = None  # the version that is searched now, where it is another one
     erased: datetime | None = None
+    validity: str = ""  # why its document is not searched, where its dates say so
 
     @property
     def opens(self) -> bool:
         """Whether the reader of documents can show the version."""
-        return self.state in (State.CURRENT, State.REPLACED)
+        return self.state in OPENING
 
     @property
     def words(self) -> str:
         """What it is called on pages; empty where there is nothing to say."""
         if self.erased is not None and self.state is State.ERASED:
             return f"Erased on {date_format(timezone.localtime(self.erased), 'j F Y')}"
+        if self.state is State.NOT_VALID:
+            return f"{self.validity[:1].upper()}{self.validity[1:]}"
         return WORDS[self.state]
 
     def public(self) -> dict[str, Any]:
@@ -76,6 +85,7 @@ class _Document:
     base: UUID
     alive: bool
     current: int | None
+    validity: str
 
 
 Source: TypeAlias = tuple[UUID, UUID | None, bool]
@@ -110,8 +120,11 @@ class Sources:
         found = self.documents.get(passage.document_ref)
         if found is None or not found.alive or found.base not in self.there:
             return Standing(state=State.DELETED)
-        if found.current is not None and found.current != passage.version:
-            return Standing(state=State.REPLACED, newest=found.current)
+        newest = found.current if found.current != passage.version else None
+        if found.validity:
+            return Standing(state=State.NOT_VALID, newest=newest, validity=found.validity)
+        if newest is not None:
+            return Standing(state=State.REPLACED, newest=newest)
         return Standing(state=State.CURRENT)
 
 
@@ -135,6 +148,12 @@ def standings(passages: Iterable[ContextPassage], *, actor: Actor) -> dict[int, 
 
 def _documents(refs: set[UUID]) -> dict[UUID, _Document]:
     rows = Document.objects.filter(pk__in=refs).values_list(
-        "pk", "knowledge_base_id", "status", "current_version__number"
+        "pk", "knowledge_base_id", "status", "current_version__number", *validity.DATES
     )
-    return {pk: _Document(base, status != Document.Status.DELETING, current) for pk, base, status, current in rows}
+    return {
+        pk: _Document(
+            base, status != Document.Status.DELETING, current,
+            validity.words(Document(valid_from=start, valid_until=end, expires=expires)),
+        )
+        for pk, base, status, current, start, end, expires in rows
+    }  # fmt: skip

@@ -48,6 +48,23 @@ def differences(before: Values, after: Values, *, seed: int = SEED, samples: int
     return intervals(after - before, seed=seed, samples=samples)
 
 
+def chances(before: Values, after: Values, *, seed: int = SEED, samples: int = SAMPLES) -> list[float]:
+    """Return for each column how likely such a difference of the means is where there is none (a two-sided p value).
+
+    Paired as in ``differences``, by the bootstrap of the differences moved to a mean of 0 (Efron and Tibshirani 1993,
+    chapter 16).
+    """
+    if before.shape != after.shape:
+        raise ValueError(f"runs of different questions: {before.shape} and {after.shape}")
+    if not len(before):
+        return [1.0] * before.shape[1]
+    found = after - before
+    mean = found.mean(axis=0)
+    means = np.concatenate([counts @ (found - mean) / len(found) for counts in _draws(len(found), samples, seed)])
+    as_far = (np.abs(means) >= np.abs(mean) - 1e-12).sum(axis=0)
+    return [float(value) for value in (as_far + 1) / (samples + 1)]
+
+
 def _draws(questions: int, samples: int, seed: int) -> Iterator[npt.NDArray[np.float64]]:
     """Yield ``(some samples, questions)``: how often each question was drawn."""
     random = np.random.default_rng(seed)

@@ -265,19 +265,16 @@ class _Indexer:
         records = []
         for at in range(0, len(pieces), stages.BATCH):
             batch = pieces[at : at + stages.BATCH]
-            packed: list[bytes] = []
             search_texts = [stages.search_text_of(p.range, p.text, title=p.target.title) for p in batch]
             self._corpus.indexed.add([p.range.tokens for p in batch], search_texts, embedder=self._embedder)
-            vectors = stages.embed(
-                search_texts, [p.text for p in batch], embedder=self._embedder, keep_tokens=packed.extend
-            )
-            for piece, data in zip(batch, packed, strict=False):  # none where the embedder has no token vectors
-                place = piece.target.version, piece.range.ordinal
-                self._memory.tokens[place] = unpack(data, dimensions=self._embedder.spec.dimension)
-            records += [
-                stages.record(piece.text, piece.range, terms=piece.terms, vector=vector, target=piece.target)
-                for piece, vector in zip(batch, vectors, strict=True)
-            ]
+            made = stages.embed(search_texts, [p.text for p in batch], embedder=self._embedder, with_tokens=True)
+            for piece, each in zip(batch, made, strict=True):
+                if each.tokens is not None:
+                    place = piece.target.version, piece.range.ordinal
+                    self._memory.tokens[place] = unpack(each.tokens, dimensions=self._embedder.spec.dimension)
+                records.append(
+                    stages.record(piece.text, piece.range, terms=piece.terms, vector=each.vector, target=piece.target)
+                )
         self._store.upsert(records, space=self._memory.space, scope=self._corpus.scope)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chatapp.conversations.retrieval import SETTINGS
-from chatapp.conversations.standing import State
+from chatapp.conversations.standing import OPENING
 from chatapp.conversations.verifying import JUDGES
 from chatapp.searching.presentation import SCORES, STAGES, Score, headings, pages, reader_link
 from chatapp.tracing.words import ANOMALIES, FATES, KINDS, MARKS, MODES, STATES, VERDICTS, VerdictWords
@@ -224,7 +224,7 @@ def _link(row: Mapping[str, Any], opened_from: str = "") -> str:
     """Return the address of the reader at exact words; empty where the document is gone or closed."""
     # Candidates of the search have a state of their own; passages are told by where their source stands.
     state = row["standing"]["state"] if "standing" in row else row["state"]
-    if state not in ("open", State.CURRENT, State.REPLACED):
+    if state not in ("open", *OPENING):
         return ""
     return reader_link(row["document"], row["version"], row["start"], row["end"]).replace("?", f"?{opened_from}", 1)
 

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 
 from django.db.models import QuerySet
 
-from knowledge.documents.models import Document, DocumentVersion, KnowledgeBase
-from knowledge.errors import DocumentNotFound, KnowledgeBaseNotFound
+from knowledge.documents.models import Document, DocumentVersion, IndexGeneration, KnowledgeBase
+from knowledge.errors import DocumentNotFound, GenerationNotFound, KnowledgeBaseNotFound
 from knowledge.tenants.access import Actor
 from knowledge.types import Scope
 
@@ -59,6 +59,21 @@ def access_knowledge_bases(*, actor: Actor, pks: Iterable[object]) -> list[Knowl
     """Return all of them, or raise for the first that is not there for this actor."""
     wanted = list(dict.fromkeys(str(pk) for pk in pks))
     return [access_knowledge_base(actor=actor, pk=pk) for pk in wanted]
+
+
+def access_generation(*, actor: Actor, pk: object) -> IndexGeneration:
+    """Return an index generation, also one that is being removed.
+
+    :raises GenerationNotFound: it does not exist, its base is being deleted, or it belongs to another tenant.
+    """
+    parsed = as_uuid(pk)
+    rows = IndexGeneration.objects.select_related("knowledge_base").filter(
+        knowledge_base__tenant_id=actor.tenant_id, knowledge_base__deleting=False
+    )
+    generation = rows.filter(pk=parsed).first() if parsed else None
+    if generation is None:
+        raise GenerationNotFound
+    return generation
 
 
 def scope_of(*, actor: Actor, bases: Iterable[KnowledgeBase], documents: Iterable[Document] | None = None) -> Scope:

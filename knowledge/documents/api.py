@@ -15,17 +15,19 @@ from ninja.files import UploadedFile
 from ninja.responses import Status
 from pydantic import Json
 
-from knowledge.documents import access, cancelling, paging, searching, selectors, services
+from knowledge.documents import access, cancelling, paging, searching, selectors, services, versions
 from knowledge.documents.models import Document, KnowledgeBase
 from knowledge.documents.paging import PageSize
 from knowledge.documents.schemas import (
     DocumentOut,
     DocumentPage,
+    DocumentPatch,
     KnowledgeBaseIn,
     KnowledgeBaseOut,
     KnowledgeBasePage,
     KnowledgeBasePatch,
     Metadata,
+    Moment,
     SearchIn,
     SearchOut,
     VersionOut,
@@ -110,9 +112,13 @@ def upload(
     title: Form[str] = "",
     source_uri: Form[str] = "",
     metadata: Form[Json[Metadata] | None] = None,
+    valid_from: Form[Moment | None] = None,
+    valid_until: Form[Moment | None] = None,
+    expires: Form[Moment | None] = None,
 ) -> Any:
     actor = _editor(request)
     base = access.access_knowledge_base(actor=actor, pk=base_id)
+    dates = {"valid_from": valid_from, "valid_until": valid_until, "expires": expires}
     document = services.upload_document(
         actor=actor,
         base=base,
@@ -121,12 +127,21 @@ def upload(
         title=title,
         source_uri=source_uri,
         metadata=metadata,
+        dates={name: value for name, value in dates.items() if value is not None},
     )
     return Status(202, DocumentOut.of(document))
 
 
 @documents.get("/{document_id}", response=DocumentOut)
 def get_document(request: HttpRequest, document_id: str) -> Any:
+    return DocumentOut.of(access.access_document(actor=_actor(request), pk=document_id))
+
+
+@documents.patch("/{document_id}", response=DocumentOut)
+def patch_document(request: HttpRequest, document_id: str, data: DocumentPatch) -> Any:
+    """Change title, metadata, or from when until when the document is searched and when it is deleted."""
+    document = access.access_document(actor=_editor(request), pk=document_id)
+    services.change_document(document=document, changes=data.dict(exclude_unset=True))
     return DocumentOut.of(access.access_document(actor=_actor(request), pk=document_id))
 
 
@@ -162,26 +177,24 @@ def cancel_document(request: HttpRequest, document_id: str) -> Any:
 @documents.get("/{document_id}/versions", response=list[VersionOut])
 def list_versions(request: HttpRequest, document_id: str) -> Any:
     document = access.access_document(actor=_actor(request), pk=document_id)
-    return [
-        VersionOut(
-            number=v.number,
-            state=v.state,
-            filename=v.filename,
-            size=v.size,
-            sha256=v.sha256,
-            text_sha256=v.text_sha256,
-            pages=v.page_count,
-            chunks=v.chunk_count,
-            created=v.created,
-        )
-        for v in document.versions.order_by("-number")
-    ]
+    return [VersionOut.of(version) for version in document.versions.order_by("-number")]
 
 
 @documents.post("/{document_id}/versions", response={202: DocumentOut})
 def add_version(request: HttpRequest, document_id: str, file: File[UploadedFile]) -> Any:
-    document = access.access_document(actor=_editor(request), pk=document_id)
-    services.add_version(document=document, upload=file, filename=file.name or "")
+    """Upload the next version. Bytes that the newest version has already are recognised: see ``unchanged``."""
+    actor = _editor(request)
+    document = access.access_document(actor=actor, pk=document_id)
+    services.add_version(document=document, upload=file, filename=file.name or "", actor=actor)
+    return Status(202, DocumentOut.of(document))
+
+
+@documents.post("/{document_id}/versions/{number}/restore", response={202: DocumentOut})
+def restore_version(request: HttpRequest, document_id: str, number: int) -> Any:
+    """Make an earlier version the newest one again, under the next number; nothing of its history is lost."""
+    actor = _editor(request)
+    document = access.access_document(actor=actor, pk=document_id)
+    versions.restore_version(document=document, number=number, actor=actor)
     return Status(202, DocumentOut.of(document))
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from django.apps import AppConfig
 
 if TYPE_CHECKING:
-    from knowledge.documents.models import IngestionJob
+    from knowledge.documents.models import IndexJob, IngestionJob
 
 
 class DocumentsConfig(AppConfig):
@@ -16,12 +16,19 @@ class DocumentsConfig(AppConfig):
 
     def ready(self) -> None:
         from knowledge.documents import checks, doorbells  # noqa: F401  the first registers the system checks
-        from knowledge.documents.models import IngestionJob
+        from knowledge.documents.models import IndexJob, IngestionJob
 
         doorbells.register(IngestionJob, _task_of)
+        doorbells.register(IndexJob, _index_task_of)
 
 
 def _task_of(job: IngestionJob) -> Any:
     from knowledge.documents import tasks
 
     return tasks.ingest_document if job.kind == job.Kind.INGEST else tasks.delete_document
+
+
+def _index_task_of(job: IndexJob) -> Any:
+    from knowledge.documents import tasks
+
+    return tasks.work_on_index

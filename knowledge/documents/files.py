@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from django.core.files.base import ContentFile, File
 from django.core.files.storage import FileSystemStorage, default_storage, storages
@@ -95,12 +95,18 @@ def _save(path: str, data: File[bytes]) -> None:
 
 
 def _replace(path: Path, data: bytes) -> None:
+    with _replacing(path) as file:
+        file.write(data)
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[IO[bytes]]:
     """Put the whole file in place at once: a reader, or a crash, never meets half of it."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".new-")  # made with mode 0600
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(data)
+            yield file
         Path(temporary).replace(path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
@@ -118,6 +124,21 @@ def open_original(version: DocumentVersion) -> File[bytes]:
     :raises FileNotFoundError: they are gone.
     """
     return default_storage.open(f"{version.folder}/{ORIGINAL}", "rb")
+
+
+def copy(source: DocumentVersion, target: DocumentVersion, name: str) -> bool:
+    """Copy one file to another version; False when there is none."""
+    path = f"{source.folder}/{name}"
+    if not default_storage.exists(path):
+        return False
+    with default_storage.open(path, "rb") as data:
+        if not _is_local():
+            _save(f"{target.folder}/{name}", data)
+            return True
+        place = Path(default_storage.path(f"{target.folder}/{name}"))
+        with _replacing(place) as file:
+            shutil.copyfileobj(data, file, 1024 * 1024)
+    return True
 
 
 def exists(version: DocumentVersion, name: str) -> bool:

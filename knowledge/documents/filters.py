@@ -138,11 +138,11 @@ def narrowed(scope: Scope, filters: SearchFilters | None) -> Scope:
     """Return the scope with only those of its documents that pass; with none it matches nothing."""
     if filters is None or filters == SearchFilters():
         return scope
-    rows = Document.objects.in_scope(scope).alive()
+    rows = Document.objects.in_scope(replace(scope, without=frozenset())).alive()
     passing = frozenset(str(pk) for pk in rows.filter(*_conditions(filters)).values_list("pk", flat=True))
     if len(passing) >= MANY and len(passing) == rows.count():
         return scope
-    return replace(scope, documents=passing)
+    return replace(scope, documents=passing - scope.without, without=frozenset())
 
 
 def _conditions(filters: SearchFilters) -> list[Q | Func]:

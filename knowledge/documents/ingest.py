@@ -5,20 +5,24 @@ from __future__ import annotations
 import hashlib
 import logging
 import uuid
-from pathlib import PurePath
 
 from django.db import transaction
 
 from knowledge import wiring
-from knowledge.documents import failpoints, files, jobs, notices, pace, selectors, statistics, token_files
-from knowledge.documents.models import Chunk, Document, DocumentVersion, IndexGeneration, IngestionJob, KnowledgeBase
-from knowledge.embedding.base import Embedder
+from knowledge.documents import failpoints, files, generations, indexing, jobs, notices, pace, selectors, versions
+from knowledge.documents.indexing import Indexed
+from knowledge.documents.models import (
+    Chunk,
+    Document,
+    DocumentVersion,
+    IndexEntry,
+    IndexGeneration,
+    IngestionJob,
+    KnowledgeBase,
+)
 from knowledge.errors import DocumentError, KnowledgeError, StoreBusy
-from knowledge.ingestion import stages
-from knowledge.ingestion.stages import Target, TermCounts
-from knowledge.languages import detect
 from knowledge.parsing.serial import to_json
-from knowledge.types import ChunkRange, ParsedDocument, Scope
+from knowledge.types import ParsedDocument, Scope
 
 logger = logging.getLogger(__name__)
 
@@ -72,6 +76,8 @@ def _attempt(job: IngestionJob, version: DocumentVersion) -> None:
 def _ingest(job: IngestionJob, version: DocumentVersion, heartbeat: jobs.Heartbeat) -> None:
     clock = pace.Clock()
     show(job, version, Document.Status.PARSING, 0.0)
+    if version.restored_from and not version.text_sha256:
+        versions.reuse_reading(version)
     if version.text_sha256:  # read before: the text of a version never changes, citations count on it
         parsed = selectors.version_parsed(version)
     else:
@@ -81,16 +87,26 @@ def _ingest(job: IngestionJob, version: DocumentVersion, heartbeat: jobs.Heartbe
         keep(version, parsed)
         clock.done("reading")
     show(job, version, Document.Status.EMBEDDING, 0.0)
-    generation = generation_for(version.document.knowledge_base)
-    target, ranges, counts = index(job, version, generation, parsed, heartbeat)
+
+    def written(done: int, chunks: int) -> None:
+        heartbeat.check()
+        if done < chunks:
+            failpoints.reach("mid_embedding")
+            show(job, version, Document.Status.EMBEDDING, done / chunks)
+
+    while True:  # again when its title, or the live generation of its base, became another one meanwhile
+        generation = indexing.generation_for(version.document.knowledge_base)
+        indexed = indexing.index(version, generation, parsed, job=job, step=written)
+        failpoints.reach("after_vector_write")
+        failpoints.reach("before_switch")
+        if switch(job, version, generation, indexed):
+            break
+        version.document.knowledge_base.refresh_from_db()
     clock.done("indexing")
-    failpoints.reach("before_switch")
-    while not switch(job, version, generation, ranges, counts, title=target.title):
-        target, ranges, counts = index(job, version, generation, parsed, heartbeat)
     failpoints.reach("after_switch")
-    withdrawn = withdraw_others(version, target)
-    jobs.finish(job, report={"chunks": len(ranges), "withdrawn": withdrawn, "seconds": clock.seconds})
-    _follow_title(version, target.title)
+    withdrawn = withdraw_others(version, generation)
+    jobs.finish(job, report={"chunks": len(indexed.ranges), "withdrawn": withdrawn, "seconds": clock.seconds})
+    _follow_title(version, indexed.target.title)
 
 
 def _parse(job: IngestionJob, version: DocumentVersion, heartbeat: jobs.Heartbeat) -> ParsedDocument:
@@ -132,151 +148,12 @@ def keep(version: DocumentVersion, parsed: ParsedDocument) -> None:
         setattr(version, name, value)
 
 
-def generation_for(base: KnowledgeBase) -> IndexGeneration:
-    """Return the base's live generation, made on first use from the embedder and chunker in use.
-
-    A base keeps the embedding model it was built with, whatever is configured now.
-    """
-    if base.live_generation is not None:
-        return base.live_generation
-    spec, chunker = wiring.embedder().spec, wiring.chunker()  # not in the transaction: a hosted model is asked
-    with transaction.atomic():
-        # The generation in a query of its own: PostgreSQL reads a locked row anew after it waited for the lock, but not
-        # what is joined to it, so that two first documents would each find none and make one.
-        base = KnowledgeBase.objects.select_for_update().get(pk=base.pk)
-        live = base.live_generation
-        if live is None:
-            live = IndexGeneration.objects.create(
-                knowledge_base=base,
-                embedding_model=spec.model,
-                dimension=spec.dimension,
-                model_hash=spec.model_hash,
-                precision=spec.precision,
-                space=spec.space,
-                chunker=wiring.knowledge_settings().chunker,
-                chunker_version=chunker.version,
-            )
-            base.live_generation = live
-            base.save(update_fields=["live_generation"])
-    return live
-
-
-def embedder_of(generation: IndexGeneration) -> Embedder:
-    """Return the embedder a generation was built with.
-
-    :raises EmbeddingFailed: it is not there any more.
-    """
-    return wiring.embedder_for(
-        space=generation.space,
-        model=generation.embedding_model,
-        dimension=generation.dimension,
-        model_hash=generation.model_hash,
-    )
-
-
-def search_title(version: DocumentVersion) -> str:
-    """The words a document is known by: its given title, the one it states, or its readable file name."""
-    document = version.document
-    if document.title != version.filename:
-        return document.title
-    stem = PurePath(version.filename).stem.replace("_", " ").strip()
-    return version.stated_title or stem
-
-
-def target_of(version: DocumentVersion, generation: IndexGeneration) -> Target:
-    document = version.document
-    return Target(
-        scope=Scope(
-            tenant=str(document.tenant_id),
-            knowledge_bases=frozenset({str(document.knowledge_base_id)}),
-            documents=frozenset({str(document.pk)}),
-        ),
-        knowledge_base=str(document.knowledge_base_id),
-        document=str(document.pk),
-        version=str(version.pk),
-        generation=str(generation.pk),
-        space=generation.space,
-        title=search_title(version),
-        language=version.language,
-    )
-
-
-def tell_language(version: DocumentVersion, parsed: ParsedDocument) -> None:
-    """Note the language of a version before it is analysed; one that is known stays."""
-    if not version.language and (language := detect(parsed.text)):
-        version.language = language
-        DocumentVersion.objects.filter(pk=version.pk).update(language=language)
-
-
-def index(
-    job: IngestionJob,
-    version: DocumentVersion,
-    generation: IndexGeneration,
-    parsed: ParsedDocument,
-    heartbeat: jobs.Heartbeat,
-) -> tuple[Target, list[ChunkRange], TermCounts]:
-    """Chunk the version, write its chunk rows and its index records, and prove the count."""
-    tell_language(version, parsed)
-    target, embedder = target_of(version, generation), embedder_of(generation)
-    ranges = stages.chunk(parsed, title=target.title, chunker=wiring.chunker(generation.chunker), embedder=embedder)
-    terms = stages.terms_of(parsed.text, ranges, target=target)
-    counts = stages.count_terms(terms)
-    rows = chunk_rows(version, generation, ranges)
-    with transaction.atomic():
-        jobs.hold(job)
-        Chunk.objects.filter(version=version, generation=generation).delete()
-        Chunk.objects.bulk_create(rows, batch_size=500)
-    store = wiring.store()
-    # Only what is not written again: a holder that lost its lease then takes nothing away from its successor.
-    wanted = {str(row.pk) for row in rows}
-    held = store.keys(space=target.space, scope=target.scope)
-    stale = [key for key, _document, owner in held if owner == target.version and key not in wanted]
-    if stale:
-        store.delete(space=target.space, scope=target.scope, keys=stale)
-    with token_files.keeping(version, generation, chunks=len(ranges), embedder=embedder) as keep_tokens:
-        for done in stages.write(
-            parsed.text, ranges, terms, target=target, embedder=embedder, store=store, keep_tokens=keep_tokens
-        ):
-            heartbeat.check()
-            if done < len(ranges):
-                failpoints.reach("mid_embedding")
-                show(job, version, Document.Status.EMBEDDING, done / len(ranges))
-    failpoints.reach("after_vector_write")
-    return target, ranges, counts
-
-
-def chunk_rows(version: DocumentVersion, generation: IndexGeneration, ranges: list[ChunkRange]) -> list[Chunk]:
-    """Return the rows of the ranges, not yet saved."""
-    return [
-        Chunk(
-            id=stages.chunk_key(version=str(version.pk), generation=str(generation.pk), ordinal=r.ordinal),
-            version=version,
-            generation=generation,
-            ordinal=r.ordinal,
-            start=r.start,
-            end=r.end,
-            heading_path=list(r.heading_path),
-            page_first=r.page_first,
-            page_last=r.page_last,
-            tokens=r.tokens,
-        )
-        for r in ranges
-    ]
-
-
 @transaction.atomic
-def switch(
-    job: IngestionJob,
-    version: DocumentVersion,
-    generation: IndexGeneration,
-    ranges: list[ChunkRange],
-    counts: TermCounts,
-    *,
-    title: str,
-) -> bool:
+def switch(job: IngestionJob, version: DocumentVersion, generation: IndexGeneration, indexed: Indexed) -> bool:
     """Make the version live and retire the one before it, in one transaction.
 
-    Return False, with nothing changed, when its title is not the one it was indexed with any more.
+    Return False, with nothing changed, when its title is not the one it was indexed with any more, or its base has
+    another live generation.
 
     :raises jobs.LeaseLost: the job is no longer ours, or a newer version was uploaded meanwhile.
     """
@@ -284,19 +161,23 @@ def switch(
     document = Document.objects.select_for_update(of=("self",)).get(pk=version.document_id)
     if document.status == Document.Status.DELETING or document.latest_number != version.number:
         raise jobs.LeaseLost
+    base = KnowledgeBase.objects.select_for_update(of=("self",)).get(pk=document.knowledge_base_id)
     version.document = document
-    if search_title(version) != title:
+    if indexing.search_title(version) != indexed.target.title or base.live_generation_id != generation.pk:
         return False
-    retire(document)
-    statistics.add(generation, counts, language=version.language)
-    DocumentVersion.objects.filter(pk=version.pk).update(state=DocumentVersion.State.LIVE, chunk_count=len(ranges))
+    # Itself too: it may have been live before. Other generations take it in again (``generations.catch_up``).
+    indexing.leave(IndexEntry.objects.filter(version__in={document.current_version_id, version.pk} - {None}))
+    _archive(document)
+    DocumentVersion.objects.filter(pk=version.pk).update(
+        state=DocumentVersion.State.LIVE, chunk_count=len(indexed.ranges)
+    )
     document.current_version_id = version.pk
     document.status, document.stage_progress, document.error = Document.Status.READY, 1.0, ""
     document.failed_for_good = False
     document.save(update_fields=["current_version", "status", "stage_progress", "error", "failed_for_good", "updated"])
-    # Last: until here the stored counts are those the version added when it went live before.
-    statistics.remember(version, generation, counts)
-    notices.changed(document, chunks=len(ranges))
+    indexing.enter(version, generation, indexed)
+    notices.changed(document, chunks=len(indexed.ranges))
+    transaction.on_commit(lambda: generations.follow(document.knowledge_base_id))
     return True
 
 
@@ -311,32 +192,32 @@ def _follow_title(version: DocumentVersion, title: str) -> None:
     if document is None:
         return
     version.document = document
-    if search_title(version) != title:
+    if indexing.search_title(version) != title:
         process_again(document=document)
 
 
 def retire(document: Document) -> None:
-    """Take the current version out of the statistics and archive it; retrieval stops seeing it at once."""
-    current = document.current_version
-    generation = document.knowledge_base.live_generation
-    if current is None or generation is None:
-        return
-    current.document = document
-    counts = statistics.recall(current, generation)
-    if counts is not None:
-        statistics.remove(generation, counts)
-    DocumentVersion.objects.filter(pk=current.pk).update(state=DocumentVersion.State.ARCHIVED)
+    """Take the document out of every generation's statistics and archive its version; no search sees it any more."""
+    indexing.leave(IndexEntry.objects.filter(version__document=document))
+    _archive(document)
 
 
-def withdraw_others(version: DocumentVersion, target: Target) -> int:
-    """Remove the records and chunk rows of every other version of the document; return how many records."""
-    others = list(version.document.versions.exclude(pk=version.pk).filter(chunks__isnull=False).distinct())
-    if not others:
-        return 0
-    gone = wiring.store().delete(space=target.space, scope=target.scope, versions=[str(other.pk) for other in others])
-    Chunk.objects.filter(version__in=others).delete()
+def _archive(document: Document) -> None:
+    if document.current_version_id is not None:
+        DocumentVersion.objects.filter(pk=document.current_version_id).update(state=DocumentVersion.State.ARCHIVED)
+
+
+def withdraw_others(version: DocumentVersion, generation: IndexGeneration) -> int:
+    """Remove what a generation has of every other version of the document; return how many records that were."""
     from knowledge.documents.deletion import request_purge
 
+    rows = Chunk.objects.filter(generation=generation, version__document=version.document_id).exclude(version=version)
+    others = {str(pk) for pk in rows.values_list("version_id", flat=True).distinct()}
+    if not others:
+        return 0
+    target = indexing.target_of(version, generation)
+    gone = wiring.store().delete(space=target.space, scope=target.scope, versions=others, generation=target.generation)
+    rows.delete()
     request_purge(tenant_id=version.document.tenant_id, space=target.space)
     return gone
 

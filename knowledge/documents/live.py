@@ -8,22 +8,27 @@ Only names of tables and places for parameters are put into it.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 from uuid import UUID
 
 from django.db import connection
 from django.db.models.functions import Length
+from django.utils import timezone
 
 from knowledge.documents.models import Chunk, Document, DocumentVersion, IndexGeneration, KnowledgeBase, TermStatistic
 from knowledge.retrieval.base import CorpusStatistics, PassageRow
 from knowledge.retrieval.calibration import Curve
 from knowledge.types import Scope
 
-__all__ = ["LiveIndex", "LiveRows"]
+__all__ = ["Instead", "LiveIndex", "LiveRows", "in_force", "replaced"]
 
 Row: TypeAlias = tuple[Any, ...]
+
+Instead: TypeAlias = Mapping[str, str]
+"""By the id of a knowledge base, the generation of it that is searched as though it were the live one."""
 
 MOST_TERMS = 500
 """Of a question; what is beyond is not counted."""
@@ -32,14 +37,22 @@ NEAR_TERMS = 20_000
 """Terms of the same first letter and about the same length that are compared with a misspelt word, most used first."""
 
 
+MOST_VERSIONS = 500
+"""That are asked for; a search has a few hundred candidates."""
+
+
 class LiveRows:
     """Joins keys from a store against the rows of chunks."""
+
+    def __init__(self, instead: Instead | None = None) -> None:
+        self._instead = instead or {}
 
     def passages(self, keys: Collection[str], *, scope: Scope) -> dict[str, PassageRow]:
         """Return the rows of the keys that are live and in scope; every other key is left out."""
         if scope.is_empty or not keys:
             return {}
-        bases = _ids(scope.knowledge_bases)
+        bases, now = _ids(scope.knowledge_bases), _moment(timezone.now())
+        searched, generations = _searched("chunk.generation_id", self._instead)
         # CROSS JOIN keeps SQLite, which knows nothing of the sizes of tables, from reading all chunks of the generation
         # first: 9 ms at 20,000 chunks. PostgreSQL orders the joins itself.
         rows = _select(
@@ -50,20 +63,60 @@ class LiveRows:
                 CROSS JOIN {_table(Document)} document CROSS JOIN {_table(KnowledgeBase)} base
             WHERE chunk.id IN ({_places(keys)}) AND version.id = chunk.version_id
                 AND document.id = version.document_id AND document.current_version_id = version.id
-                AND base.id = document.knowledge_base_id AND base.live_generation_id = chunk.generation_id
+                AND base.id = document.knowledge_base_id AND {searched}
                 AND document.tenant_id = %s AND document.knowledge_base_id IN ({_places(bases)})
-                AND NOT base.deleting AND document.status <> %s""",
-            [*_ids(keys), *_ids([scope.tenant]), *bases, Document.Status.DELETING.value],
+                AND NOT base.deleting AND document.status <> %s
+                AND (document.valid_from IS NULL OR document.valid_from <= %s)
+                AND (document.valid_until IS NULL OR document.valid_until > %s)
+                AND (document.expires IS NULL OR document.expires > %s)""",
+            [*_ids(keys), *generations, *_ids([scope.tenant]), *bases, Document.Status.DELETING.value, now, now, now],
         )
         found = (_passage_row(row) for row in rows)
         # Here and not in the query: a filter may leave more documents than a statement takes parameters.
-        return {row.key: row for row in found if scope.documents is None or row.document in scope.documents}
+        return {
+            row.key: row for row in found if scope.includes(knowledge_base=row.knowledge_base, document=row.document)
+        }
+
+
+def replaced(versions: Collection[str], scope: Scope) -> bool:
+    """Return whether one of the versions was replaced by a later one that is live in the scope."""
+    wanted, bases = list(versions)[:MOST_VERSIONS], _ids(scope.knowledge_bases)
+    rows = _select(
+        f"""SELECT 1 FROM {_table(DocumentVersion)} version
+        JOIN {_table(Document)} document ON document.id = version.document_id
+        JOIN {_table(DocumentVersion)} newer ON newer.id = document.current_version_id
+        WHERE version.id IN ({_places(wanted)}) AND newer.number > version.number AND document.tenant_id = %s
+            AND document.knowledge_base_id IN ({_places(bases)}) AND document.status <> %s
+        LIMIT 1""",
+        [*_ids(wanted), *_ids([scope.tenant]), *bases, Document.Status.DELETING.value],
+    )
+    return bool(rows)
+
+
+def in_force(scope: Scope) -> Scope:
+    """Return the scope without the documents that their dates keep out now.
+
+    ``LiveRows`` leaves them out anyway; so the store does not find them in the place of others.
+    """
+    if scope.is_empty:
+        return scope
+    bases, now = _ids(scope.knowledge_bases), _moment(timezone.now())
+    # The last condition is that of the index, word for word: without it SQLite reads all documents of the bases.
+    rows = _select(
+        f"""SELECT id FROM {_table(Document)}
+        WHERE knowledge_base_id IN ({_places(bases)}) AND tenant_id = %s
+            AND (valid_from > %s OR valid_until <= %s OR expires <= %s)
+            AND (valid_from IS NOT NULL OR valid_until IS NOT NULL OR expires IS NOT NULL)""",
+        [*bases, *_ids([scope.tenant]), now, now, now],
+    )
+    return replace(scope, without=frozenset(_id(pk) for (pk,) in rows)) if rows else scope
 
 
 class LiveIndex:
     """The live generations of scopes and their statistics. For one search: the generations are asked for once."""
 
-    def __init__(self) -> None:
+    def __init__(self, instead: Instead | None = None) -> None:
+        self._instead = instead or {}
         self._known: dict[tuple[str, frozenset[str]], list[Row]] = {}
 
     def generations(self, scope: Scope) -> list[tuple[str, list[str]]]:
@@ -72,6 +125,16 @@ class LiveIndex:
         for pk, space, *_ in self._rows(scope):
             spaces.setdefault(space, []).append(_id(pk))
         return list(spaces.items())
+
+    def outdated(self, versions: Collection[str], scope: Scope) -> bool:
+        """Return whether one of the versions was replaced by a later live one, or a base has another live generation
+        than when this search began; what was known of the generations is then asked for anew."""
+        before, self._known = self._known, {}
+        if any([row[0] for row in self._rows(replace(scope, knowledge_bases=key[1]))] != [row[0] for row in rows]
+               for key, rows in before.items()):  # fmt: skip
+            return True
+        self._known = before
+        return replaced(versions, scope)
 
     def languages(self, scope: Scope) -> set[str]:
         """Return the languages in which documents of the scope's live generations were analysed."""
@@ -123,17 +186,28 @@ class LiveIndex:
         key = (scope.tenant, scope.knowledge_bases)
         if key not in self._known:
             bases = _ids(scope.knowledge_bases)
+            searched, generations = _searched("generation.id", self._instead)
             self._known[key] = _select(
                 f"""SELECT generation.id, generation.space, generation.chunks, generation.terms, generation.languages,
                     base.id, base.answer_curve
                 FROM {_table(IndexGeneration)} generation
                 JOIN {_table(KnowledgeBase)} base ON base.id = generation.knowledge_base_id
-                    AND base.live_generation_id = generation.id
+                    AND {searched}
                 WHERE base.tenant_id = %s AND base.id IN ({_places(bases)})
                 ORDER BY generation.created, generation.id""",
-                [*_ids([scope.tenant]), *bases],
+                [*generations, *_ids([scope.tenant]), *bases],
             )
         return self._known[key]
+
+
+def _searched(column: str, instead: Instead) -> tuple[str, list[Any]]:
+    """Return the condition that a column names the generation which a row of ``base`` is searched by."""
+    if not instead:
+        return f"base.live_generation_id = {column}", []
+    named = " OR ".join([f"(base.id = %s AND {column} = %s)"] * len(instead))
+    others = f"(base.id NOT IN ({_places(instead)}) AND base.live_generation_id = {column})"
+    pairs = [part for pair in instead.items() for part in _ids(pair)]
+    return f"({named} OR {others})", [*pairs, *_ids(list(instead))]
 
 
 def _passage_row(row: Row) -> PassageRow:
@@ -165,6 +239,11 @@ def _ids(values: Collection[str]) -> list[Any]:
     if connection.features.has_native_uuid_field:
         return [UUID(value) for value in values]
     return [value.replace("-", "") for value in values]
+
+
+def _moment(value: datetime) -> Any:
+    """Return a time as the database compares it: SQLite keeps UTC as text."""
+    return connection.ops.adapt_datetimefield_value(value)
 
 
 def _time(value: Any) -> datetime:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import uuid
+from datetime import datetime
 from typing import Self
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils import timezone
 
 from knowledge.documents.leased import LeasedJob
@@ -69,6 +70,7 @@ class IndexGeneration(models.Model):
     # Languages in which documents were analysed for its keyword index; one may be left over from a deleted document.
     languages = models.JSONField(default=list)
     state = models.CharField(max_length=10, choices=State.choices, default=State.READY)
+    switch_when_ready = models.BooleanField(default=False, help_text="It becomes the live one as soon as it is built.")
     switched = models.DateTimeField(
         null=True, blank=True, help_text="When it last became, or ceased to be, the live one."
     )
@@ -95,10 +97,19 @@ class DocumentQuerySet(models.QuerySet["Document"]):
         if scope.is_empty:
             return self.none()
         rows = self.filter(tenant_id=scope.tenant, knowledge_base_id__in=scope.knowledge_bases)
+        if scope.without:
+            rows = rows.exclude(pk__in=scope.without)
         return rows if scope.documents is None else rows.filter(pk__in=scope.documents)
 
     def alive(self) -> Self:
         return self.exclude(status=Document.Status.DELETING)
+
+    def out_of_validity(self, *, now: datetime) -> Self:
+        """Documents that are not searched at that moment: their time has not come yet, or is over.
+
+        ``live`` says the same in SQL of its own.
+        """
+        return self.filter(Q(valid_from__gt=now) | Q(valid_until__lte=now) | Q(expires__lte=now))
 
 
 class Document(models.Model):
@@ -129,6 +140,9 @@ class Document(models.Model):
         "DocumentVersion", null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
     latest_number = models.PositiveIntegerField(default=0)
+    valid_from = models.DateTimeField(null=True, blank=True, help_text="Not searched before.")
+    valid_until = models.DateTimeField(null=True, blank=True, help_text="Not searched from this moment on.")
+    expires = models.DateTimeField(null=True, blank=True, help_text="Deleted at this moment.")
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
@@ -137,6 +151,9 @@ class Document(models.Model):
 
     objects = DocumentQuerySet.as_manager()
 
+    unchanged: int | None = None
+    """After an upload: the number of the version that had these bytes already. Not stored."""
+
     class Meta:
         constraints = [
             # A document that is being deleted no longer holds its name.
@@ -144,11 +161,23 @@ class Document(models.Model):
                 fields=["knowledge_base", "name"],
                 condition=~Q(status="deleting"),
                 name="document_name_per_knowledge_base",
-            )
+            ),
+            models.CheckConstraint(
+                condition=Q(valid_from__isnull=True) | Q(valid_until__isnull=True) | Q(valid_from__lt=F("valid_until")),
+                name="document_valid_for_a_while",
+            ),
         ]
         indexes = [
             # The document list of one base, newest first, page by page.
             models.Index(fields=["knowledge_base", "-created", "id"], name="document_list"),
+            # Every search asks which documents of its bases are out of validity: few have dates at all.
+            models.Index(
+                fields=["knowledge_base"],
+                condition=Q(valid_from__isnull=False) | Q(valid_until__isnull=False) | Q(expires__isnull=False),
+                name="document_with_validity",
+            ),
+            # The timer that deletes what expired.
+            models.Index(fields=["expires"], condition=Q(expires__isnull=False), name="document_expiry"),
         ]
 
     def __str__(self) -> str:
@@ -188,6 +217,12 @@ class DocumentVersion(models.Model):
     language = models.CharField(
         max_length=8, blank=True, default="", help_text="ISO 639 code; empty when it could not be told."
     )
+    restored_from = models.PositiveIntegerField(
+        null=True, blank=True, help_text="Number of the earlier version whose bytes these are."
+    )
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
     created = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -200,6 +235,17 @@ class DocumentVersion(models.Model):
     def folder(self) -> str:
         """Storage folder of this version's files, made of ids only."""
         return f"{self.document.tenant_id}/{self.document_id}/{self.id}"
+
+
+class IndexEntry(models.Model):
+    """Says that a generation holds the whole of a version: its records are counted, its terms in the statistics."""
+
+    generation = models.ForeignKey(IndexGeneration, on_delete=models.CASCADE, related_name="entries")
+    version = models.ForeignKey(DocumentVersion, on_delete=models.CASCADE, related_name="+")
+    chunks = models.PositiveIntegerField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["generation", "version"], name="entry_once_per_generation")]
 
 
 class Chunk(models.Model):
@@ -215,12 +261,15 @@ class Chunk(models.Model):
     page_first = models.PositiveIntegerField(null=True, blank=True)
     page_last = models.PositiveIntegerField(null=True, blank=True)
     tokens = models.PositiveIntegerField(default=0)
+    # Of everything its vectors are made of: the same again needs no embedding model.
+    digest = models.CharField(max_length=32, blank=True, default="")
 
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["version", "generation", "ordinal"], name="chunk_once_per_generation"),
-            models.CheckConstraint(condition=Q(start__lt=models.F("end")), name="chunk_range_not_empty"),
+            models.CheckConstraint(condition=Q(start__lt=F("end")), name="chunk_range_not_empty"),
         ]
+        indexes = [models.Index(fields=["digest"], name="chunk_digest")]
 
 
 class IngestionJob(LeasedJob):
@@ -235,6 +284,9 @@ class IngestionJob(LeasedJob):
     document_ref = models.UUIDField(help_text="The document's id, kept when its row is gone.")
     version = models.ForeignKey(DocumentVersion, null=True, on_delete=models.SET_NULL, related_name="jobs")
     tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+")
+    reason = models.CharField(
+        max_length=400, blank=True, default="", help_text="Why it was deleted, when that is known."
+    )
     size = models.PositiveBigIntegerField(default=0, help_text="Bytes of the file.")
     turn = models.DateTimeField(default=timezone.now, help_text="Its place in the line of its tenant (``order``).")
 

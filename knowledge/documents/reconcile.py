@@ -16,12 +16,14 @@ from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from knowledge import wiring
-from knowledge.documents import deletion, files, ingest, selectors, statistics, token_files
+from knowledge.documents import deletion, files, indexing, selectors, statistics, token_files
 from knowledge.documents.access import as_uuid
+from knowledge.documents.indexing import Indexed
 from knowledge.documents.models import (
     Chunk,
     Document,
     DocumentVersion,
+    IndexEntry,
     IndexGeneration,
     KnowledgeBase,
     TermStatistic,
@@ -136,7 +138,8 @@ def _compare(base: KnowledgeBase, space: str, report: Report, *, repair: bool) -
     absent = [key for key in live if key not in held]
     found = {hit.key for hit in wiring.store().fetch(absent, space=space, scope=scope)}  # written since
     missing = [key for key in absent if key not in found]
-    orphans = [key for key, version in held.items() if key not in live and version not in busy]
+    beside = _of_other_generations(base, space)
+    orphans = [key for key, version in held.items() if not (key in live or key in beside or version in busy)]
     bare = _without_passages(base, space, busy)
     report.rows += len(live)
     report.records += len(held)
@@ -147,8 +150,14 @@ def _compare(base: KnowledgeBase, space: str, report: Report, *, repair: bool) -
         report.repaired += _delete(space, scope, orphans)
         for version_id in {*(live[key] for key in missing), *bare}:
             version = DocumentVersion.objects.select_related("document__knowledge_base").get(pk=version_id)
-            Chunk.objects.filter(version=version).exclude(generation=base.live_generation).delete()
+            Chunk.objects.filter(version=version).exclude(generation__in=base.generations.all()).delete()
             report.repaired += rewrite(version)
+
+
+def _of_other_generations(base: KnowledgeBase, space: str) -> set[str]:
+    """Return the keys of generations that are built, or kept, beside the live one: their own work keeps them right."""
+    others = [row for row in base.generations.filter(space=space) if row.pk != base.live_generation_id]
+    return {str(pk) for pk in Chunk.objects.filter(generation__in=others).values_list("pk", flat=True)}
 
 
 def _without_passages(base: KnowledgeBase, space: str, busy: Collection[str]) -> list[str]:
@@ -198,24 +207,22 @@ def rewrite(version: DocumentVersion) -> int:
         if _is_live(version):
             raise
         return 0
-    ingest.tell_language(version, parsed)
-    target = ingest.target_of(version, generation)
-    embedder, store = ingest.embedder_of(generation), wiring.store()
+    indexing.tell_language(version, parsed)
+    target = indexing.target_of(version, generation)
+    embedder, store = indexing.embedder_of(generation), wiring.store()
     ranges = stages.chunk(parsed, title=target.title, chunker=wiring.chunker(generation.chunker), embedder=embedder)
     terms = stages.terms_of(parsed.text, ranges, target=target)
     counts = stages.count_terms(terms)
+    digests = indexing.digests_of(parsed.text, ranges, title=target.title)
     with transaction.atomic():
         if not _is_live(version, lock=True):
             return 0
-        before = statistics.recall(version, generation)
-        if before is not None:
-            statistics.remove(generation, before)
-        statistics.add(generation, counts, language=version.language)
+        indexing.leave(IndexEntry.objects.filter(version=version, generation=generation))
         Chunk.objects.filter(version=version, generation=generation).delete()
-        Chunk.objects.bulk_create(ingest.chunk_rows(version, generation, ranges), batch_size=500)
+        Chunk.objects.bulk_create(indexing.chunk_rows(version, generation, ranges, digests=digests), batch_size=500)
         DocumentVersion.objects.filter(pk=version.pk).update(chunk_count=len(ranges))
-        statistics.remember(version, generation, counts)
-    store.delete(space=target.space, scope=target.scope, versions=[target.version])
+        indexing.enter(version, generation, Indexed(target=target, ranges=ranges, counts=counts))
+    store.delete(space=target.space, scope=target.scope, versions=[target.version], generation=target.generation)
     with token_files.keeping(version, generation, chunks=len(ranges), embedder=embedder) as keep_tokens:
         steps = stages.write(
             parsed.text, ranges, terms, target=target, embedder=embedder, store=store, keep_tokens=keep_tokens
@@ -245,10 +252,12 @@ def rebuild(*, base: KnowledgeBase) -> tuple[int, int]:
     )
     with transaction.atomic():  # all at once: a version that leaves before its turn takes nothing from zero
         IndexGeneration.objects.filter(pk=generation.pk).update(chunks=0, terms=0, languages=[])
+        IndexEntry.objects.filter(generation=generation).delete()
         TermStatistic.objects.filter(generation=generation).delete()
         for version in versions:
             statistics.forget(version, generation)
-    wiring.store().delete(space=generation.space, scope=scope)
+    beside = base.generations.filter(space=generation.space).exclude(pk=generation.pk).exists()
+    wiring.store().delete(space=generation.space, scope=scope, generation=str(generation.pk) if beside else None)
     documents = passages = 0
     for version in versions.all():
         passages += rewrite(version)

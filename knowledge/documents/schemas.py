@@ -7,8 +7,9 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from ninja import Schema
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 
+from knowledge.documents import validity
 from knowledge.documents.filters import SearchFilters
 from knowledge.documents.models import Document, DocumentVersion, KnowledgeBase
 from knowledge.documents.standing import Standing, standing_of
@@ -70,6 +71,24 @@ def _metadata(value: dict[str, Any]) -> dict[str, Any]:
 Metadata = Annotated[dict[str, Any], AfterValidator(_metadata)]
 
 
+def _moment(value: Any, info: ValidationInfo) -> datetime | None:
+    return validity.moment(value, name=info.field_name or "The date")
+
+
+Moment = Annotated[datetime | None, BeforeValidator(_moment)]
+"""A date and time with its zone; anything else is refused in a sentence that names the field."""
+
+
+class DocumentPatch(Schema):
+    """What is left out stays as it is; null takes a date away."""
+
+    title: str | None = Field(default=None, min_length=1, max_length=400)
+    metadata: Metadata | None = None
+    valid_from: Moment = Field(default=None, description="Not searched before.")
+    valid_until: Moment = Field(default=None, description="Not searched from this moment on.")
+    expires: Moment = Field(default=None, description="Deleted at this moment.")
+
+
 class DocumentOut(Schema):
     id: str
     knowledge_base: str
@@ -94,6 +113,13 @@ class DocumentOut(Schema):
     sha256: str
     media_type: str
     language: str = Field(description="ISO 639 code of the text; empty when it could not be told.")
+    valid_from: datetime | None
+    valid_until: datetime | None
+    expires: datetime | None
+    validity: str = Field(description="Why it is not searched now, in words; empty when its dates do not keep it out.")
+    unchanged: int | None = Field(
+        description="After an upload: the number of the version that has these bytes already."
+    )
     created: datetime
     updated: datetime
 
@@ -129,6 +155,11 @@ class DocumentOut(Schema):
             sha256=version.sha256 if version else "",
             media_type=version.media_type if version else "",
             language=version.language if version else "",
+            valid_from=document.valid_from,
+            valid_until=document.valid_until,
+            expires=document.expires,
+            validity=validity.words(document),
+            unchanged=document.unchanged,
             created=document.created,
             updated=document.updated,
         )
@@ -153,7 +184,23 @@ class VersionOut(Schema):
     text_sha256: str
     pages: int | None
     chunks: int
+    restored_from: int | None = Field(description="Number of the earlier version whose bytes these are.")
     created: datetime
+
+    @classmethod
+    def of(cls, version: DocumentVersion) -> VersionOut:
+        return cls(
+            number=version.number,
+            state=version.state,
+            filename=version.filename,
+            size=version.size,
+            sha256=version.sha256,
+            text_sha256=version.text_sha256,
+            pages=version.page_count,
+            chunks=version.chunk_count,
+            restored_from=version.restored_from,
+            created=version.created,
+        )
 
 
 class HistoryTurn(Schema):

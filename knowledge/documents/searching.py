@@ -9,7 +9,7 @@ from typing import Any
 from knowledge import wiring
 from knowledge.documents import live, selectors, token_files
 from knowledge.documents.filters import SearchFilters, narrowed
-from knowledge.documents.ingest import embedder_of
+from knowledge.documents.indexing import embedder_of
 from knowledge.documents.models import IndexGeneration
 from knowledge.documents.signals import searched
 from knowledge.embedding.base import Embedder
@@ -22,14 +22,17 @@ AHEAD_CHARACTERS = 2_000
 """A longer question may be refused; the model would see only its beginning anyway."""
 
 
-def retrieval_parts() -> RetrievalParts:
+def retrieval_parts(instead: live.Instead | None = None) -> RetrievalParts:
     """Return everything the pipeline takes as arguments for one search.
 
     What costs time is built once a process; what is live is asked for anew.
     """
-    index = live.LiveIndex()
+    index = live.LiveIndex(instead)
+    parts: dict[str, Any] = wiring.once("retrieval", _build)
+    if instead:
+        parts = {**parts, "live": live.LiveRows(instead)}
     return RetrievalParts(
-        **wiring.once("retrieval", _build), statistics=index, generations=index.generations,
+        **parts, statistics=index, generations=index.generations, replaced=index.outdated,
         languages=index.languages, near_terms=index.near_terms, curves=index.curves,
     )  # fmt: skip
 
@@ -61,16 +64,29 @@ class _Embedders:
 
 
 def search(
-    query: Query, *, scope: Scope, filters: SearchFilters | None = None, profile: RetrievalProfile = DEFAULT
+    query: Query,
+    *,
+    scope: Scope,
+    filters: SearchFilters | None = None,
+    profile: RetrievalProfile = DEFAULT,
+    generations: live.Instead | None = None,
 ) -> RetrievalResult:
-    """Run the retrieval pipeline over the live rows of the scope, of the documents that pass the filters."""
-    result = _search(query, scope=scope, filters=filters, profile=profile)
-    searched.send_robust(sender=None, timings=result.timings)  # who counts must not cost anybody the answer
+    """Run the retrieval pipeline over the live rows of the scope, of the documents that pass the filters.
+
+    ``generations`` are searched in place of the live ones of their bases. That is to compare them: such searches are
+    not counted among those that people wait for.
+    """
+    parts = retrieval_parts(generations)
+    result = _search(query, scope=scope, parts=parts, filters=filters, profile=profile)
+    if not generations:
+        searched.send_robust(sender=None, timings=result.timings)  # who counts must not cost anybody the answer
     return result
 
 
-def _search(query: Query, *, scope: Scope, filters: SearchFilters | None, profile: RetrievalProfile) -> RetrievalResult:
-    parts = retrieval_parts()
+def _search(
+    query: Query, *, scope: Scope, parts: RetrievalParts, filters: SearchFilters | None, profile: RetrievalProfile
+) -> RetrievalResult:
+    scope = live.in_force(scope)
     if filters is None:
         return retrieve(query, scope=scope, parts=parts, profile=profile)
     started = time.perf_counter()

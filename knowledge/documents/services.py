@@ -14,7 +14,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.text import slugify
 
-from knowledge.documents import cancelling, doorbells, failpoints, files, notices, order, signals
+from knowledge.documents import cancelling, doorbells, failpoints, files, notices, order, signals, validity
 from knowledge.documents.models import Document, DocumentVersion, IngestionJob, KnowledgeBase
 from knowledge.errors import DocumentEmpty, DocumentNotFound, DocumentTooLarge, RetryUseless
 from knowledge.retrieval.calibration import Curve
@@ -89,9 +89,14 @@ def upload_document(
     title: str = "",
     source_uri: str = "",
     metadata: dict[str, Any] | None = None,
+    dates: Mapping[str, datetime | None] | None = None,
 ) -> Document:
     """Store the bytes and queue their ingestion; the same name again makes a new version.
 
+    ``dates``: of validity, by their names (:data:`~knowledge.documents.validity.DATES`). ``unchanged`` of the document
+    is then the number of the version that has these bytes already, if one has.
+
+    :raises BadDates: they make no sense.
     :raises DocumentEmpty: the file holds nothing.
     :raises DocumentTooLarge: the file is over the upload limit.
     """
@@ -102,9 +107,10 @@ def upload_document(
     document = base.documents.alive().filter(name=name).first()
     if document is None:
         document = _new_document(actor, base, name=name, filename=filename, title=title, source_uri=source_uri)
-    retitled = _describe(document, title, metadata)
     try:
-        version = _add_version(document, upload, filename=filename, stored=stored)
+        validity.set_dates(document=document, changes=dates or {})
+        retitled = _describe(document, title, metadata)
+        version = _add_version(document, upload, filename=filename, stored=stored, actor=actor)
     except BaseException:
         Document.objects.filter(pk=document.pk, latest_number=0).delete()  # a row without a version says nothing
         raise
@@ -119,6 +125,21 @@ def describe_document(*, document: Document, title: str, metadata: dict[str, Any
         newest = document.versions.order_by("-number").first()
         if newest is not None and newest.state == DocumentVersion.State.LIVE:
             process_again(document=document)
+
+
+def change_document(*, document: Document, changes: Mapping[str, Any]) -> None:
+    """Change what is given of title, metadata and the dates of validity; all of it, or nothing.
+
+    :raises BadDates: they make no sense.
+    """
+    with transaction.atomic():
+        validity.set_dates(document=document, changes={k: v for k, v in changes.items() if k in validity.DATES})
+        metadata = changes.get("metadata")
+        describe_document(
+            document=document,
+            title=changes.get("title") or "",
+            metadata=document.metadata if metadata is None else metadata,
+        )
 
 
 def _describe(document: Document, title: str, metadata: dict[str, Any] | None) -> bool:
@@ -172,13 +193,15 @@ def clean_filename(filename: str) -> str:
     return f"{stem[: 299 - len(extension)]}{dot}{extension}" if dot and len(extension) < 20 else printable[:300]
 
 
-def add_version(*, document: Document, upload: File[bytes], filename: str) -> DocumentVersion:
+def add_version(
+    *, document: Document, upload: File[bytes], filename: str, actor: Actor | None = None
+) -> DocumentVersion:  # fmt: skip
     """Store the bytes as the next version and queue it. Bytes equal to the newest version are recognised.
 
     :raises DocumentEmpty: the file holds nothing.
     :raises DocumentTooLarge: the file is over the upload limit.
     """
-    return _add_version(document, upload, filename=clean_filename(filename), stored=_checked(upload))
+    return _add_version(document, upload, filename=clean_filename(filename), stored=_checked(upload), actor=actor)
 
 
 def _checked(upload: File[bytes]) -> tuple[str, int]:
@@ -191,21 +214,35 @@ def _checked(upload: File[bytes]) -> tuple[str, int]:
     return sha256, size
 
 
-def _add_version(document: Document, upload: File[bytes], *, filename: str, stored: tuple[str, int]) -> DocumentVersion:
+def _add_version(
+    document: Document, upload: File[bytes], *, filename: str, stored: tuple[str, int], actor: Actor | None
+) -> DocumentVersion:
     sha256, size = stored
-    version = _recognised(document, sha256)
-    if version is not None:
-        return version
-    version = DocumentVersion(id=uuid.uuid4(), document=document, filename=filename, size=size, sha256=sha256)
-    try:
-        files.save_upload(version, upload)
-        failpoints.reach("file_saved")
-        kept = _queue_version(document, version)
-    except BaseException:
-        files.delete_folder(version.folder)
-        raise
-    if kept is not version:
-        files.delete_folder(version.folder)
+    version = DocumentVersion(
+        id=uuid.uuid4(), document=document, filename=filename, size=size, sha256=sha256,
+        created_by_id=(actor and actor.user_id) or None,
+    )  # fmt: skip
+    return store_version(document, version, upload)
+
+
+def store_version(document: Document, version: DocumentVersion, upload: File[bytes]) -> DocumentVersion:
+    """Store the bytes of a version that has no row yet, and queue it as the next one.
+
+    Bytes equal to those of the newest version are recognised: that one is returned, and ``document.unchanged`` is its
+    number.
+    """
+    kept = _recognised(document, version.sha256)
+    if kept is None:
+        try:
+            files.save_upload(version, upload)
+            failpoints.reach("file_saved")
+            kept = _queue_version(document, version)
+        except BaseException:
+            files.delete_folder(version.folder)
+            raise
+        if kept is not version:
+            files.delete_folder(version.folder)
+    document.unchanged = kept.number if kept is not version else None
     return kept
 
 
@@ -236,7 +273,9 @@ def _queue_version(document: Document, version: DocumentVersion) -> DocumentVers
     return version
 
 
-def _new_job(document: Document, *, kind: str, version: DocumentVersion | None = None) -> IngestionJob:
+def _new_job(
+    document: Document, *, kind: str, version: DocumentVersion | None = None, reason: str = ""
+) -> IngestionJob:  # fmt: skip
     now, size = timezone.now(), version.size if version else 0
     begin = cancelling.free_again(document, now=now) if version else now
     job = IngestionJob.objects.create(
@@ -245,6 +284,7 @@ def _new_job(document: Document, *, kind: str, version: DocumentVersion | None =
         document_ref=document.pk,
         version=version,
         tenant_id=document.tenant_id,
+        reason=reason[:400],
         not_before=begin,
         published=now if begin <= now else None,
         size=size,
@@ -302,10 +342,10 @@ def process_again(*, document: Document) -> Document:
 
 
 @transaction.atomic
-def delete_document(*, document: Document) -> None:
+def delete_document(*, document: Document, reason: str = "") -> None:
     """Take the document out of retrieval now, stop its jobs, and queue the removal of everything it left.
 
-    A deletion that gave up is queued again.
+    A deletion that gave up is queued again. ``reason`` stays with the job when the document is gone.
     """
     from knowledge.documents.ingest import retire
 
@@ -316,14 +356,14 @@ def delete_document(*, document: Document) -> None:
     retire(row)
     row.status, row.current_version = Document.Status.DELETING, None
     row.save(update_fields=["status", "current_version", "updated"])
-    _new_job(row, kind=IngestionJob.Kind.DELETE)
+    _new_job(row, kind=IngestionJob.Kind.DELETE, reason=reason)
     notices.changed(row)
 
 
 @transaction.atomic
 def erase_document(*, document: Document, actor: Actor, reason: str = "") -> None:
     """Delete the document, and its words from all that was made of them, for ever; who may is asked before."""
-    delete_document(document=document)
+    delete_document(document=document, reason=reason)
     signals.document_erased.send(
         sender=Document, actor=actor, tenant_id=str(document.tenant_id), document_id=str(document.pk), reason=reason
     )

@@ -11,7 +11,7 @@ from celery.exceptions import WorkerLostError
 from celery.signals import task_failure, worker_process_init, worker_ready
 from django.utils import timezone
 
-from knowledge.documents import broker, deletion, doorbells, ingest, jobs, lost, order
+from knowledge.documents import broker, building, deletion, doorbells, generations, ingest, jobs, lost, order, validity
 from knowledge.documents.models import IndexGeneration
 
 logger = logging.getLogger(__name__)
@@ -37,6 +37,11 @@ def ingest_document(**_: object) -> None:
 
 
 @shared_task
+def work_on_index(*, job_id: str, **_: object) -> None:
+    building.run(job_id=uuid.UUID(job_id))
+
+
+@shared_task
 def delete_document(*, job_id: str, **_: object) -> None:
     deletion.run_delete(job_id=uuid.UUID(job_id))
 
@@ -51,7 +56,13 @@ def sweep_jobs(**_: object) -> None:
     now = timezone.now()
     doorbells.sweep(now=now)
     resume_deletions(now=now)
+    generations.resume(now=now)
     deletion.drop_empty_bases()
+
+
+@shared_task(ignore_result=True)
+def delete_expired(**_: object) -> None:
+    validity.delete_expired(now=timezone.now())
 
 
 @shared_task(ignore_result=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from knowledge.documents.models import DocumentVersion, IndexGeneration
 from knowledge.embedding.base import Embedder, has_tokens
 from knowledge.ingestion.stages import KeepTokens
 from knowledge.reranking.base import RerankCandidate
-from knowledge.reranking.token_vectors import NAME, TokenVectors, Writer, read
+from knowledge.reranking.token_vectors import NAME, TokenVectors, Writer, read, read_packed
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +46,11 @@ def keeping(
         files.write_from(version, _name(str(generation.pk)), path)
 
 
+def forget(version: DocumentVersion, generation: IndexGeneration) -> None:
+    """Drop the token vectors that a generation has of a version."""
+    files.remove(version, _name(str(generation.pk)))
+
+
 def stored(candidates: Sequence[RerankCandidate]) -> list[TokenVectors | None]:
     """Return the stored token vectors of each candidate; None where a version has none."""
     wanted: dict[str, list[int]] = {}
@@ -53,6 +58,16 @@ def stored(candidates: Sequence[RerankCandidate]) -> list[TokenVectors | None]:
         wanted.setdefault(_path(candidate), []).append(candidate.ordinal)
     found = {path: _read(path, ordinals) for path, ordinals in wanted.items()}
     return [found[_path(candidate)].get(candidate.ordinal) for candidate in candidates]
+
+
+def packed(version: DocumentVersion, generation: IndexGeneration, ordinals: Collection[int]) -> dict[int, bytes]:
+    """Return the packed token vectors that a generation has of chunks of a version; those it lacks are left out."""
+    try:
+        with files.reading(f"{version.folder}/{_name(str(generation.pk))}") as read_at:
+            dimensions, chunks = read_packed(read_at, ordinals)
+    except (OSError, ValueError):  # none, or a damaged one: they are made again
+        return {}
+    return chunks if dimensions == generation.dimension else {}
 
 
 def _path(candidate: RerankCandidate) -> str:

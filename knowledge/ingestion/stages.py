@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -75,6 +76,13 @@ def search_text_of(r: ChunkRange, text: str, *, title: str) -> str:
     return search_text(title=title, heading_path=r.heading_path, text=text, context=r.context)
 
 
+def digest_of(r: ChunkRange, text: str, *, title: str) -> str:
+    """Return the digest of everything a chunk's vectors are made of; ``text`` is its own."""
+    whole = search_text_of(r, text, title=title)
+    key = f"{len(whole) - len(text)} {whole}".encode("utf-8", "surrogatepass")
+    return hashlib.blake2b(key, digest_size=16).hexdigest()
+
+
 def count_terms(terms: Sequence[str]) -> TermCounts:
     """Count in how many chunks each term occurs; terms longer than a column holds are cut alike everywhere."""
     frequency: Counter[str] = Counter()
@@ -85,6 +93,27 @@ def count_terms(terms: Sequence[str]) -> TermCounts:
         frequency.update({word[:64] for word in words})
     return TermCounts(chunks=len(terms), terms=total, document_frequency=dict(frequency))
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """What an embedder made of a chunk before: its vector, and its packed token vectors where it has them."""
+
+    vector: Vector
+    tokens: bytes | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """A chunk that is to be embedded, and what its record says."""
+
+    ordinal: int
+    text: str
+    terms: str
+
+
+Reuse = Callable[[Sequence[Wanted]], Sequence[Made | None]]
+"""Returns for each chunk what the same embedder made of the very same before, token vectors too if it has them; None
+where nothing was made."""
 
 KeepTokens = Callable[[Sequence[bytes]], None]
 """Takes the packed token vectors (knowledge.reranking.token_vectors) of the next chunks, in order."""
@@ -101,21 +130,28 @@ def record(text: str, r: ChunkRange, *, terms: str, vector: Vector, target: Targ
 
 def write(
     text: str, ranges: Sequence[ChunkRange], terms: Sequence[str], *, target: Target, embedder: Embedder, store: Store,
-    keep_tokens: KeepTokens | None = None,
+    keep_tokens: KeepTokens | None = None, reuse: Reuse | None = None,
 ) -> Iterator[int]:  # fmt: skip
     """Embed and upsert batch by batch, yielding how many chunks are written so far.
 
-    ``keep_tokens`` is called where the embedder has token vectors.
+    ``keep_tokens`` is called where the embedder has token vectors. What ``reuse`` knows is not embedded again.
 
     :raises IndexMismatch: the store does not hold what was written.
     """
     for at in range(0, len(ranges), BATCH):
         batch = ranges[at : at + BATCH]
         texts = [text[r.start : r.end] for r in batch]
+        known: Sequence[Made | None] = [None] * len(batch)
+        if reuse is not None:
+            known = reuse([
+                Wanted(ordinal=r.ordinal, text=texts[i], terms=terms[at + i]) for i, r in enumerate(batch)
+            ])  # fmt: skip
         search_texts = [search_text_of(r, t, title=target.title) for r, t in zip(batch, texts, strict=True)]
-        vectors = embed(search_texts, texts, embedder=embedder, keep_tokens=keep_tokens)
+        made = _filled(known, search_texts, texts, embedder=embedder, with_tokens=keep_tokens is not None)
+        if keep_tokens is not None:
+            keep_tokens([each.tokens for each in made if each.tokens is not None])
         records = [
-            record(texts[i], r, terms=terms[at + i], vector=vectors[i], target=target) for i, r in enumerate(batch)
+            record(texts[i], r, terms=terms[at + i], vector=made[i].vector, target=target) for i, r in enumerate(batch)
         ]
         store.upsert(records, space=target.space, scope=target.scope)
         yield at + len(batch)
@@ -124,13 +160,26 @@ def write(
         raise IndexMismatch(f"The index holds {held} of {len(ranges)} passages of this document.")
 
 
+def _filled(
+    known: Sequence[Made | None], search_texts: Sequence[str], texts: Sequence[str], *, embedder: Embedder,
+    with_tokens: bool,
+) -> list[Made]:  # fmt: skip
+    """Return what is known of each chunk, and of the others what the embedder makes of them now."""
+    new = [i for i, made in enumerate(known) if made is None]
+    fresh = embed([search_texts[i] for i in new], [texts[i] for i in new], embedder=embedder, with_tokens=with_tokens)
+    rest = iter(fresh)
+    return [next(rest) if made is None else made for made in known]
+
+
 def embed(
-    search_texts: Sequence[str], texts: Sequence[str], *, embedder: Embedder, keep_tokens: KeepTokens | None
-) -> Vector:
-    """Return the vectors of search texts, which end with ``texts``; their token vectors go to ``keep_tokens``."""
-    if keep_tokens is None or not has_tokens(embedder):
-        return embedder.embed_passages(search_texts)
+    search_texts: Sequence[str], texts: Sequence[str], *, embedder: Embedder, with_tokens: bool
+) -> list[Made]:  # fmt: skip
+    """Return what the embedder makes of search texts, which end with ``texts``; token vectors where it has them."""
+    if not search_texts:
+        return []
+    if not with_tokens or not has_tokens(embedder):
+        return [Made(vector=vector, tokens=None) for vector in embedder.embed_passages(search_texts)]
     vectors, states = embedder.embed_with_tokens(search_texts)
     prefixed = [(whole, len(whole) - len(text)) for whole, text in zip(search_texts, texts, strict=True)]
-    keep_tokens([pack(chunk) for chunk in tokens_of(embedder, prefixed, states)])
-    return vectors
+    packed = [pack(chunk) for chunk in tokens_of(embedder, prefixed, states)]
+    return [Made(vector=vector, tokens=tokens) for vector, tokens in zip(vectors, packed, strict=True)]

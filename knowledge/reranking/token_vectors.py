@@ -25,7 +25,19 @@ from knowledge.chunking.cutting import sentence_ends
 from knowledge.embedding.base import TokenStates
 from knowledge.types import Vector
 
-__all__ = ["NAME", "Stack", "TokenVectors", "Writer", "compress", "counted", "pack", "read", "unpack", "word_at"]
+__all__ = [
+    "NAME",
+    "Stack",
+    "TokenVectors",
+    "Writer",
+    "compress",
+    "counted",
+    "pack",
+    "read",
+    "read_packed",
+    "unpack",
+    "word_at",
+]
 
 NAME = "signs-1"
 """Names the format among the files of a version; files of another one are not looked at."""
@@ -172,6 +184,15 @@ def read(read_at: ReadAt, ordinals: Collection[int]) -> dict[int, TokenVectors]:
 
     :raises ValueError: it is no file of token vectors, or is cut off.
     """
+    dimensions, chunks = read_packed(read_at, ordinals)
+    return {ordinal: unpack(data, dimensions=dimensions) for ordinal, data in chunks.items()}
+
+
+def read_packed(read_at: ReadAt, ordinals: Collection[int]) -> tuple[int, dict[int, bytes]]:
+    """Return how many dimensions the vectors have, and the chunks of these ordinals as they were packed.
+
+    :raises ValueError: it is no file of token vectors, or is cut off.
+    """
     head = read_at(0, HEAD)
     if len(head) < _HEADER.size:
         raise ValueError("a file of token vectors that is cut off")
@@ -179,14 +200,14 @@ def read(read_at: ReadAt, ordinals: Collection[int]) -> dict[int, TokenVectors]:
     if magic != MAGIC:
         raise ValueError("not a file of token vectors")
     wanted = sorted(ordinal for ordinal in set(ordinals) if 0 <= ordinal < count)
-    chunks: dict[int, TokenVectors] = {}
+    chunks: dict[int, bytes] = {}
     for ordinal in wanted:
         at = _HEADER.size + 8 * ordinal
         start, end = struct.unpack("<QQ", head[at : at + 16] if at + 16 <= len(head) else _exactly(read_at, at, 16))
         if not _HEADER.size < start <= end:
             raise ValueError("a file of token vectors that was not finished")
-        chunks[ordinal] = unpack(_exactly(read_at, start, end - start), dimensions=dimensions)
-    return chunks
+        chunks[ordinal] = _exactly(read_at, start, end - start)
+    return dimensions, chunks
 
 
 def _exactly(read_at: ReadAt, offset: int, count: int) -> bytes:

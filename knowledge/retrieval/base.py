@@ -27,6 +27,7 @@ __all__ = [
     "LiveRows",
     "NearTerms",
     "PassageRow",
+    "Replaced",
     "RetrievalParts",
     "RetrievalProfile",
     "Spaces",
@@ -98,6 +99,9 @@ Curves: TypeAlias = Callable[[Scope], Mapping[str, Curve]]
 NearTerms: TypeAlias = Callable[[str, int, int, Scope], Mapping[str, int]]
 """First letter, least and greatest length, scope -> index terms of the scope like that, with their frequencies."""
 
+Replaced: TypeAlias = Callable[[Collection[str], Scope], bool]
+"""Whether one of some versions was replaced by a later one that is live, or the index by another one."""
+
 Texts: TypeAlias = Callable[[str], str]
 """Canonical text of a version by its id; called only to read the gap between two neighbours."""
 
@@ -115,6 +119,7 @@ class RetrievalParts:
     languages: Languages | None = None  # None: English
     near_terms: NearTerms | None = None  # None: of two slips in one word nothing is made
     curves: Curves | None = None  # None: one scale for all
+    replaced: Replaced | None = None  # None: versions are not replaced while a search is under way
     texts: Texts | None = None  # None: neighbours are merged only where they touch or overlap
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from knowledge.embedding.base import has_tokens
@@ -20,13 +20,17 @@ from knowledge.retrieval.fuse import Scored, score
 from knowledge.retrieval.query import Turns, select_turns
 from knowledge.retrieval.question import Question, embed, misspelt, respelt, weigh
 from knowledge.retrieval.rerank import rerank
-from knowledge.retrieval.search import live_only, search
+from knowledge.retrieval.search import search
 from knowledge.retrieval.small_to_big import widened, with_neighbours
 from knowledge.retrieval.spaces import embed_ahead, models_of
 from knowledge.retrieval.spelling import Correction
+from knowledge.retrieval.switching import Versions
 from knowledge.types import Passage, Query, RetrievalResult, Scope
 
 __all__ = ["retrieve"]
+
+MORE_TRIES = 2
+"""Times a search is made again because what it found was replaced meanwhile."""
 
 FIRST_JOIN = 4
 """How many candidates for each wanted passage are joined against live rows at first."""
@@ -45,21 +49,13 @@ def retrieve(
     if scope.is_empty or not turns.last or query.limit < 1:
         return RetrievalResult(query=turns.as_searched, passages=(), timings={"total": 0.0})
     asking = _Asking(query=query, scope=scope, parts=parts, profile=profile, clock=clock)
-    found = _find(turns, asking=asking)
-    # The other wordings are those of the whole question.
-    alone = replace(asking, profile=replace(profile, expand=False))
-    others = [_find(part, asking=alone) for part in _parts_of(turns, asking=asking)]
-    if others:
-        with clock.stage("assemble"):
-            found = _in_turns(found, others, asking=asking)
-    if found.chance < profile.least_chance:
-        found = replace(found, passages=())
-    if profile.neighbours:
-        with clock.stage("neighbours"):
-            grown = with_neighbours(
-                found.passages, query=query, profile=profile, live=parts.live, texts=parts.texts, scope=scope
-            )
-        found = replace(found, passages=grown)
+    found = _found(turns, asking=asking)
+    for _ in range(MORE_TRIES):
+        lost = asking.versions.lost
+        if not lost or parts.replaced is None or not parts.replaced(lost, scope):
+            break
+        asking = replace(asking, versions=Versions())
+        found = _found(turns, asking=asking)
     explanation = None
     if query.explain:
         with clock.stage("explain"):
@@ -79,6 +75,29 @@ def retrieve(
     )  # fmt: skip
 
 
+def _found(turns: Turns, *, asking: _Asking) -> _Found:
+    """Search for a question and its parts, and let what is returned grow."""
+    parts, profile = asking.parts, asking.profile
+    found = _find(turns, asking=asking)
+    # The other wordings are those of the whole question.
+    alone = replace(asking, profile=replace(profile, expand=False))
+    others = [_find(part, asking=alone) for part in _parts_of(turns, asking=asking)]
+    if others:
+        with asking.clock.stage("assemble"):
+            found = _in_turns(found, others, asking=asking)
+    if found.chance < profile.least_chance:
+        found = replace(found, passages=())
+    if profile.neighbours:
+        with asking.clock.stage("neighbours"):
+            grown = with_neighbours(
+                found.passages, query=asking.query, profile=profile, live=parts.live, texts=parts.texts,
+                scope=asking.scope,
+            )  # fmt: skip
+        asking.versions.without(found.passages, grown)
+        found = replace(found, passages=grown)
+    return found
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Asking:
     """What stays the same for every search of one query."""
@@ -88,6 +107,7 @@ class _Asking:
     parts: RetrievalParts
     profile: RetrievalProfile
     clock: _Clock
+    versions: Versions = field(default_factory=Versions)
 
     @property
     def wide(self) -> Query:
@@ -116,7 +136,7 @@ def _find(turns: Turns, *, asking: _Asking) -> _Found:
         scored, also = _expanded(question, scored, asking=asking)
     ranked, passages, note = _ranked(
         scored, query=asking.wide, question=question, scope=asking.scope, parts=asking.parts, profile=asking.profile,
-        clock=asking.clock,
+        clock=asking.clock, versions=asking.versions,
     )  # fmt: skip
     notes = (*question.vectors.notes, *([note] if note else []), *(one.note for one in spelling))
     chance, uncalibrated = _chance(ranked, question=question, asking=asking)
@@ -226,7 +246,7 @@ def _ahead(texts: Sequence[str], *, asking: _Asking) -> None:
 
 def _ranked(
     scored: Scored, *, query: Query, question: Question, scope: Scope, parts: RetrievalParts,
-    profile: RetrievalProfile, clock: _Clock,
+    profile: RetrievalProfile, clock: _Clock, versions: Versions,
 ) -> tuple[list[Passage], tuple[Passage, ...], str]:  # fmt: skip
     """Return the live passages in their final order, what is returned of them, and a note on the reranker."""
     ranked: list[Passage] = []
@@ -234,7 +254,7 @@ def _ranked(
     note = ""
     for batch in scored.batches(first=max(profile.rerank, FIRST_JOIN * query.limit)):
         with clock.stage("live"):
-            rows = live_only(batch.candidates, live=parts.live, scope=scope)
+            rows = versions.join(batch.candidates, live=parts.live, scope=scope)
         found = to_passages(rows, scored=batch)
         weakest = found[-1].score if found else 0.0
         if not ranked:

@@ -61,14 +61,18 @@ def live_only(candidates: Candidates, *, live: LiveRows, scope: Scope) -> dict[s
 
     The scope is checked once more here: a store that hands back a foreign record must not matter.
     """
-    inside = [key for key, hit in candidates.hits.items() if _inside(hit.knowledge_base, hit.document, scope)]
+    inside = [
+        key
+        for key, hit in candidates.hits.items()
+        if scope.includes(knowledge_base=hit.knowledge_base, document=hit.document)
+    ]
     rows = live.passages(inside, scope=scope) if inside else {}
     return {
         key: row
         for key, row in rows.items()
         if key in candidates.hits
         and row.version_id == candidates.hits[key].version
-        and _inside(row.knowledge_base, row.document, scope)
+        and scope.includes(knowledge_base=row.knowledge_base, document=row.document)
     }
 
 
@@ -98,7 +102,3 @@ def _cosines(query: Vector, hits: Sequence[Hit]) -> dict[str, float]:
     norms = np.linalg.norm(matrix, axis=1) * np.linalg.norm(query)
     scores = np.divide(matrix @ query, norms, out=np.zeros(len(matrix), dtype=np.float32), where=norms > 0)
     return dict(zip(vectors, scores.tolist(), strict=True))
-
-
-def _inside(knowledge_base: str, document: str, scope: Scope) -> bool:
-    return knowledge_base in scope.knowledge_bases and (scope.documents is None or document in scope.documents)

@@ -76,7 +76,7 @@ class SpaceVectors:
     scales: Mapping[str, Scale] = field(default_factory=dict)  # empty where one model serves all
     failures: tuple[KnowledgeError, ...] = ()
     judged: Vector | None = None
-    """The question for a reranker: in the space whose model hands out token vectors too, or in the only one."""
+    """The question for a reranker that compares token vectors: in the space whose model hands them out."""
     alone: Embedder | None = None
     """The model whose cosines stand as they are, where one embedded the question for all spaces."""
 
@@ -154,9 +154,7 @@ def embed_in_spaces(
         vectors={space: one.vector for space, one in reached.items()},
         scales={space: one.scale for space, one in reached.items() if one.scale is not None},
         failures=tuple(failures),
-        judged=next(
-            (one.vector for space, one in reached.items() if has_tokens(usable[space]) or len(found) == 1), None
-        ),
+        judged=next((one.vector for space, one in reached.items() if has_tokens(usable[space])), None),
         alone=next((usable[space] for space, one in reached.items() if one.scale is None), None),
     )
 

@@ -43,21 +43,24 @@ class Store(Protocol):
         ...
 
     def fetch(self, keys: Collection[str], *, space: str, scope: Scope) -> list[Hit]:
-        """Records by key, unordered, score 0; unknown keys are left out."""
+        """Records by key with their vectors, unordered, score 0; unknown keys are left out."""
         ...
 
     def count(self, *, space: str, scope: Scope, version: str | None = None, generation: str | None = None) -> int:
         """How many records lie in the scope (and version, and generation)."""
         ...
 
-    def keys(self, *, space: str, scope: Scope) -> Iterator[tuple[str, str, str]]:
-        """Every ``(key, document, version)`` in the scope, for reconciliation."""
+    def keys(
+        self, *, space: str, scope: Scope, generation: str | None = None
+    ) -> Iterator[tuple[str, str, str]]:  # fmt: skip
+        """Every ``(key, document, version)`` in the scope (and generation), for reconciliation."""
         ...
 
     def delete(
-        self, *, space: str, scope: Scope, versions: Collection[str] | None = None, keys: Collection[str] | None = None
-    ) -> int:
-        """Delete what lies in the scope (narrowed to versions or keys) and return how many were there.
+        self, *, space: str, scope: Scope, versions: Collection[str] | None = None, keys: Collection[str] | None = None,
+        generation: str | None = None,
+    ) -> int:  # fmt: skip
+        """Delete what lies in the scope (narrowed to versions, keys, a generation); return how many were there.
 
         :raises StoreError: something of it is still there afterwards.
         """

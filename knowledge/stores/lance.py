@@ -34,6 +34,7 @@ from knowledge.stores.lance_filters import (
     among,
     check_scope,
     delete_filters,
+    of_generation,
     oversampled,
     parts,
     scope_filter,
@@ -103,11 +104,12 @@ class LanceStore:
             return sum(int(table.count_rows(among("key", batch))) for batch in batches(keys, KEYS_PER_FILTER))
 
     def delete(
-        self, *, space: str, scope: Scope, versions: Collection[str] | None = None, keys: Collection[str] | None = None
-    ) -> int:
+        self, *, space: str, scope: Scope, versions: Collection[str] | None = None, keys: Collection[str] | None = None,
+        generation: str | None = None,
+    ) -> int:  # fmt: skip
         if scope.is_empty:
             return 0
-        wheres = delete_filters(scope, versions=versions, keys=keys)
+        wheres = delete_filters(scope, versions=versions, keys=keys, generation=generation)
         with self._writing(scope.tenant):
             table = self._open(scope.tenant, space)
             if table is None:
@@ -241,22 +243,25 @@ class LanceStore:
         wheres = [f"{scope_filter(scope)} AND {among('key', part)}" for part in parts(keys)]
         return self._reading(scope.tenant, space, lambda table: [
             hit for where in wheres
-            for hit in _hits(table.handle.search().where(where).select(HIT_COLUMNS).limit(KEYS_PER_FILTER).to_arrow())
+            for hit in _hits(
+                table.handle.search().where(where).select([*HIT_COLUMNS, "vector"]).limit(KEYS_PER_FILTER).to_arrow()
+            )
         ], missing=[])  # fmt: skip
 
     def count(self, *, space: str, scope: Scope, version: str | None = None, generation: str | None = None) -> int:
         if scope.is_empty:
             return 0
-        where = scope_filter(scope)
-        for column, value in (("version", version), ("generation", generation)):
-            if value is not None:
-                where += f" AND {among(column, [value])}"
+        where = scope_filter(scope) + of_generation(generation)
+        if version is not None:
+            where += f" AND {among('version', [version])}"
         return self._reading(scope.tenant, space, lambda table: int(table.handle.count_rows(where)), missing=0)
 
-    def keys(self, *, space: str, scope: Scope) -> Iterator[tuple[str, str, str]]:
+    def keys(
+        self, *, space: str, scope: Scope, generation: str | None = None
+    ) -> Iterator[tuple[str, str, str]]:  # fmt: skip
         if scope.is_empty:
             return iter(())
-        where = scope_filter(scope)
+        where = scope_filter(scope) + of_generation(generation)
 
         def read(table: _Table) -> Any:
             query = table.handle.search().where(where).select(["key", "document", "version"])

@@ -93,6 +93,8 @@ class Snapshot:
         mask = self._among("knowledge_base", scope.knowledge_bases) & self._among("generation", generations)
         if scope.documents is not None:
             mask &= self._among("document", scope.documents)
+        if scope.without:
+            mask &= ~self._among("document", scope.without)
         return mask
 
     def _among(self, column: str, wanted: Collection[str]) -> Mask:

@@ -89,13 +89,16 @@ class WeaviateStore:
             )
 
     def delete(
-        self, *, space: str, scope: Scope, versions: Collection[str] | None = None, keys: Collection[str] | None = None
-    ) -> int:
+        self, *, space: str, scope: Scope, versions: Collection[str] | None = None, keys: Collection[str] | None = None,
+        generation: str | None = None,
+    ) -> int:  # fmt: skip
         if scope.is_empty or (versions is not None and not versions) or (keys is not None and not keys):
             return 0
         where = _scope_filter(scope)
         if versions is not None:
             where = where & _among("version", versions)
+        if generation is not None:
+            where = where & _among("generation", [generation])
         parts = [where] if keys is None else [where & _by_id(part) for part in batches(checked_ids(keys), 1_000)]
 
         def remove(tenant: Any) -> int:
@@ -164,7 +167,9 @@ class WeaviateStore:
         def read(tenant: Any) -> list[Hit]:
             hits: list[Hit] = []
             for where, size in parts:
-                found = tenant.query.fetch_objects(filters=where, limit=size, return_properties=PROPERTIES)
+                found = tenant.query.fetch_objects(
+                    filters=where, limit=size, include_vector=True, return_properties=PROPERTIES
+                )
                 hits += [self._hit(item, scope, score=0.0) for item in found.objects]
             return hits
 
@@ -179,12 +184,15 @@ class WeaviateStore:
                 where = where & _among(column, [value])
         return self._with_tenant(space, scope.tenant, lambda tenant: _total(tenant, where), missing=0)
 
-    def keys(self, *, space: str, scope: Scope) -> Iterator[tuple[str, str, str]]:
+    def keys(
+        self, *, space: str, scope: Scope, generation: str | None = None
+    ) -> Iterator[tuple[str, str, str]]:  # fmt: skip
         if scope.is_empty:
             return iter(())
         checked_ids(scope.knowledge_bases)
         missing: list[tuple[str, str, str]] = []
-        return iter(self._with_tenant(space, scope.tenant, lambda tenant: list(_walk(tenant, scope)), missing=missing))
+        walk = lambda tenant: list(_walk(tenant, scope, generation))  # noqa: E731
+        return iter(self._with_tenant(space, scope.tenant, walk, missing=missing))
 
     # --- the rest of the contract
 
@@ -403,6 +411,12 @@ def _among(name: str, values: Collection[str]) -> Any:
     return Filter.by_property(name).contains_any(checked_ids(values))
 
 
+def _none_of(name: str, values: Collection[str]) -> Any:
+    from weaviate.classes.query import Filter
+
+    return Filter.by_property(name).contains_none(checked_ids(values))
+
+
 def _by_id(keys: Collection[str]) -> Any:
     from weaviate.classes.query import Filter
 
@@ -412,7 +426,9 @@ def _by_id(keys: Collection[str]) -> Any:
 def _scope_filter(scope: Scope) -> Any:
     _library()
     where = _among("knowledge_base", scope.knowledge_bases)
-    return where if scope.documents is None else where & _among("document", scope.documents)
+    if scope.documents is not None:
+        where &= _among("document", scope.documents)
+    return where & _none_of("document", scope.without) if scope.without else where
 
 
 def _total(tenant: Any, where: Any) -> int:
@@ -431,10 +447,10 @@ def _delete_counted(tenant: Any, where: Any) -> int:
     raise StoreError(f"{left} of {before} records are still in the search index after their deletion.")
 
 
-def _walk(tenant: Any, scope: Scope) -> Iterator[tuple[str, str, str]]:
+def _walk(tenant: Any, scope: Scope, generation: str | None) -> Iterator[tuple[str, str, str]]:
     """Read the whole tenant: the server's cursor takes no filter."""
-    for item in tenant.iterator(return_properties=["knowledge_base", "document", "version"]):
+    for item in tenant.iterator(return_properties=["knowledge_base", "document", "version", "generation"]):
         values = item.properties
-        inside = scope.documents is None or values["document"] in scope.documents
-        if inside and values["knowledge_base"] in scope.knowledge_bases:
+        inside = scope.includes(knowledge_base=values["knowledge_base"], document=values["document"])
+        if inside and generation in (None, values["generation"]):
             yield str(item.uuid), values["document"], values["version"]

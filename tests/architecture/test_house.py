@@ -119,3 +119,38 @@ def test_import_contracts_hold() -> None:
     program = Path(sys.executable).with_name("lint-imports")
     done = subprocess.run([program, "--no-cache"], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-3000:]
+
+
+# --- one door for requests to addresses that people type in
+
+WAYS_OUT = re.compile(
+    r"\b(import|from)\s+(requests|httpx|aiohttp|httpcore|urllib3|http\.client|ftplib|urllib\.request)\b"
+    r"|\burlopen\s*\(|\burllib\.request\.|\bsocket\.create_connection\("
+)
+SENDERS = {
+    "knowledge/egress/connection.py": "the door: it connects to checked addresses",
+    "knowledge/egress/fetching.py": "the door: its function speaks through that connection",
+    "knowledge/stores/weaviate.py": "names the errors of the store's client; sends nothing by itself",
+    "knowledge/stores/weaviate_server.py": "asks the server that it started on loopback whether it is ready",
+    "chatapp/operations/product.py": "asks this product's own port whether it is ready",
+    "chatapp/operations/management/commands/serve.py": "asks the supervised store on loopback whether it is ready",
+    "chatapp/operations/bench/product.py": "measures this product at the address that it started itself at",
+    "chatapp/operations/bench/client.py": "measures this product, or one the operator names on the command line",
+}
+
+
+def test_requests_leave_by_one_door() -> None:
+    senders = {name(path) for path in sources(*PACKAGES) if WAYS_OUT.search(path.read_text())}
+    assert senders - SENDERS.keys() == set()
+    assert SENDERS.keys() - senders == set(), "no longer sends: take it from the list"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "import requests", "    from httpx import get", "urlopen (x)", "import urllib.request as web",
+        "from urllib.request import Request", "import http.client", "socket.create_connection((host, 80))",
+    ],
+)  # fmt: skip
+def test_other_doors_would_be_seen(line: str) -> None:
+    assert WAYS_OUT.search(line)

@@ -107,14 +107,16 @@ def hidden(make_library: Any, other_tenant: Any, make_user: Any) -> dict[str, st
     run = AnswerRun.objects.create(
         tenant=other_tenant, conversation=conversation, question=asked, answer=answer, heartbeat=timezone.now()
     )
+    library.base.refresh_from_db()
     return {
-        "base_id": str(library.base.pk), "document_id": str(library.documents[0].pk), "run_id": str(run.pk),
+        "base_id": str(library.base.pk), "generation_id": str(library.base.live_generation_id), "document_id": str(library.documents[0].pk), "run_id": str(run.pk),
         "conversation_id": str(conversation.pk),
     }  # fmt: skip
 
 
 BODIES: dict[str, Any] = {
     "PATCH /knowledge-bases/{base_id}": {"name": "Mine"},
+    "POST /knowledge-bases/{base_id}/generations": {"chunker": "recursive"},
     "PATCH /conversations/{conversation_id}": {"title": "Mine"},
 }
 UPLOADS = {"POST /knowledge-bases/{base_id}/documents", "POST /documents/{document_id}/versions"}

@@ -123,6 +123,8 @@ def test_text_comes_back_exactly(corpus: Corpus) -> None:
     corpus.add(record)
     (hit,) = corpus.store.fetch([record.key, uid()], space=SPACE, scope=corpus.scope)
     expected = (record.key, record.document, record.version, record.knowledge_base, text, record.terms)
+    assert hit.vector is not None
+    np.testing.assert_allclose(hit.vector, record.vector, atol=1e-6)
     assert (hit.key, hit.document, hit.version, hit.knowledge_base, hit.text, hit.terms) == expected
 
 
@@ -212,6 +214,22 @@ def test_tenants_bases_and_documents_are_walls(corpus: Corpus) -> None:
     stranger.store.delete_tenant(tenant=stranger.tenant)
 
 
+@pytest.mark.parametrize("more", [0, 2_500], ids=["named", "more than a search names"])
+def test_documents_that_a_scope_leaves_out_take_nobody_s_place(corpus: Corpus, more: int) -> None:
+    out, kept = uid(), uid()
+    corpus.add(
+        *[corpus.record("heron near", document=out, vector=unit(1)) for _ in range(12)],
+        corpus.record("heron far", document=kept, vector=unit(1) + unit(2) / 2),
+    )
+    scope = replace(corpus.scope, without=frozenset({out, *[uid() for _ in range(more)]}))
+    assert corpus.near(unit(1), limit=2, scope=scope) == ["heron far"]
+    assert corpus.find("heron", limit=2, scope=scope) == ["heron far"]
+    assert corpus.count(scope=scope) == 1
+    assert [document for _, document, _ in corpus.store.keys(space=SPACE, scope=scope)] == [kept]
+    only = replace(scope, documents=frozenset({out}))
+    assert corpus.near(unit(1), scope=only) == corpus.find("heron", scope=only) == []
+
+
 @pytest.mark.parametrize("kind", ["no tenant", "no base", "no document"])
 def test_empty_scope_matches_nothing(corpus: Corpus, kind: str) -> None:
     record = corpus.record("heron")
@@ -235,6 +253,17 @@ def test_fetch_does_not_reach_over_the_wall(corpus: Corpus) -> None:
     corpus.add(record)
     elsewhere = Scope(tenant=corpus.tenant, knowledge_bases=frozenset({uid()}))
     assert corpus.store.fetch([record.key], space=SPACE, scope=elsewhere) == []
+
+
+def test_a_generation_is_listed_and_deleted_alone(corpus: Corpus) -> None:
+    kept, gone = corpus.record("heron"), corpus.record("kestrel", generation=uid())
+    corpus.add(kept, gone)
+    listed = corpus.store.keys(space=SPACE, scope=corpus.scope, generation=gone.generation)
+    assert [key for key, _, _ in listed] == [gone.key]
+    assert corpus.delete(generation=gone.generation, versions=[uid()]) == 0
+    assert corpus.delete(generation=gone.generation, versions=[corpus.version]) == 1
+    assert [key for key, _, _ in corpus.store.keys(space=SPACE, scope=corpus.scope)] == [kept.key]
+    assert corpus.delete(generation=kept.generation) == 1
 
 
 def test_only_named_generations_are_searched(corpus: Corpus) -> None:

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from knowledge import wiring
 from knowledge.analysis import index_terms
-from knowledge.documents import deletion, ingest, searching, selectors, services
+from knowledge.documents import deletion, indexing, ingest, searching, selectors, services
 from knowledge.documents.models import (
     Chunk,
     Document,
@@ -98,7 +98,7 @@ class World:
         frequency: Counter[str] = Counter()
         live = Document.objects.alive().filter(knowledge_base=self.base).values("current_version")
         for version in DocumentVersion.objects.filter(pk__in=live).select_related("document"):
-            text, title = selectors.version_text(version), ingest.search_title(version)
+            text, title = selectors.version_text(version), indexing.search_title(version)
             for row in version.chunks.all():
                 words = index_terms(
                     title, row.heading_path, text[row.start : row.end], language=version.language

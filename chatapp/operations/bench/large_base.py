@@ -18,8 +18,8 @@ from django.db import transaction
 from chatapp.operations.bench.made_texts import TOPICS, MadeTexts
 from knowledge import wiring
 from knowledge.chunking.base import search_text
-from knowledge.documents import ingest, statistics, token_files
-from knowledge.documents.models import Chunk, Document, DocumentVersion, KnowledgeBase
+from knowledge.documents import indexing, statistics, token_files
+from knowledge.documents.models import Chunk, Document, DocumentVersion, IndexEntry, KnowledgeBase
 from knowledge.embedding.base import has_tokens
 from knowledge.ingestion import stages
 from knowledge.ingestion.stages import TermCounts
@@ -80,7 +80,7 @@ class _Builder:
         self._seconds = dict.fromkeys(("index", "optimize", "rows", "embed"), 0.0)
         tenant = Tenant.objects.create(slug=f"bench-{uuid.uuid4().hex[:8]}", name="Bench")
         self._base = KnowledgeBase.objects.create(tenant=tenant, name="Bench", slug="bench")
-        self._generation = ingest.generation_for(self._base)
+        self._generation = indexing.generation_for(self._base)
         self._scope = Scope(tenant=str(tenant.pk), knowledge_bases=frozenset({str(self._base.pk)}))
 
     def run(self) -> Built:
@@ -149,14 +149,15 @@ class _Builder:
         document.current_version = version
         rows.documents.append(document)
         rows.versions.append(version)
-        target = ingest.target_of(version, self._generation)
+        rows.entries.append(IndexEntry(generation=self._generation, version=version, chunks=count))
+        target = indexing.target_of(version, self._generation)
         at = 0
         for ordinal, (heading, text) in enumerate(self._texts.chunks(number, count=count)):
             place = ChunkRange(
                 ordinal=ordinal, start=at, end=at + len(text), heading_path=(heading,), tokens=len(text) // 4
             )
             at += len(text) + len(SEPARATOR)
-            rows.chunks += ingest.chunk_rows(version, self._generation, [place])
+            rows.chunks += indexing.chunk_rows(version, self._generation, [place], digests={})
             terms = self._texts.terms(title, heading, text)
             words = terms.split(" ")
             self._terms += len(words)
@@ -190,12 +191,14 @@ class _Rows:
         self.documents: list[Document] = []
         self.versions: list[DocumentVersion] = []
         self.chunks: list[Chunk] = []
+        self.entries: list[IndexEntry] = []
 
     @transaction.atomic
     def save(self) -> None:
         """A document names its version and the version its document: both are checked at the end."""
         Document.objects.bulk_create(self.documents, batch_size=500)
         DocumentVersion.objects.bulk_create(self.versions, batch_size=500)
+        IndexEntry.objects.bulk_create(self.entries, batch_size=500)
         Chunk.objects.bulk_create(self.chunks, batch_size=500)
 
 

@@ -7,12 +7,15 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from chatapp.evaluation.report import table
+from chatapp.operations.bench import currency, switching
+from chatapp.operations.bench.currency import Currency
 from chatapp.operations.bench.first_token import FirstToken, Times
 from chatapp.operations.bench.ingest import IngestSpeed
 from chatapp.operations.bench.large_search import Searched
 from chatapp.operations.bench.memory import ProcessMemory
 from chatapp.operations.bench.parsing import Parsing
 from chatapp.operations.bench.quality import Measured
+from chatapp.operations.bench.switching import Switching
 
 GOALS = {1: 12, 8: 50, 32: 150}
 """Milliseconds that the first token may come later, by questions at once."""
@@ -37,6 +40,8 @@ class Report:
     quality: list[Measured] = field(default_factory=list)
     parsing: Parsing | None = None
     searched: list[Searched] = field(default_factory=list)
+    currency: Currency | None = None
+    switching: Switching | None = None
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -64,6 +69,8 @@ class Report:
             *self._quality(),
             *self._parsing(),
             *(line for one in self.searched for line in _searches(one)),
+            *(currency.lines(self.currency) if self.currency else ()),
+            *(switching.lines(self.switching) if self.switching else ()),
         ]
 
     def _first_token(self) -> list[str]:

@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("documents", "0005_generations"),
+        ("documents", "0007_validity"),
         ("tenants", "0001_initial"),
     ]
 

@@ -14,7 +14,8 @@ from chatapp.conversations.services import ensure_default_assistant
 from chatapp.language_models.services import sync_environment_model
 from knowledge import wiring
 from knowledge.documents import services
-from knowledge.documents.ingest import generation_for, run_ingest
+from knowledge.documents.indexing import generation_for
+from knowledge.documents.ingest import run_ingest
 from knowledge.documents.models import DocumentVersion, IndexGeneration, KnowledgeBase
 from knowledge.documents.reconcile import rebuild
 from knowledge.documents.selectors import version_text

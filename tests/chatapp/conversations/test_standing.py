@@ -315,3 +315,36 @@ def test_an_erased_source_says_when(make_answer: Any, visitors: Document, actor:
     assert standing.state is State.ERASED
     assert not standing.opens
     assert standing.words == "Erased on 5 March 2026"
+
+
+def test_a_source_out_of_its_validity_says_so_and_opens(
+    make_answer: Any, visitors: Document, leave: Document, actor: Any, settings: Any
+) -> None:
+    settings.TIME_ZONE = "UTC"
+    run = make_answer(visitors, leave)
+    over, later = datetime(2025, 3, 1, tzinfo=UTC), datetime(2099, 3, 1, 9, 30, tzinfo=UTC)
+    for dates, words in (
+        ({"valid_until": over}, "No longer valid since 1 March 2025"),
+        ({"valid_from": later, "valid_until": None}, "Not searched before 1 March 2099, 09:30 UTC"),
+        ({"expires": over, "valid_from": None}, "Expired on 1 March 2025"),
+        ({"expires": later}, ""),
+    ):
+        Document.objects.filter(pk=visitors.pk).update(**dates)
+        assert states(run, actor) == ["not_valid" if words else "current", "current"]
+        shown = selectors.run_detail(run, actor=actor)["citations"][0]["standing"]
+        assert (shown["words"], shown["newest"]) == (words, None)
+        (passage, _) = ContextPassage.objects.filter(run=run).order_by("label")
+        assert standings([passage], actor=actor)[passage.pk].opens
+
+
+def test_a_source_that_was_replaced_and_is_not_valid_names_both(
+    make_answer: Any, visitors: Document, actor: Any
+) -> None:
+    run = make_answer(visitors)
+    visitors.current_version = DocumentVersion.objects.create(
+        document=visitors, number=2, state="live", filename="v", size=1, sha256="1" * 64, text_sha256="1" * 64
+    )
+    visitors.valid_until = datetime(2025, 3, 1, tzinfo=UTC)
+    visitors.save()
+    shown = selectors.run_detail(run, actor=actor)["citations"][0]["standing"]
+    assert (shown["state"], shown["newest"]) == ("not_valid", 2)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from chatapp.evaluation import bootstrap
-from chatapp.evaluation.bootstrap import Figure, differences, intervals
+from chatapp.evaluation.bootstrap import Figure, chances, differences, intervals
 
 
 def rates(questions: int, *shares: float, seed: int = 1) -> np.ndarray:
@@ -75,3 +75,25 @@ def test_a_single_lost_question_is_no_finding() -> None:
 def test_runs_of_other_questions_are_refused() -> None:
     with pytest.raises(ValueError, match="runs of different questions"):
         differences(np.zeros((3, 1)), np.zeros((2, 1)))
+
+
+def test_a_chance_is_small_where_questions_agree_and_one_where_nothing_differs() -> None:
+    before = np.zeros((100, 3))
+    after = np.zeros((100, 3))
+    after[:30, 0] = 1.0  # 30 better, none worse
+    after[:6, 1], before[6:11, 1] = 1.0, 1.0  # 6 better, 5 worse
+    sure, unsure, same = chances(before, after)
+    assert sure < 0.001
+    assert 0.6 < unsure < 1.0
+    assert same == 1.0
+    assert chances(before[:0], after[:0]) == [1.0, 1.0, 1.0]
+    assert chances(after, before) == pytest.approx([sure, unsure, same], abs=0.05)
+    with pytest.raises(ValueError, match="different questions"):
+        chances(before, after[:50])
+
+
+def test_a_chance_is_that_of_the_sign_test_where_that_is_known() -> None:
+    """8 better and 2 worse of 40: McNemar's exact test gives .109."""
+    before, after = np.zeros((40, 1)), np.zeros((40, 1))
+    after[:8], before[8:10] = 1.0, 1.0
+    assert chances(before, after)[0] == pytest.approx(0.08, abs=0.04)

@@ -104,10 +104,10 @@ def after_parse(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], objec
 def after_batch(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], object]], None]:
     """Call with what shall happen once, after the next batch of records was written."""
 
-    from knowledge.documents import ingest
+    from knowledge.ingestion import stages
 
     def arrange(action: Callable[[], object]) -> None:
-        real, waiting = ingest.stages.write, [action]
+        real, waiting = stages.write, [action]
 
         def write(*args: Any, **kwargs: Any) -> Any:
             for done in real(*args, **kwargs):
@@ -115,7 +115,7 @@ def after_batch(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], objec
                     waiting.pop()()
                 yield done
 
-        monkeypatch.setattr(ingest.stages, "write", write)
+        monkeypatch.setattr(stages, "write", write)
 
     return arrange
 

@@ -518,3 +518,107 @@ def test_filters_are_described(api: Api, world: Any) -> None:
 def test_any_text_may_be_searched(api: Api, world: Any, query: str) -> None:
     world.add("The otter sleeps.")
     assert api("POST", "/search", {"query": query})[0] == 200
+
+
+# --- versions and validity ------------------------------------------------------------------------
+
+
+def test_an_earlier_version_is_restored_over_the_interface(api: Api, world: Any, documents: str) -> None:
+    row = api.upload(documents, "The otter sleeps.")[1]
+    world.work()
+    api.upload(documents, "The otter swims.")
+    world.work()
+    path = f"/documents/{row['id']}/versions"
+    status, answer = api("POST", f"{path}/1/restore")
+    assert (status, answer["status"], answer["unchanged"]) == (202, "queued", None)
+    world.work()
+    assert [(v["number"], v["state"], v["restored_from"]) for v in api("GET", path)[1]] == [
+        (3, "live", 1), (2, "archived", None), (1, "archived", None),
+    ]  # fmt: skip
+    assert api("POST", f"{path}/1/restore")[1]["unchanged"] == 3
+    status, problem = api("POST", f"{path}/3/restore")
+    assert (status, problem["code"]) == (409, "restore_refused")
+    assert problem["detail"] == "Version 3 is the one that is searched already. Nothing was changed."
+    for number in ("9", "0", "-1", str(2**63)):
+        assert api("POST", f"{path}/{number}/restore")[0] == 404, number
+
+
+def test_bytes_that_are_there_already_are_told(api: Api, world: Any, documents: str) -> None:
+    first = api.upload(documents, "The otter sleeps.")[1]
+    assert first["unchanged"] is None
+    world.work()
+    assert api.upload(documents, "The otter sleeps.")[1]["unchanged"] == 1
+    assert api.upload(f"/documents/{first['id']}/versions", "The otter sleeps.")[1]["unchanged"] == 1
+    assert api.upload(f"/documents/{first['id']}/versions", "The otter swims.")[1]["unchanged"] is None
+    assert api("GET", f"/documents/{first['id']}")[1]["unchanged"] is None
+
+
+def test_a_document_is_changed_in_part(api: Api, world: Any, documents: str) -> None:
+    row = api.upload(documents, "The otter sleeps.", metadata='{"kind": "note"}')[1]
+    world.work()
+    path = f"/documents/{row['id']}"
+    status, changed = api("PATCH", path, {"valid_from": "2099-03-01T00:00:00+01:00"})
+    assert (status, changed["valid_from"], changed["validity"]) == (
+        200, "2099-02-28T23:00:00Z", "not searched before 28 February 2099, 23:00 UTC",
+    )  # fmt: skip
+    assert (changed["title"], changed["metadata"]) == ("a.md", {"kind": "note"})
+    assert api("POST", "/search", {"query": "otter"})[1]["passages"] == []
+    status, changed = api("PATCH", path, {"valid_from": None, "title": "Otters", "metadata": {"kind": "rule"}})
+    assert (changed["valid_from"], changed["validity"], changed["title"], changed["metadata"]) == (
+        None, "", "Otters", {"kind": "rule"},
+    )  # fmt: skip
+    world.work()
+    assert api("POST", "/search", {"query": "otter"})[1]["passages"][0]["title"] == "Otters"
+
+
+@pytest.mark.parametrize(
+    ("body", "sentence"),
+    [
+        ({"valid_from": "tomorrow"}, "valid_from must be a date and time with its zone"),
+        ({"expires": "2027-03-01"}, "expires must be a date and time with its zone"),
+        ({"valid_until": 5}, "valid_until must be a date and time with its zone"),
+        ({"expires": "2001-03-01T00:00Z"}, "The date in expires is over."),
+        (
+            {"valid_from": "2027-03-01T00:00Z", "valid_until": "2027-03-01T00:00Z"},
+            "A document must become valid before",
+        ),
+    ],
+)
+def test_dates_that_make_no_sense_change_nothing(api: Api, documents: str, body: dict[str, Any], sentence: str) -> None:
+    row = api.upload(documents)[1]
+    status, problem = api("PATCH", f"/documents/{row['id']}", {"title": "Other", **body})
+    assert (status, problem["code"]) == (422, "invalid_date")
+    assert problem["detail"].startswith(sentence)
+    assert api("GET", f"/documents/{row['id']}")[1]["title"] == "a.md"
+    status, problem = api.upload(documents, "New words.", "b.md", **{k: str(v) for k, v in body.items()})
+    assert (status, problem["code"]) == (422, "invalid_date")
+    assert not Document.objects.filter(name="b.md").exists()
+
+
+def test_an_upload_brings_its_dates(api: Api, documents: str) -> None:
+    row = api.upload(documents, valid_until="2099-01-01T00:00:00Z", expires="2099-02-01T00:00:00Z", valid_from="")[1]
+    assert (row["valid_from"], row["valid_until"], row["expires"]) == (
+        None, "2099-01-01T00:00:00Z", "2099-02-01T00:00:00Z",
+    )  # fmt: skip
+
+
+def test_only_editors_of_the_tenant_change_and_restore(
+    caller: Callable[..., Api], tenant: Any, other_tenant: Any, world: Any
+) -> None:
+    document = world.add("The otter sleeps.")
+    world.add("The otter swims.")
+    path = f"/documents/{document.pk}"
+    reader, stranger = caller(tenant, "reader"), caller(other_tenant, "owner")
+    for someone, status in ((reader, 403), (stranger, 404)):
+        assert someone("PATCH", path, {"title": "x"})[0] == status
+        assert someone("POST", f"{path}/versions/1/restore")[0] == status
+    document.refresh_from_db()
+    assert (document.title, document.latest_number) == ("notes.md", 2)
+
+
+def test_the_description_names_what_is_new(api: Api) -> None:
+    described = api("GET", "/openapi.json")[1]
+    assert "post" in described["paths"]["/api/v1/documents/{document_id}/versions/{number}/restore"]
+    assert "patch" in described["paths"]["/api/v1/documents/{document_id}"]
+    fields = described["components"]["schemas"]["DocumentPatch"]["properties"]
+    assert {"title", "metadata", "valid_from", "valid_until", "expires"} == fields.keys()

@@ -11,7 +11,7 @@ import pytest
 from django.utils import timezone
 
 from knowledge import wiring
-from knowledge.documents import files, ingest, selectors, services, tasks
+from knowledge.documents import files, indexing, ingest, selectors, services, tasks
 from knowledge.documents.models import Document, DocumentVersion, IngestionJob
 from knowledge.errors import ModelNotConfigured, RetryUseless, StoreBusy, StoreUnavailable
 
@@ -211,11 +211,11 @@ def test_retry_of_a_failed_document_works(world: Any, monkeypatch: pytest.Monkey
 def test_retry_helps_where_the_settings_were_at_fault(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     document = world.upload("Words.")
 
-    def refuse(*_: object) -> None:
+    def refuse(*_: object, **__: object) -> None:
         raise ModelNotConfigured
 
     with monkeypatch.context() as patch:
-        patch.setattr(ingest, "index", refuse)
+        patch.setattr(indexing, "index", refuse)
         world.work()
     document.refresh_from_db()
     assert (document.status, document.retry_helps) == (Status.FAILED, True)
@@ -262,7 +262,7 @@ def test_temporary_failure_waits_longer_each_time_and_ends_after_the_third(
     def busy(*_: object, **__: object) -> None:
         raise StoreUnavailable
 
-    monkeypatch.setattr(ingest.stages, "write", busy)
+    monkeypatch.setattr(indexing.stages, "write", busy)
     document = world.upload("Words.")
     for attempt in (1, 2, 3):
         before = timezone.now()
@@ -341,7 +341,7 @@ def test_live_version_stays_findable_while_it_is_processed_again(
 
 def test_busy_index_costs_no_attempt(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(ingest.stages, "write", lambda *_, **__: (_ for _ in ()).throw(StoreBusy()))
+        patch.setattr(indexing.stages, "write", lambda *_, **__: (_ for _ in ()).throw(StoreBusy()))
         document = world.upload("The heron stands still.")
         for _ in range(5):
             world.work()
@@ -366,7 +366,7 @@ def test_second_run_keeps_the_text_of_the_version(world: Any, monkeypatch: pytes
 
 def test_live_version_survives_a_failed_second_run(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     document = world.add("The heron stands still.")
-    monkeypatch.setattr(ingest.stages, "write", lambda *_, **__: (_ for _ in ()).throw(StoreUnavailable()))
+    monkeypatch.setattr(indexing.stages, "write", lambda *_, **__: (_ for _ in ()).throw(StoreUnavailable()))
     monkeypatch.setattr("django.conf.settings.JOB_ATTEMPTS", 1)
     services.retry_document(document=document)
     world.work()
@@ -379,8 +379,8 @@ def test_shorter_second_run_leaves_no_records_of_the_first(
     world: Any, sections: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     document = world.add(sections("heron", 6))
-    real = ingest.stages.chunk
-    monkeypatch.setattr(ingest.stages, "chunk", lambda *a, **k: real(*a, **k)[:2])
+    real = indexing.stages.chunk
+    monkeypatch.setattr(indexing.stages, "chunk", lambda *a, **k: real(*a, **k)[:2])
     services.retry_document(document=document)
     world.work()
     assert len(world.keys()) == 2
@@ -403,7 +403,7 @@ def test_more_chunks_than_a_batch_are_all_written(world: Any, sections: Callable
 )
 def test_title_that_is_searched(filename: str, title: str, stated: str, expected: str) -> None:
     version = DocumentVersion(filename=filename, stated_title=stated, document=Document(title=title))
-    assert ingest.search_title(version) == expected
+    assert indexing.search_title(version) == expected
 
 
 def test_files_of_a_version_lie_under_ids_only(world: Any) -> None:

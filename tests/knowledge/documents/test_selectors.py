@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 from django.db import connection
 
-from knowledge.documents import files, ingest, live, searching, selectors, services
+from knowledge.documents import files, indexing, live, searching, selectors, services
 from knowledge.documents.models import Chunk, DocumentVersion, TermStatistic
 from knowledge.types import Query, Scope
 
@@ -65,8 +65,10 @@ def test_archived_versions_are_dropped_though_their_rows_are_there(world: Any) -
     version = document.versions.get(number=1)
     generation = world.base.__class__.objects.get(pk=world.base.pk).live_generation
     parsed = selectors.version_parsed(version)
-    ranges = ingest.stages.chunk(parsed, title="t", chunker=ingest.wiring.chunker(), embedder=ingest.wiring.embedder())
-    Chunk.objects.bulk_create(ingest.chunk_rows(version, generation, ranges))
+    ranges = indexing.stages.chunk(
+        parsed, title="t", chunker=indexing.wiring.chunker(), embedder=indexing.wiring.embedder()
+    )
+    Chunk.objects.bulk_create(indexing.chunk_rows(version, generation, ranges, digests={}))
     assert old <= world.rows()
     assert found(old, world.scope) == set()
 
@@ -159,7 +161,7 @@ def test_chunks_of_a_range_are_those_that_touch_it(world: Any) -> None:
         row.pk for row in chunks if row.start <= second.start < row.end
     ]
     assert selectors.live_chunks(version, len(text) + 1, len(text) + 9) == []
-    Chunk.objects.filter(pk=second.pk).update(generation=ingest.IndexGeneration.objects.create(
+    Chunk.objects.filter(pk=second.pk).update(generation=indexing.IndexGeneration.objects.create(
         knowledge_base=world.base, dimension=3, space="older"
     ))  # fmt: skip
     assert second.pk not in {row.pk for row in selectors.live_chunks(version, 0, len(text))}

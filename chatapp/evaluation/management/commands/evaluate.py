@@ -36,7 +36,7 @@ Chosen = dict[Path, list[QuestionSet]]
 
 
 class Command(BaseCommand):
-    help = "Measure retrieval, the check of sentences, and answers; all but labels need no database."
+    help = "Measure retrieval, the check of sentences, and answers; all but labels and generations need no database."
     requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -336,8 +336,8 @@ function readCard(run, passage) {
  */
 function openLinks(place, from = "") {
   const { document: id, title, standing } = place;
-  if (standing && !["current", "replaced"].includes(standing.state)) return [];
-  const replaced = standing?.state === "replaced";
+  if (standing && !["current", "replaced", "not_valid"].includes(standing.state)) return [];
+  const replaced = Boolean(standing?.newest);
   const href = wordsHref(place, from);
   const words = replaced ? "Open the cited version" : "Open in document";
   return [

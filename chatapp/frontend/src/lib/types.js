@@ -2,7 +2,7 @@
  * Shapes of the API this front end reads.
  *
  * @typedef {{before: string, match: string, after: string, above: string}} Excerpt
- * @typedef {{state: "current" | "replaced" | "deleted" | "erased" | "forbidden", words: string, newest: number | null}} Standing
+ * @typedef {{state: "current" | "replaced" | "not_valid" | "deleted" | "erased" | "forbidden", words: string, newest: number | null}} Standing
  * @typedef {{label: string, key: string, document: string, version: number, title: string,
  *   heading_path: string[], page: number | null, start: number, end: number, text: string, score: number,
  *   excerpt: Excerpt, page_kind?: "page" | "slide", used: boolean, standing?: Standing,

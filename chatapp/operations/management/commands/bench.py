@@ -14,7 +14,18 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from chatapp.operations.bench import corpus, first_token, ingest, memory, parsing, product, quality, retrieval
+from chatapp.operations.bench import (
+    corpus,
+    currency,
+    first_token,
+    ingest,
+    memory,
+    parsing,
+    product,
+    quality,
+    retrieval,
+    switching,
+)  # fmt: skip
 from chatapp.operations.bench.client import Client, Unexpected, sign_in, socket_headers
 from chatapp.operations.bench.report import Report
 
@@ -23,6 +34,11 @@ DOCUMENTS = 65  # of five passages each: 325
 ROUNDS = {1: 40, 8: 12, 32: 6}
 QUICK_ROUNDS = {1: 15, 8: 4, 32: 2}
 QUICK_QUESTIONS = 40
+CHANGES = {"documents": 736, "changes": 100, "questions": 500}
+QUICK_CHANGES = {"documents": 60, "changes": 12, "questions": 80}
+SWITCHED = 1_000  # documents of five passages: 5,000
+QUICK_SWITCHED = 60
+OTHER_EMBEDDING = "hosted_vllm/scripted-embed"
 
 
 class Command(BaseCommand):
@@ -35,6 +51,9 @@ class Command(BaseCommand):
         parser.add_argument("--no-data", action="store_true", help="Leave retrieval quality out.")
         parser.add_argument("--parsing", action="store_true", help="Measure only the parsers; starts no product.")
         parser.add_argument("--retrieval", action="store_true", help="Measure only searches of large knowledge bases.")
+        parser.add_argument(
+            "--changes", action="store_true", help="Measure only how answers follow changes and switches of the index."
+        )
         parser.add_argument("--chunks", type=int, nargs="+", help="Sizes of the large knowledge bases.")
         parser.add_argument(
             "--keep", type=Path, metavar="FOLDER", help="Keep the large bases, or use those kept there."
@@ -48,11 +67,13 @@ class Command(BaseCommand):
         report = Report(machine=_machine())
         there = None if options["no_data"] or not data.is_dir() else data
         try:
-            if not (options["parsing"] or options["retrieval"]):
+            if options["changes"]:
+                self._changes(report, quick=options["quick"])
+            elif not (options["parsing"] or options["retrieval"]):
                 self._measure(report, quick=options["quick"], data=there)
-            if not options["retrieval"]:
+            if not (options["retrieval"] or options["changes"]):
                 report.parsing = parsing.measure(there / "office" if there else None, say=self._say)
-            if not options["parsing"]:
+            if not (options["parsing"] or options["changes"]):
                 self._searches(report, options)
         except (product.StartFailed, Unexpected) as error:
             raise CommandError(str(error)) from error
@@ -82,6 +103,23 @@ class Command(BaseCommand):
                 report.busy = memory.memory_of(running.process.pid)
                 if data is not None:
                     self._quality(report, client, data, quick=quick)
+            finally:
+                running.stop()
+
+    def _changes(self, report: Report, *, quick: bool) -> None:
+        with product.data_folder() as folder, product.scripted_model() as model_url:
+            environment = {
+                "API_REQUESTS_PER_MINUTE": "1000000", "EMBEDDING_ADDRESSES": f"{OTHER_EMBEDDING}={model_url}",
+                "HOSTED_VLLM_API_KEY": "scripted",
+            }  # fmt: skip
+            running = product.Product(folder, product.free_port(), environment)
+            try:
+                running.start()
+                client, sizes = running.client(), QUICK_CHANGES if quick else CHANGES
+                report.currency = currency.measure(client, **sizes, say=self._say)
+                report.switching = switching.measure(
+                    client, documents=QUICK_SWITCHED if quick else SWITCHED, embedding=OTHER_EMBEDDING, say=self._say
+                )
             finally:
                 running.stop()
 
