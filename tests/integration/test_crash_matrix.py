@@ -166,6 +166,7 @@ def _upload(matrix: Matrix, point: str, fault: str, eventually: Callable[..., An
     if fault == "hang":
         with pytest.raises((TimeoutError, urllib.error.URLError)):
             _send_shortly(matrix, name, data)
+        eventually(lambda: matrix.counter(point).exists(), within=60, what="the fault is reached")
         matrix.plan.write_text("")
         for process in matrix.running.leader("web").children():  # as an operator would: a thread cannot be ended
             os.kill(process.pid, signal.SIGKILL)
