@@ -9,7 +9,10 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "chatapp.settings")
     from django.core.management import execute_from_command_line
 
-    execute_from_command_line(sys.argv)
+    # A command is a module, whose name has no hyphens; people type `migrate-store`.
+    execute_from_command_line(
+        [word if at != 1 or word[:1] == "-" else word.replace("-", "_") for at, word in enumerate(sys.argv)]
+    )
 
 
 if __name__ == "__main__":

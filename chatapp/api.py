@@ -23,8 +23,10 @@ from chatapp.conversations.completions import router as completions
 from chatapp.conversations.verifying import router as verify
 from knowledge.documents import api as knowledge_api
 from knowledge.documents import generations_api
+from knowledge.documents.deletions_api import deletions
 from knowledge.documents.schemas import storable
 from knowledge.errors import KnowledgeError
+from knowledge.syncing import api as syncing_api
 
 logger = logging.getLogger(__name__)
 
@@ -51,6 +53,10 @@ api.add_router("/knowledge-bases", knowledge_api.bases)
 api.add_router("/knowledge-bases", generations_api.of_bases)
 api.add_router("/generations", generations_api.router)
 api.add_router("/documents", knowledge_api.documents)
+api.add_router("/knowledge-bases", syncing_api.bases)
+api.add_router("/sources", syncing_api.sources)
+api.add_router("/source-runs", syncing_api.runs)
+api.add_router("/deletions", deletions)
 api.add_router("/search", knowledge_api.search)
 api.add_router("/chat/completions", completions)
 api.add_router("/verify", verify)

@@ -79,10 +79,12 @@ INSTALLED_APPS = [
     "allauth.account",
     "knowledge.tenants",
     "knowledge.documents",
+    "knowledge.syncing",
     "chatapp.accounts",
     "chatapp.language_models",
     "chatapp.conversations",
     "chatapp.reader",
+    "chatapp.sources",
     "chatapp.searching",
     "chatapp.unanswered",
     "chatapp.tracing",
@@ -193,6 +195,11 @@ CELERY_TASK_TIME_LIMIT = 840  # below the visibility timeout, or a long task wou
 CELERY_TASK_ANNOTATIONS = {
     # A document of 50,000 passages takes hours. A message that comes again meanwhile finds the lease held.
     "knowledge.documents.tasks.ingest_document": {"soft_time_limit": 6 * 3600, "time_limit": 6 * 3600 + 60},
+    # So may a large source; it goes on where it was.
+    "knowledge.syncing.tasks.run_sync": {"soft_time_limit": 6 * 3600, "time_limit": 6 * 3600 + 60},
+    # A table of millions of rows; the same for reading all of it to compare.
+    "knowledge.documents.tasks.keep_up": {"soft_time_limit": 3600, "time_limit": 3660},
+    "knowledge.documents.tasks.reconcile_tenant": {"soft_time_limit": 6 * 3600, "time_limit": 6 * 3600 + 60},
 }
 CELERY_TASK_PUBLISH_RETRY = False  # the row is the truth; the sweeper sends what was not sent
 CELERY_TASK_DEFAULT_QUEUE = "maintenance"
@@ -224,6 +231,12 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 60},
     },
     "optimize-stores": {"task": "knowledge.documents.tasks.optimize_stores", "schedule": timedelta(minutes=10)},
+    "start-due-syncs": {
+        "task": "knowledge.syncing.tasks.start_due_syncs",
+        "schedule": timedelta(minutes=1),
+        "options": {"expires": 60},
+    },
+    "reconcile-all": {"task": "knowledge.documents.tasks.reconcile_all", "schedule": timedelta(hours=1)},
     "sweep-runs": {"task": "chatapp.conversations.tasks.sweep_runs", "schedule": timedelta(seconds=30)},
     **{
         f"canary-{queue}": {
@@ -328,6 +341,11 @@ JOB_STALL_SECONDS = env.int("JOB_STALL_SECONDS", default=600)
 FIRST_TOKEN_SECONDS = env.float("FIRST_TOKEN_SECONDS", default=20.0)
 TOKEN_GAP_SECONDS = env.float("TOKEN_GAP_SECONDS", default=15.0)
 ANSWER_SECONDS = env.float("ANSWER_SECONDS", default=180.0)
+
+# --- sources ------------------------------------------------------------------------------------------
+SOURCE_FOLDERS = env.list("SOURCE_FOLDERS", default=[])
+EGRESS_ALLOW = env.list("EGRESS_ALLOW", default=[])
+SYNCS_AT_ONCE = env.int("SYNCS_AT_ONCE", default=1)
 
 # --- models and stores ----------------------------------------------------------------------------------
 STORE = env.str("STORE", default="weaviate" if env.str("WEAVIATE_URL", default="") else "lance")

@@ -12,6 +12,7 @@ from chatapp.operations import health
 urlpatterns = [
     path("", conversations.chat, name="chat"),
     path("c/<uuid:conversation_id>/", conversations.chat, name="conversation"),
+    path("documents/sources/", include("chatapp.sources.urls")),
     path("documents/", include("chatapp.reader.urls")),
     path("search/", include("chatapp.searching.urls")),
     path("unanswered/", include("chatapp.unanswered.urls")),

@@ -15,6 +15,7 @@ KnowledgeError
  |- RerankFailed                  the order of the search stands
  |- StoreError
  |   |- StoreBusy                 retry later
+ |   |   `- IndexDiskFull         and nothing is written before there is room
  |   `- StoreUnavailable
  |- EgressError                   a request to an address that somebody typed in
  |   |- AddressRefused            it may not be reached from here; nothing was sent
@@ -31,7 +32,7 @@ KnowledgeError
  |- LanguageModelError
  |   |- ModelNotConfigured, ModelRefused, ModelBusy, ModelTimeout, ModelUnavailable, ModelInterrupted
  `- NotFound                      missing and forbidden look the same
-     |- KnowledgeBaseNotFound, DocumentNotFound, GenerationNotFound, TenantNotFound
+     |- KnowledgeBaseNotFound, DocumentNotFound, GenerationNotFound, DeletionNotFound, TenantNotFound
 """
 
 from __future__ import annotations
@@ -193,6 +194,12 @@ class StoreBusy(StoreError):
     default_message = "The search index is busy. Try again in a moment."
 
 
+class IndexDiskFull(StoreBusy):
+    code = "index_disk_full"
+    status = 507
+    default_message = "The index disk is full. Free some space there, or enlarge it; the work then goes on by itself."
+
+
 class StoreUnavailable(StoreError):
     code = "store_unavailable"
     default_message = "Search is unavailable at the moment."
@@ -272,3 +279,7 @@ class GenerationNotFound(NotFound):
 
 class DocumentNotFound(NotFound):
     default_message = "No such document."
+
+
+class DeletionNotFound(NotFound):
+    default_message = "No such deletion."

@@ -198,6 +198,21 @@ class StoreHealth:
     detail: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreFacts:
+    """What a store measures of one tenant's table or collection; None where only its server could say."""
+
+    rows: int | None  # None: the tenant sleeps, and was not woken to be counted
+    dimension: int | None = None
+    bytes: int | None = None  # on this disk, all versions and indexes
+    files: int | None = None
+    versions: int | None = None  # states of the table that are kept
+    oldest: datetime | None = None  # when the oldest of them was written
+    unindexed: Mapping[str, int] = field(default_factory=dict)  # rows that an index lacks, by its name
+    dirty: bool = False  # deleted text may still be in its files
+    state: str = ""  # of the tenant, where the engine has such: active, inactive, offloaded
+
+
 # --- retrieval -----------------------------------------------------------------------------------
 
 

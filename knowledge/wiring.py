@@ -125,12 +125,17 @@ def reset() -> None:
 
 def store() -> Store:
     """Return the vector store the settings choose."""
-    return once("store", _build_store)  # type: ignore[no-any-return]
+    return once("store", lambda: _build_store(knowledge_settings().store))  # type: ignore[no-any-return]
 
 
-def _build_store() -> Store:
+def store_named(name: str) -> Store:
+    """Return a store whatever the settings choose, to move an index between two; one of its own in this process."""
+    return once(f"store {name}", lambda: _build_store(name))  # type: ignore[no-any-return]
+
+
+def _build_store(name: str) -> Store:
     config = knowledge_settings()
-    if config.store == "weaviate":
+    if name == "weaviate":
         from knowledge.stores.weaviate import WeaviateStore
 
         return WeaviateStore(

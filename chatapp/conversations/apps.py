@@ -10,4 +10,6 @@ class ConversationsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from chatapp.conversations import closing, erasing, notices  # noqa: F401  listen to what becomes of documents
+        from chatapp.conversations import closing, deletion_places, erasing, notices  # noqa: F401  listen to what becomes of documents
+
+        deletion_places.register_all()

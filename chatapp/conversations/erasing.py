@@ -26,12 +26,13 @@ from django.utils.formats import date_format
 from redis.exceptions import RedisError
 
 from chatapp.accounts.models import User
-from chatapp.conversations import audit
+from chatapp.conversations import audit, stream_log
 from chatapp.conversations.events import stream_key
 from chatapp.conversations.models import AnswerRun, Citation, ContextPassage, Erasure, Message, PassageSnapshot
 from chatapp.conversations.redaction import Repeats, redacted, redacted_events
 from chatapp.conversations.retrieval import wordless
 from chatapp.conversations.sealing import canonical, source_part
+from knowledge.documents import reports
 from knowledge.documents.deletion import request_purge
 from knowledge.documents.signals import document_erased
 from knowledge.tenants.access import Actor
@@ -110,6 +111,8 @@ def _take(erasure: Erasure, rows: list[PassageSnapshot], runs: set[UUID], repeat
     PassageSnapshot.objects.bulk_update(rows, ["text", "erased", "address"], batch_size=BATCH)
     audit.append_erasure(erasure, parts)
     request_purge(tenant_id=erasure.tenant_id, space="")  # of the database's log, where the words still are
+    request_purge(tenant_id=erasure.tenant_id, space=stream_log.NAME)  # and of that of Redis, gone streams included
+    reports.reopen(tenant_id=erasure.tenant_id, document_ref=erasure.document_ref)
     transaction.on_commit(lambda: _forget_streams([str(pk) for pk in parts]))
     return Report(snapshots=len(rows), answers=len(parts))
 
@@ -204,8 +207,6 @@ def _forget_streams(runs: list[str]) -> None:
         return
     try:
         with redis.Redis.from_url(settings.REDIS_URL, socket_timeout=5) as client:
-            held = client.delete(*map(stream_key, runs))
-            if held and client.info("persistence").get("aof_enabled"):
-                client.bgrewriteaof()  # its log on the disk holds them until then
+            client.delete(*map(stream_key, runs))
     except (RedisError, OSError):
         logger.warning("Redis is away: it forgets the events of %d answers within the hour", len(runs))

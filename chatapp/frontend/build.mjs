@@ -20,6 +20,7 @@ const BUDGET = {
   "reading.js": 4_000,
   "search.js": 2_000,
   "labelling.js": 1_000,
+  "sources.js": 1_500,
   // Only a page that shows a PDF loads these two.
   "pdf-view.js": 165_000,
   "pdf-worker.js": 410_000,
@@ -46,6 +47,7 @@ async function bundle() {
       reading: "src/reading.js",
       search: "src/search.js",
       labelling: "src/labelling.js",
+      sources: "src/sources.js",
       "pdf-view": "src/pdf-view.js",
       "pdf-worker": "pdfjs-dist/legacy/build/pdf.worker.mjs",
       app: "styles/app.css",

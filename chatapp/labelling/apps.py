@@ -13,7 +13,9 @@ class LabellingConfig(AppConfig):
     def ready(self) -> None:
         from chatapp.conversations.verifying import use_thresholds
         from chatapp.evaluation.kinds import use_kind
+        from chatapp.labelling import deletion_places
         from chatapp.labelling.records import thresholds_of
 
         use_thresholds(thresholds_of)
         use_kind("labels", "chatapp.labelling.measuring")
+        deletion_places.register_all()

@@ -2,11 +2,14 @@ from __future__ import annotations
 
 from django.urls import path
 
-from chatapp.reader import reading_views, views
+from chatapp.reader import deletion_views, reading_views, views
 
 app_name = "reader"
 urlpatterns = [
     path("", views.documents, name="list"),
+    path("deletions/", deletion_views.deletions, name="deletions"),
+    path("deletions/<uuid:deletion_id>/", deletion_views.deletion, name="deletion"),
+    path("deletions/<uuid:deletion_id>/file", deletion_views.deletion_file, name="deletion_file"),
     path("<uuid:document_id>/", views.reader, name="document"),
     path("<uuid:document_id>/v/<int:number>/", views.reader, name="version"),
     path("<uuid:document_id>/v/<int:number>/file", views.original, name="file"),

@@ -10,3 +10,8 @@ class UnansweredConfig(AppConfig):
     label = "unanswered"
     verbose_name = "Unanswered questions"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from chatapp.unanswered import deletion_places
+
+        deletion_places.register_all()

@@ -6,10 +6,10 @@ import re
 import uuid
 from collections.abc import Iterable
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
-from knowledge.documents.models import Document, DocumentVersion, IndexGeneration, KnowledgeBase
-from knowledge.errors import DocumentNotFound, GenerationNotFound, KnowledgeBaseNotFound
+from knowledge.documents.models import DeletionReport, Document, DocumentVersion, IndexGeneration, KnowledgeBase
+from knowledge.errors import DeletionNotFound, DocumentNotFound, GenerationNotFound, KnowledgeBaseNotFound
 from knowledge.tenants.access import Actor
 from knowledge.types import Scope
 
@@ -132,3 +132,22 @@ def access_reading(*, actor: Actor, document_id: object, number: int | None = No
         raise DocumentNotFound
     version.document = document
     return version
+
+
+def visible_deletions(*, actor: Actor) -> QuerySet[DeletionReport]:
+    """Return the reports of deletions the actor may read: an editor's own organisation's."""
+    rows = DeletionReport.objects.filter(tenant_id=actor.tenant_id)
+    return rows if actor.can_edit else rows.none()
+
+
+def access_deletion(*, actor: Actor, pk: object) -> DeletionReport:
+    """Return the report of a deletion by its own id or the document's.
+
+    :raises DeletionNotFound: there is none for this actor.
+    """
+    parsed = as_uuid(pk)
+    rows = visible_deletions(actor=actor)
+    report = rows.filter(Q(pk=parsed) | Q(document_ref=parsed)).first() if parsed else None
+    if report is None:
+        raise DeletionNotFound
+    return report

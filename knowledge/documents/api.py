@@ -90,7 +90,8 @@ def patch_base(request: HttpRequest, base_id: str, data: KnowledgeBasePatch) -> 
 
 @bases.delete("/{base_id}", response={202: None})
 def delete_base(request: HttpRequest, base_id: str) -> Any:
-    services.delete_knowledge_base(base=access.access_knowledge_base(actor=_editor(request), pk=base_id))
+    actor = _editor(request)
+    services.delete_knowledge_base(base=access.access_knowledge_base(actor=actor, pk=base_id), actor=actor)
     return Status(202, None)
 
 
@@ -147,14 +148,19 @@ def patch_document(request: HttpRequest, document_id: str, data: DocumentPatch) 
 
 @documents.delete("/{document_id}", response={202: DocumentOut})
 def delete_document(
-    request: HttpRequest, document_id: str, erase: bool = False, reason: Reason = ""
+    request: HttpRequest, document_id: str, erase: bool = False, reason: Reason = "", keep_name: bool = True
 ) -> Any:  # fmt: skip
-    """Delete a document; with ``erase`` also its words in answers, which only administrators may."""
-    document = access.access_document(actor=_editor(request), pk=document_id)
+    """Delete a document; with ``erase`` also its words in answers, which only administrators may.
+
+    ``GET /deletions/{document_id}`` is the report of it; without ``keep_name`` it knows the document by its id alone.
+    """
+    actor = _editor(request)
+    document = access.access_document(actor=actor, pk=document_id)
+    reason = services.clean_label(reason)
     if not erase:
-        services.delete_document(document=document)
-    elif _actor(request).can_administer:
-        services.erase_document(document=document, actor=_actor(request), reason=reason)
+        services.delete_document(document=document, actor=actor, reason=reason, keep_name=keep_name)
+    elif actor.can_administer:
+        services.erase_document(document=document, actor=actor, reason=reason)
     else:
         raise HttpError(403, "Only administrators may erase a document from answers.")
     document.status = Document.Status.DELETING

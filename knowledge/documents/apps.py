@@ -15,11 +15,12 @@ class DocumentsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from knowledge.documents import checks, doorbells  # noqa: F401  the first registers the system checks
+        from knowledge.documents import builtin_places, checks, doorbells  # noqa: F401  ``checks`` registers itself
         from knowledge.documents.models import IndexJob, IngestionJob
 
         doorbells.register(IngestionJob, _task_of)
         doorbells.register(IndexJob, _index_task_of)
+        builtin_places.register_all()
 
 
 def _task_of(job: IngestionJob) -> Any:
@@ -31,4 +32,9 @@ def _task_of(job: IngestionJob) -> Any:
 def _index_task_of(job: IndexJob) -> Any:
     from knowledge.documents import tasks
 
-    return tasks.work_on_index
+    return {
+        job.Kind.BUILD: tasks.work_on_index,
+        job.Kind.COLLECT: tasks.work_on_index,
+        job.Kind.UPKEEP: tasks.keep_up,
+        job.Kind.RECONCILE: tasks.reconcile_tenant,
+    }[job.Kind(job.kind)]

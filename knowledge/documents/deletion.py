@@ -11,10 +11,10 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from knowledge import wiring
-from knowledge.documents import failpoints, files, jobs
-from knowledge.documents.ingest import UNEXPECTED
-from knowledge.documents.models import Chunk, IndexGeneration, IngestionJob, KnowledgeBase, Purge
-from knowledge.errors import IndexMismatch, KnowledgeError, StoreBusy
+from knowledge.documents import failpoints, files, jobs, places, reports
+from knowledge.documents.ingest import BUSY_SECONDS, UNEXPECTED
+from knowledge.documents.models import Chunk, IngestionJob, KnowledgeBase, Purge
+from knowledge.errors import IndexDiskFull, IndexMismatch, KnowledgeError, StoreBusy
 from knowledge.stores.locking import file_lock
 from knowledge.types import Scope
 
@@ -31,6 +31,10 @@ def run_delete(*, job_id: uuid.UUID) -> None:
             _delete(job)
     except jobs.LeaseLost:
         return
+    except IndexDiskFull as error:  # it would go on refusing until somebody makes room
+        logger.info("Deletion of %s waits: %s", job.document_ref, error.code)
+        jobs.postpone(job, seconds=BUSY_SECONDS, why=error.message)
+        return
     except KnowledgeError as error:
         logger.warning("Deletion of %s: %s", job.document_ref, error.message)
         _record_failure(job, error.message)
@@ -44,7 +48,8 @@ def run_delete(*, job_id: uuid.UUID) -> None:
 
 def _record_failure(job: IngestionJob, message: str) -> None:
     with suppress(jobs.LeaseLost):
-        jobs.fail(job, message=message, permanent=False)
+        if jobs.fail(job, message=message, permanent=False):
+            reports.failed(tenant_id=job.tenant_id, document_ref=job.document_ref, message=message)
 
 
 def _delete(job: IngestionJob) -> None:
@@ -58,8 +63,9 @@ def _delete(job: IngestionJob) -> None:
         knowledge_bases=frozenset({str(base.pk)}),
         documents=frozenset({str(document.pk)}),
     )
-    spaces = set(IndexGeneration.objects.filter(knowledge_base=base).values_list("space", flat=True))
-    store = wiring.store()
+    told = reports.resume(document)
+    subject = reports.count_before(told, document)
+    store, spaces = wiring.store(), set(subject.spaces)
     records = 0
     for space in spaces:
         records += store.delete(space=space, scope=scope)
@@ -75,11 +81,16 @@ def _delete(job: IngestionJob) -> None:
     }
     with transaction.atomic():
         jobs.hold(job)
+        reports.finish(told)
+        for place in places.registered():
+            if place.remove is not None:
+                place.remove(subject)
         document.delete()
         for space in spaces or {""}:
             request_purge(tenant_id=job.tenant_id, space=space)
         jobs.finish(job, report=report)
     _drop_empty_base(base)
+    reports.count_after(told)
 
 
 def _drop_empty_base(base: KnowledgeBase) -> None:
@@ -94,7 +105,8 @@ def drop_empty_bases() -> None:
 
 
 def request_purge(*, tenant_id: uuid.UUID, space: str) -> None:
-    """Note that deleted text still lies in old files; without a space, in those of the database alone."""
+    """Note that deleted text still lies in old files: of a space of the index, of an engine that has a purger by this
+    name (``places``), or without one of the database alone."""
     Purge.objects.update_or_create(tenant_id=tenant_id, space=space, defaults={"requested": timezone.now()})
 
 
@@ -109,15 +121,24 @@ def _purge_when_quiet() -> None:
 
 
 def purge() -> int:
-    """Rewrite the stores' files that still hold deleted text, and the database's write-ahead log.
+    """Rewrite the files of stores and other engines that still hold deleted text, and the database's write-ahead log.
 
-    Return how many requests are done with. A request stays while a reader keeps the log from being emptied,
-    when it was made again meanwhile, and when somebody else is at the tenant's files.
+    Close the reports of deletions that waited for it. Return how many requests are done with: one stays while a reader
+    keeps the log from being emptied, when it was made again meanwhile, and when somebody else is at the tenant's files.
     """
-    rows = [row for row in Purge.objects.all() if not row.space or optimize(tenant_id=row.tenant_id, space=row.space)]
-    if not rows or not _log_emptied():
-        return 0
-    return sum(Purge.objects.filter(pk=row.pk, requested=row.requested).delete()[0] for row in rows)
+    rows = [row for row in Purge.objects.all() if _rewritten(row)]
+    done = 0
+    if rows and _log_emptied():
+        done = sum(Purge.objects.filter(pk=row.pk, requested=row.requested).delete()[0] for row in rows)
+    reports.settle()  # also those that a purge was cut off before it closed
+    return done
+
+
+def _rewritten(row: Purge) -> bool:
+    purge_engine = places.purger(row.space)
+    if purge_engine is not None:
+        return purge_engine()
+    return not row.space or optimize(tenant_id=row.tenant_id, space=row.space)
 
 
 def optimize(*, tenant_id: uuid.UUID, space: str) -> bool:

@@ -197,6 +197,43 @@ def last_written(folder: str) -> datetime | None:
     return max([*times, *filter(None, (last_written(f"{folder}/{name}") for name in below))], default=None)
 
 
+def names_in(folder: str) -> list[str]:
+    """Return the names of the files in a storage folder."""
+    try:
+        return list(default_storage.listdir(folder)[1])
+    except FileNotFoundError:
+        return []
+
+
+def written(path: str) -> datetime | None:
+    """Return when a stored file was written; None when there is none."""
+    try:
+        return default_storage.get_modified_time(path)
+    except FileNotFoundError:
+        return None
+
+
+def delete(path: str) -> bool:
+    """Delete a stored file; False when there is none."""
+    there = bool(default_storage.exists(path))
+    default_storage.delete(path)
+    return there
+
+
+def is_local() -> bool:
+    """Whether the storage is a folder of this machine, which nobody else writes to."""
+    return _is_local()
+
+
+def names_below(folder: str) -> list[str]:
+    """Return the names of all files under a storage folder."""
+    try:
+        below, names = default_storage.listdir(folder)
+    except FileNotFoundError:
+        return []
+    return [*names, *(name for part in below for name in names_below(f"{folder}/{part}"))]
+
+
 def delete_folder(folder: str) -> int:
     """Delete every file under a storage folder and return how many there were."""
     try:

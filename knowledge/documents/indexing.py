@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from knowledge import wiring
-from knowledge.documents import jobs, statistics, token_files
+from knowledge.documents import failpoints, jobs, statistics, token_files
 from knowledge.documents.leased import LeasedJob
 from knowledge.documents.models import Chunk, DocumentVersion, IndexEntry, IndexGeneration, KnowledgeBase
 from knowledge.documents.reuse import Earlier
@@ -150,7 +150,10 @@ def index(
             parsed.text, ranges, terms, target=target, embedder=embedder, store=store, keep_tokens=keep_tokens,
             reuse=earlier,
         ):  # fmt: skip
+            if done < len(ranges):
+                failpoints.reach("mid_embedding")
             step(done, len(ranges))
+    failpoints.reach("after_vector_write")
     return Indexed(target=target, ranges=ranges, counts=counts, reused=earlier.reused)
 
 

@@ -61,9 +61,9 @@ def _attempt(job: IngestionJob, version: DocumentVersion) -> None:
             _ingest(job, version, heartbeat)
     except jobs.LeaseLost:
         raise
-    except StoreBusy:
-        logger.info("Document %s waits: the index is busy", job.document_ref)
-        jobs.postpone(job, seconds=BUSY_SECONDS)
+    except StoreBusy as error:
+        logger.info("Document %s waits: %s", job.document_ref, error.code)
+        jobs.postpone(job, seconds=BUSY_SECONDS, why=error.message)
     except KnowledgeError as error:
         logger.warning("Document %s: %s: %s", job.document_ref, error.code, error.message)
         for_good = isinstance(error, DocumentError)  # other permanent errors end with a change of the settings
@@ -91,21 +91,22 @@ def _ingest(job: IngestionJob, version: DocumentVersion, heartbeat: jobs.Heartbe
     def written(done: int, chunks: int) -> None:
         heartbeat.check()
         if done < chunks:
-            failpoints.reach("mid_embedding")
             show(job, version, Document.Status.EMBEDDING, done / chunks)
 
     while True:  # again when its title, or the live generation of its base, became another one meanwhile
         generation = indexing.generation_for(version.document.knowledge_base)
         indexed = indexing.index(version, generation, parsed, job=job, step=written)
-        failpoints.reach("after_vector_write")
         failpoints.reach("before_switch")
         if switch(job, version, generation, indexed):
             break
         version.document.knowledge_base.refresh_from_db()
     clock.done("indexing")
     failpoints.reach("after_switch")
-    withdrawn = withdraw_others(version, generation)
-    jobs.finish(job, report={"chunks": len(indexed.ranges), "withdrawn": withdrawn, "seconds": clock.seconds})
+    report = {
+        "chunks": len(indexed.ranges), "reused": indexed.reused, "withdrawn": withdraw_others(version, generation),
+        "seconds": clock.seconds,
+    }  # fmt: skip
+    jobs.finish(job, report=report)
     _follow_title(version, indexed.target.title)
 
 

@@ -115,14 +115,15 @@ def finish(job: LeasedJob, *, report: dict[str, Any] | None = None) -> None:
     )
 
 
-def postpone(job: LeasedJob, *, seconds: int) -> None:
-    """Put the job back without counting the attempt: it was not the document's fault."""
+def postpone(job: LeasedJob, *, seconds: int, why: str = "") -> None:
+    """Put the job back without counting the attempt: it was not the document's fault. ``why`` is for people."""
     ours(job).update(
         state=LeasedJob.State.QUEUED,
         attempts=F("attempts") - 1,
         not_before=timezone.now() + timedelta(seconds=seconds),
         lease_until=None,
         published=None,
+        last_error=why,
     )
 
 

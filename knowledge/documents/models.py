@@ -11,6 +11,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
+from knowledge.documents.deletion_models import DeletionReport as DeletionReport
 from knowledge.documents.leased import LeasedJob
 from knowledge.tenants.models import Tenant
 from knowledge.types import Scope
@@ -317,12 +318,13 @@ class IngestionJob(LeasedJob):
 
 
 class IndexJob(LeasedJob):
-    """One piece of work on an index: building a generation, keeping it current, taking an old one away, upkeep."""
+    """One piece of work on an index: building a generation, taking an old one away, upkeep, comparing with the rows."""
 
     class Kind(models.TextChoices):
         BUILD = "build", "Build"
         COLLECT = "collect", "Remove"
         UPKEEP = "upkeep", "Upkeep"
+        RECONCILE = "reconcile", "Compare with the database"
 
     kind = models.CharField(max_length=10, choices=Kind.choices)
     tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+")

@@ -1,39 +1,45 @@
 """Proves that database, index and files agree, and repairs where they do not.
 
 What is derived is read first and the rows after it: a row is there before its records and files, and goes after them.
+
+| difference | found by | repaired by |
+|---|---|---|
+| a passage without a record, a searched version without passages | keys | writing the version anew |
+| a record that no passage asks for; records of bases that are gone | keys | deleting it |
+| a record of another generation, document, text or other words | reading every record | writing the version anew |
+| passages of versions that are not searched | rows | deleting the rows |
+| statistics that are no sum of the searched versions | the counts kept beside versions | summing up anew |
+| token vectors or word counts that are missing, or of a gone generation | names of files | anew, or removing them |
+| a text that is missing or another one | its SHA-256 | reading the original again, where that gives the same |
+| files without a row | names of folders | deleting them |
+| rows without their original | names of files | telling a person to upload it again |
+| tables of the index in which nothing of the tenant is left | spaces | removing them |
 """
 
 from __future__ import annotations
 
 import uuid
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, field
-from datetime import timedelta
+from dataclasses import dataclass, field, fields
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef
-from django.utils import timezone
 
 from knowledge import wiring
-from knowledge.documents import deletion, files, indexing, selectors, statistics, token_files
-from knowledge.documents.access import as_uuid
-from knowledge.documents.indexing import Indexed
-from knowledge.documents.models import (
-    Chunk,
-    Document,
-    DocumentVersion,
-    IndexEntry,
-    IndexGeneration,
-    KnowledgeBase,
-    TermStatistic,
+from knowledge.documents import (
+    comparing,
+    comparing_files,
+    deletion,
+    files,
+    indexing,
+    selectors,
+    statistics,
+    token_files,
 )
+from knowledge.documents.indexing import Indexed
+from knowledge.documents.models import Chunk, Document, DocumentVersion, IndexEntry, IndexGeneration, KnowledgeBase
 from knowledge.ingestion import stages
 from knowledge.tenants.models import Tenant
 from knowledge.types import Scope
-
-UPLOAD_TIME = timedelta(hours=1)
-"""Files younger than this may belong to an upload whose row is not there yet."""
 
 
 @dataclass(slots=True)
@@ -45,34 +51,92 @@ class Report:
     records: int = 0
     missing: list[str] = field(default_factory=list)  # live chunks without a record, live versions without chunks
     orphans: list[str] = field(default_factory=list)  # records without a live chunk
-    folders: list[str] = field(default_factory=list)  # files of documents and versions that are gone
-    places: Counter[str] = field(default_factory=Counter)  # of both, by knowledge base, document and version
+    wrong: list[str] = field(default_factory=list)  # records that say something else than their rows and texts
+    spare: list[str] = field(default_factory=list)  # chunk rows of versions that are not searched
+    statistics: list[str] = field(default_factory=list)  # generations whose statistics are no sum of their versions
+    derived: list[str] = field(default_factory=list)  # token vectors and word counts that are missing
+    folders: list[str] = field(default_factory=list)  # files of documents, versions and generations that are gone
+    texts: list[str] = field(default_factory=list)  # texts that are missing or another one
+    lost: list[str] = field(default_factory=list)  # sentences: what only a person can mend
+    spaces: list[str] = field(default_factory=list)  # tables of the index in which nothing is left
+    places: Counter[str] = field(default_factory=Counter)  # of records, by knowledge base, document and version
     repaired: int = 0  # records written or removed
     files: int = 0  # removed
 
     @property
     def agrees(self) -> bool:
-        return not self.missing and not self.orphans and not self.folders
+        return not self.differences
+
+    @property
+    def differences(self) -> dict[str, int]:
+        """Return how many differences of each kind there are; kinds without any are left out."""
+        named = {each.name: getattr(self, each.name) for each in fields(self)}
+        return {name: len(found) for name, found in named.items() if isinstance(found, list) and found}
 
 
-def reconcile(*, tenant: Tenant, repair: bool) -> Report:
+def reconcile(*, tenant: Tenant, repair: bool, deep: bool = True) -> Report:
     """Compare the tenant's live chunks with its records, and its files with its rows; ``repair`` makes them agree.
 
-    Records and files whose knowledge base or document is gone are found as well.
+    Records and files whose knowledge base or document is gone are found as well. Without ``deep`` no record and no
+    text is read: only keys, rows and names are compared.
     """
     report, store, name = Report(tenant=tenant.slug), wiring.store(), str(tenant.pk)
     held = {space: set(store.bases(space=space, tenant=name)) for space in store.spaces(tenant=name)}
     bases = {str(b.pk): b for b in KnowledgeBase.objects.filter(tenant=tenant).select_related("live_generation")}
-    for pk, base in bases.items():
-        spaces = {space for space, keepers in held.items() if pk in keepers}
-        for space in sorted(spaces.union(base.generations.values_list("space", flat=True))):
-            _compare(base, space, report, repair=repair)
+    for base in bases.values():
+        _compare(base, {space for space, keepers in held.items() if str(base.pk) in keepers}, report, repair, deep)
     for space, keepers in held.items():
         for pk in sorted(keepers - bases.keys()):
             scope = Scope(tenant=name, knowledge_bases=frozenset({pk}))
             _remove_left(space, scope, report, repair=repair)
-    _compare_files(tenant, report, repair=repair)
+    _remove_spaces(tenant, report, repair=repair)
+    for folder in comparing_files.folders_left(tenant):
+        report.folders.append(folder)
+        if repair:
+            report.files += files.delete_folder(folder)
     return report
+
+
+def _compare(base: KnowledgeBase, spaces: set[str], report: Report, repair: bool, deep: bool) -> None:
+    """Compare what a base has in these spaces, and in those of its generations."""
+    found = comparing.records_of(base, spaces, deep=deep)
+    sides = comparing_files.files_of(base, busy=found.busy, deep=deep)
+    report.rows += found.rows
+    report.records += found.records
+    report.missing += found.missing
+    report.orphans += [key for keys in found.orphans.values() for key in keys]
+    report.wrong += found.wrong
+    report.spare += found.spare
+    report.places += found.places
+    report.derived += sides.derived
+    report.folders += sides.foreign
+    report.texts += [str(version.pk) for version in sides.texts]
+    report.lost += sides.lost
+    if repair:
+        report.lost += comparing_files.restored(sides.texts)
+        report.files += comparing_files.removed(sides.foreign)
+        scope = Scope(tenant=str(base.tenant_id), knowledge_bases=frozenset({str(base.pk)}))
+        for space, keys in found.orphans.items():
+            report.repaired += _delete(space, scope, keys)
+        Chunk.objects.filter(pk__in=found.spare).delete()
+        for version_id, generation_id in sorted({*found.again, *sides.again}, key=str):
+            report.repaired += _again(version_id, generation_id, report)
+    for generation in base.generations.exclude(state=IndexGeneration.State.COLLECTING):
+        if statistics.differ(generation, repair=repair):
+            report.statistics.append(str(generation.pk))
+
+
+def _again(version_id: str, generation_id: str, report: Report) -> int:
+    """Write a version of a generation again; what cannot be is for a person."""
+    rows = DocumentVersion.objects.select_related("document__knowledge_base__live_generation")
+    version, generation = rows.filter(pk=version_id).first(), IndexGeneration.objects.filter(pk=generation_id).first()
+    if version is None or generation is None:
+        return 0
+    try:
+        return rewrite(version, generation)
+    except FileNotFoundError:
+        report.lost.append(comparing_files.told(version, "has lost its text"))
+        return 0
 
 
 def _remove_left(space: str, scope: Scope, report: Report, *, repair: bool) -> None:
@@ -85,6 +149,18 @@ def _remove_left(space: str, scope: Scope, report: Report, *, repair: bool) -> N
         report.repaired += _delete(space, scope, keys)
 
 
+def _remove_spaces(tenant: Tenant, report: Report, *, repair: bool) -> None:
+    """Find the tables that hold nothing and that no generation of the tenant will write to."""
+    store, name = wiring.store(), str(tenant.pk)
+    wanted = set(IndexGeneration.objects.filter(knowledge_base__tenant=tenant).values_list("space", flat=True))
+    for space in store.spaces(tenant=name):
+        if space in wanted or store.bases(space=space, tenant=name):
+            continue
+        report.spaces.append(space)
+        if repair:
+            store.delete_tenant(tenant=name, space=space)
+
+
 def _delete(space: str, scope: Scope, keys: list[str]) -> int:
     """Delete records, and see to it that their text leaves the disk."""
     if not keys:
@@ -93,112 +169,14 @@ def _delete(space: str, scope: Scope, keys: list[str]) -> int:
     return wiring.store().delete(space=space, scope=scope, keys=keys)
 
 
-def _compare_files(tenant: Tenant, report: Report, *, repair: bool) -> None:
-    settled = timezone.now() - UPLOAD_TIME
-    for folder in _folders_left(str(tenant.pk)):
-        written = files.last_written(folder)
-        if written is None or written > settled:
-            continue
-        report.folders.append(folder)
-        if repair:
-            report.files += files.delete_folder(folder)
-
-
-def _folders_left(root: str) -> Iterator[str]:
-    """Yield the folders of documents without a row, and of versions without one. Names that are no ids are not ours."""
-    found = [name for name in files.folders(root) if as_uuid(name)]
-    for at in range(0, len(found), 500):
-        part = found[at : at + 500]
-        inside = {name: [v for v in files.folders(f"{root}/{name}") if as_uuid(v)] for name in part}
-        there = {str(pk) for pk in Document.objects.filter(pk__in=part).values_list("pk", flat=True)}
-        versions = DocumentVersion.objects.filter(document__pk__in=part).values_list("pk", flat=True)
-        known = {str(pk) for pk in versions}
-        for name in part:
-            if name not in there:
-                yield f"{root}/{name}"
-                continue
-            yield from (f"{root}/{name}/{version}" for version in inside[name] if version not in known)
-
-
-def _compare(base: KnowledgeBase, space: str, report: Report, *, repair: bool) -> None:
-    scope = Scope(tenant=str(base.tenant_id), knowledge_bases=frozenset({str(base.pk)}))
-    # In this order a version that goes live meanwhile is either still in work or among the live ones.
-    held = {key: version for key, _document, version in wiring.store().keys(space=space, scope=scope)}
-    busy = {str(pk) for pk in _versions_in_work(base)}
-    live = {
-        str(pk): str(version)
-        for pk, version in Chunk.objects.filter(
-            generation__space=space,
-            generation=base.live_generation,
-            version__in=DocumentVersion.objects.filter(
-                pk__in=Document.objects.alive().filter(knowledge_base=base).values("current_version")
-            ),
-        ).values_list("pk", "version_id")
-    }
-    absent = [key for key in live if key not in held]
-    found = {hit.key for hit in wiring.store().fetch(absent, space=space, scope=scope)}  # written since
-    missing = [key for key in absent if key not in found]
-    beside = _of_other_generations(base, space)
-    orphans = [key for key, version in held.items() if not (key in live or key in beside or version in busy)]
-    bare = _without_passages(base, space, busy)
-    report.rows += len(live)
-    report.records += len(held)
-    report.missing += [*missing, *bare]
-    report.orphans += orphans
-    report.places += _places(base, [*(live[key] for key in missing), *bare, *(held[key] for key in orphans)])
-    if repair:
-        report.repaired += _delete(space, scope, orphans)
-        for version_id in {*(live[key] for key in missing), *bare}:
-            version = DocumentVersion.objects.select_related("document__knowledge_base").get(pk=version_id)
-            Chunk.objects.filter(version=version).exclude(generation__in=base.generations.all()).delete()
-            report.repaired += rewrite(version)
-
-
-def _of_other_generations(base: KnowledgeBase, space: str) -> set[str]:
-    """Return the keys of generations that are built, or kept, beside the live one: their own work keeps them right."""
-    others = [row for row in base.generations.filter(space=space) if row.pk != base.live_generation_id]
-    return {str(pk) for pk in Chunk.objects.filter(generation__in=others).values_list("pk", flat=True)}
-
-
-def _without_passages(base: KnowledgeBase, space: str, busy: Collection[str]) -> list[str]:
-    """Return the live versions that have passages, but none in the live generation of this space."""
-    generation = base.live_generation
-    if generation is None or generation.space != space:
-        return []
-    versions = DocumentVersion.objects.filter(
-        pk__in=Document.objects.alive().filter(knowledge_base=base).values("current_version"), chunk_count__gt=0
-    )
-    indexed = Chunk.objects.filter(generation=generation, version=OuterRef("pk"))
-    found = versions.exclude(Exists(indexed)).values_list("pk", flat=True)
-    return [str(pk) for pk in found if str(pk) not in busy]
-
-
-def _places(base: KnowledgeBase, versions: Iterable[str]) -> Counter[str]:
-    """Say in words, for each version, which document it is of and how the rows call it."""
-    counts = Counter(versions)
-    rows = {str(v.pk): v for v in DocumentVersion.objects.filter(pk__in=counts).select_related("document")}
-    named: Counter[str] = Counter()
-    for pk, count in counts.items():
-        row = rows.get(pk)
-        told = f"{row.document}, version {row.number} ({row.state}, {row.document.status})" if row else f"version {pk}"
-        named[f"{base.name}: {told}"] = count
-    return named
-
-
-def _versions_in_work(base: KnowledgeBase) -> list[object]:
-    return list(
-        DocumentVersion.objects.filter(
-            document__knowledge_base=base, jobs__state__in=["queued", "running"]
-        ).values_list("pk", flat=True)
-    )
-
-
-def rewrite(version: DocumentVersion) -> int:
+def rewrite(version: DocumentVersion, generation: IndexGeneration | None = None) -> int:
     """Write the records of a live version again from its stored text, without parsing; return how many.
 
-    A version that is no longer live is left alone.
+    They are overwritten in place, so that searches find them meanwhile. A version that is no longer live is left alone.
+
+    :raises FileNotFoundError: its text is gone.
     """
-    generation = version.document.knowledge_base.live_generation
+    generation = generation or version.document.knowledge_base.live_generation
     if generation is None:
         return 0
     try:
@@ -212,17 +190,15 @@ def rewrite(version: DocumentVersion) -> int:
     embedder, store = indexing.embedder_of(generation), wiring.store()
     ranges = stages.chunk(parsed, title=target.title, chunker=wiring.chunker(generation.chunker), embedder=embedder)
     terms = stages.terms_of(parsed.text, ranges, target=target)
-    counts = stages.count_terms(terms)
-    digests = indexing.digests_of(parsed.text, ranges, title=target.title)
-    with transaction.atomic():
-        if not _is_live(version, lock=True):
-            return 0
-        indexing.leave(IndexEntry.objects.filter(version=version, generation=generation))
-        Chunk.objects.filter(version=version, generation=generation).delete()
-        Chunk.objects.bulk_create(indexing.chunk_rows(version, generation, ranges, digests=digests), batch_size=500)
-        DocumentVersion.objects.filter(pk=version.pk).update(chunk_count=len(ranges))
-        indexing.enter(version, generation, Indexed(target=target, ranges=ranges, counts=counts))
-    store.delete(space=target.space, scope=target.scope, versions=[target.version], generation=target.generation)
+    counts, digests = stages.count_terms(terms), indexing.digests_of(parsed.text, ranges, title=target.title)
+    rows = indexing.chunk_rows(version, generation, ranges, digests=digests)
+    if not _enter(version, generation, rows, Indexed(target=target, ranges=ranges, counts=counts)):
+        return 0
+    wanted = {str(row.pk) for row in rows}
+    held = store.keys(space=target.space, scope=target.scope, generation=target.generation)
+    stale = [key for key, _document, owner in held if owner == target.version and key not in wanted]
+    if stale:  # no row asks for them any more
+        store.delete(space=target.space, scope=target.scope, keys=stale)
     with token_files.keeping(version, generation, chunks=len(ranges), embedder=embedder) as keep_tokens:
         steps = stages.write(
             parsed.text, ranges, terms, target=target, embedder=embedder, store=store, keep_tokens=keep_tokens
@@ -236,31 +212,44 @@ def rewrite(version: DocumentVersion) -> int:
     return written
 
 
+def _enter(version: DocumentVersion, generation: IndexGeneration, rows: list[Chunk], indexed: Indexed) -> bool:
+    """Put the rows, the statistics and the entry of a live version in place of those before; False when it is not."""
+    live = version.document.knowledge_base.live_generation_id == generation.pk
+    with transaction.atomic():
+        if not _is_live(version, lock=True):
+            return False
+        indexing.leave(IndexEntry.objects.filter(version=version, generation=generation))
+        Chunk.objects.filter(version=version, generation=generation).delete()
+        Chunk.objects.bulk_create(rows, batch_size=500)
+        if live:
+            DocumentVersion.objects.filter(pk=version.pk).update(chunk_count=len(rows))
+        indexing.enter(version, generation, indexed)
+    return True
+
+
 def _is_live(version: DocumentVersion, *, lock: bool = False) -> bool:
     rows = Document.objects.alive().filter(pk=version.document_id, current_version=version.pk)
     return (rows.select_for_update(of=("self",)) if lock else rows).first() is not None
 
 
 def rebuild(*, base: KnowledgeBase) -> tuple[int, int]:
-    """Make the index of a base again from stored text; return ``(documents, passages)``."""
+    """Make the index of a base again from stored text; return ``(documents, passages)``.
+
+    It goes document by document and overwrites: questions asked meanwhile find what they found before.
+    """
     generation = base.live_generation
     if generation is None:
         return 0, 0
-    scope = Scope(tenant=str(base.tenant_id), knowledge_bases=frozenset({str(base.pk)}))
     versions = DocumentVersion.objects.filter(pk__in=base.documents.alive().values("current_version")).select_related(
         "document__knowledge_base__live_generation"
     )
-    with transaction.atomic():  # all at once: a version that leaves before its turn takes nothing from zero
-        IndexGeneration.objects.filter(pk=generation.pk).update(chunks=0, terms=0, languages=[])
-        IndexEntry.objects.filter(generation=generation).delete()
-        TermStatistic.objects.filter(generation=generation).delete()
-        for version in versions:
-            statistics.forget(version, generation)
-    beside = base.generations.filter(space=generation.space).exclude(pk=generation.pk).exists()
-    wiring.store().delete(space=generation.space, scope=scope, generation=str(generation.pk) if beside else None)
     documents = passages = 0
-    for version in versions.all():
+    for version in versions:
         passages += rewrite(version)
         documents += 1
+    scope = Scope(tenant=str(base.tenant_id), knowledge_bases=frozenset({str(base.pk)}))
+    for space, keys in comparing.records_of(base, {generation.space}, deep=False).orphans.items():
+        _delete(space, scope, keys)
+    statistics.differ(generation, repair=True)
     wiring.store().optimize(space=generation.space, tenant=str(base.tenant_id))
     return documents, passages

@@ -83,6 +83,17 @@ class TextCache:
         self._texts: OrderedDict[str, str] = OrderedDict()
         self._lock = threading.Lock()
 
+    def holds(self, version_ids: Collection[str]) -> int:
+        """Return how many of the versions this process holds the text of."""
+        with self._lock:
+            return sum(pk in self._texts for pk in version_ids)
+
+    def forget(self, version_ids: Collection[str]) -> None:
+        """Drop the texts of versions that were deleted."""
+        with self._lock:
+            for pk in version_ids:
+                self._texts.pop(pk, None)
+
     def __call__(self, version_id: str) -> str:
         with self._lock:
             if version_id in self._texts:

@@ -14,7 +14,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.text import slugify
 
-from knowledge.documents import cancelling, doorbells, failpoints, files, notices, order, signals, validity
+from knowledge.documents import cancelling, doorbells, failpoints, files, notices, order, reports, signals, validity
 from knowledge.documents.models import Document, DocumentVersion, IngestionJob, KnowledgeBase
 from knowledge.errors import DocumentEmpty, DocumentNotFound, DocumentTooLarge, RetryUseless
 from knowledge.retrieval.calibration import Curve
@@ -70,12 +70,12 @@ def keep_answer_curve(
     base.save(update_fields=["answer_curve"])
 
 
-def delete_knowledge_base(*, base: KnowledgeBase) -> int:
+def delete_knowledge_base(*, base: KnowledgeBase, actor: Actor | None = None) -> int:
     """Hide the base at once and queue the deletion of its documents; the row goes when the last one is gone."""
     KnowledgeBase.objects.filter(pk=base.pk).update(deleting=True, slug=f"deleted-{uuid.uuid4().hex[:16]}")
     documents = list(base.documents.alive())
     for document in documents:
-        delete_document(document=document)
+        delete_document(document=document, actor=actor, reason="Its knowledge base was deleted.")
     transaction.on_commit(_ring_sweeper)
     return len(documents)
 
@@ -90,9 +90,11 @@ def upload_document(
     source_uri: str = "",
     metadata: dict[str, Any] | None = None,
     dates: Mapping[str, datetime | None] | None = None,
+    name: str = "",
 ) -> Document:
     """Store the bytes and queue their ingestion; the same name again makes a new version.
 
+    The name is the address, or else the file name, where none is given.
     ``dates``: of validity, by their names (:data:`~knowledge.documents.validity.DATES`). ``unchanged`` of the document
     is then the number of the version that has these bytes already, if one has.
 
@@ -103,7 +105,7 @@ def upload_document(
     filename, title = clean_filename(filename), clean_label(title)
     source_uri = clean_label(source_uri, limit=2000)
     stored = _checked(upload)
-    name = (source_uri or filename)[:400]
+    name = (name or source_uri or filename)[:400]
     document = base.documents.alive().filter(name=name).first()
     if document is None:
         document = _new_document(actor, base, name=name, filename=filename, title=title, source_uri=source_uri)
@@ -341,29 +343,40 @@ def process_again(*, document: Document) -> Document:
     return document
 
 
-@transaction.atomic
-def delete_document(*, document: Document, reason: str = "") -> None:
+def delete_document(
+    *, document: Document, actor: Actor | None = None, reason: str = "", keep_name: bool = True
+) -> None:
     """Take the document out of retrieval now, stop its jobs, and queue the removal of everything it left.
 
-    A deletion that gave up is queued again. ``reason`` stays with the job when the document is gone.
+    Its report names who asked and why, which the job does too; it keeps the title unless ``keep_name`` is False. A
+    deletion that gave up is queued again.
     """
+    _delete(document, reports.Request(by=reports.who(actor), reason=reason, keep_name=keep_name))
+
+
+@transaction.atomic
+def _delete(document: Document, request: reports.Request) -> None:
     from knowledge.documents.ingest import retire
 
     row = Document.objects.select_for_update().filter(pk=document.pk).first()
     if row is None or (row.status == Document.Status.DELETING and row.jobs.unfinished().exists()):
         return
     row.jobs.unfinished().update(state=IngestionJob.State.CANCELLED, finished=timezone.now())
-    retire(row)
+    with reports.begin(row, request):
+        retire(row)
     row.status, row.current_version = Document.Status.DELETING, None
     row.save(update_fields=["status", "current_version", "updated"])
-    _new_job(row, kind=IngestionJob.Kind.DELETE, reason=reason)
+    _new_job(row, kind=IngestionJob.Kind.DELETE, reason=request.reason)
     notices.changed(row)
 
 
 @transaction.atomic
 def erase_document(*, document: Document, actor: Actor, reason: str = "") -> None:
-    """Delete the document, and its words from all that was made of them, for ever; who may is asked before."""
-    delete_document(document=document, reason=reason)
+    """Delete the document, and its words from all that was made of them, for ever; who may is asked before.
+
+    Its report keeps the id alone.
+    """
+    _delete(document, reports.Request(by=reports.who(actor), reason=reason, keep_name=False, erased=True))
     signals.document_erased.send(
         sender=Document, actor=actor, tenant_id=str(document.tenant_id), document_id=str(document.pk), reason=reason
     )

@@ -11,8 +11,20 @@ from celery.exceptions import WorkerLostError
 from celery.signals import task_failure, worker_process_init, worker_ready
 from django.utils import timezone
 
-from knowledge.documents import broker, building, deletion, doorbells, generations, ingest, jobs, lost, order, validity
-from knowledge.documents.models import IndexGeneration
+from knowledge.documents import (
+    broker,
+    building,
+    deletion,
+    doorbells,
+    generations,
+    ingest,
+    jobs,
+    lost,
+    order,
+    reconcile_jobs,
+    upkeep,
+    validity,
+)  # fmt: skip
 
 logger = logging.getLogger(__name__)
 
@@ -72,10 +84,24 @@ def purge_deleted(**_: object) -> None:
 
 @shared_task(ignore_result=True)
 def optimize_stores(**_: object) -> None:
-    """Compact the tables of every tenant that has documents, except where a purge does it just now."""
-    pairs = IndexGeneration.objects.values_list("knowledge_base__tenant_id", "space").distinct()
-    for tenant_id, space in pairs:
-        deletion.optimize(tenant_id=tenant_id, space=space)
+    """Queue the upkeep of every table that was written since its last."""
+    upkeep.request_due()
+
+
+@shared_task
+def keep_up(*, job_id: str, **_: object) -> None:
+    upkeep.run_upkeep(job_id=uuid.UUID(job_id))
+
+
+@shared_task(ignore_result=True)
+def reconcile_all(**_: object) -> None:
+    """Queue a comparison of database, index and files for every tenant that had none for a day."""
+    reconcile_jobs.request_due()
+
+
+@shared_task
+def reconcile_tenant(*, job_id: str, **_: object) -> None:
+    reconcile_jobs.run(job_id=uuid.UUID(job_id))
 
 
 @worker_process_init.connect

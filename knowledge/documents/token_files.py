@@ -46,6 +46,11 @@ def keeping(
         files.write_from(version, _name(str(generation.pk)), path)
 
 
+def name_of(generation: IndexGeneration) -> str:
+    """Return the name of the file among those of a version."""
+    return _name(str(generation.pk))
+
+
 def forget(version: DocumentVersion, generation: IndexGeneration) -> None:
     """Drop the token vectors that a generation has of a version."""
     files.remove(version, _name(str(generation.pk)))

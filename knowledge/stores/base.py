@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from typing import ClassVar, Protocol
 
-from knowledge.types import Hit, IndexRecord, Scope, StoreHealth, Vector
+from knowledge.types import Hit, IndexRecord, Scope, StoreFacts, StoreHealth, Vector
 
 
 class Store(Protocol):
@@ -18,6 +18,10 @@ class Store(Protocol):
     """
 
     name: ClassVar[str]
+    erasure: ClassVar[str]
+    """In a sentence, how deleted text leaves its files."""
+    own: ClassVar[bool]
+    """Whether nobody but this installation keeps anything there."""
 
     def upsert(self, records: Sequence[IndexRecord], *, space: str, scope: Scope) -> int:
         """Write records by key (same key overwrites) and return how many the store now holds of them.
@@ -56,6 +60,13 @@ class Store(Protocol):
         """Every ``(key, document, version)`` in the scope (and generation), for reconciliation."""
         ...
 
+    def records(self, *, space: str, scope: Scope, keys: Collection[str] | None = None) -> Iterator[IndexRecord]:
+        """Every record in the scope, whole, or those of the keys, unordered; read in batches as they are taken.
+
+        What is written or deleted meanwhile may or may not be among them.
+        """
+        ...
+
     def delete(
         self, *, space: str, scope: Scope, versions: Collection[str] | None = None, keys: Collection[str] | None = None,
         generation: str | None = None,
@@ -66,12 +77,28 @@ class Store(Protocol):
         """
         ...
 
-    def delete_tenant(self, *, tenant: str) -> None:
-        """Remove everything of a tenant, its folder or native tenant included."""
+    def delete_tenant(self, *, tenant: str, space: str | None = None) -> None:
+        """Remove everything of a tenant, its folder or native tenant included; with a space, its table there alone."""
         ...
 
     def optimize(self, *, space: str, tenant: str) -> None:
         """Compact, fold new rows into the indexes, and remove deleted text from the disk."""
+        ...
+
+    def needs_upkeep(self, *, space: str, tenant: str) -> bool:
+        """Whether ``optimize`` has something to do; cheap, and asked often."""
+        ...
+
+    def facts(self, *, space: str, tenant: str) -> StoreFacts | None:
+        """Measure what the tenant has there; None when that is nothing. Wakes no sleeping tenant."""
+        ...
+
+    def unpurged(self, *, space: str, tenant: str) -> bool:
+        """Whether files may hold text of deleted records until ``optimize`` rewrites them."""
+        ...
+
+    def tenants(self) -> list[str]:
+        """The tenants of which anything is here, sorted. For reconciliation: some may have no row any more."""
         ...
 
     def spaces(self, *, tenant: str) -> list[str]:

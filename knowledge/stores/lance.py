@@ -17,7 +17,7 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import timedelta
 from functools import partial
 from importlib.metadata import version
@@ -27,8 +27,10 @@ from uuid import uuid4
 
 import numpy as np
 
-from knowledge.errors import StoreBusy, StoreError, StoreUnavailable
-from knowledge.stores.common import batches, checked_id, checked_records, checked_space
+from knowledge.errors import IndexDiskFull, StoreBusy, StoreError, StoreUnavailable
+from knowledge.stores import lance_files
+from knowledge.stores.common import batches, checked_id, checked_ids, checked_records, checked_space
+from knowledge.stores.lance_facts import leftovers, table_facts
 from knowledge.stores.lance_filters import (
     KEYS_PER_FILTER,
     among,
@@ -39,9 +41,11 @@ from knowledge.stores.lance_filters import (
     parts,
     scope_filter,
 )
+from knowledge.stores.lance_rows import HIT_COLUMNS, RECORD_COLUMNS, table_schema, to_arrow, to_hits, to_records
+from knowledge.stores.lance_table import LanceTable
 from knowledge.stores.locking import tenant_lock
 from knowledge.stores.snapshot import Snapshot
-from knowledge.types import Hit, IndexRecord, Scope, StoreHealth, Vector
+from knowledge.types import Hit, IndexRecord, Scope, StoreFacts, StoreHealth, Vector
 
 __all__ = ["LanceStore"]
 
@@ -49,15 +53,11 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-HIT_COLUMNS = ["key", "document", "version", "knowledge_base", "text", "terms"]
-SNAPSHOT_COLUMNS = [*HIT_COLUMNS, "generation", "vector"]
 CONFLICT_ATTEMPTS = 4
 READ_ATTEMPTS = 3
 PARTITION_ROWS = 16_384  # what LanceDB makes of any number of partitions when it next optimises; this trains fewest
 PROBES = 32  # partitions searched: all of them up to some 500,000 rows, so the search is exact there
-QUICK_ROWS = 2_000  # loaded into memory on the first query (30 ms); more (20,000 take 500 ms) only
 _engine_pid: int | None = None  # the process in which LanceDB runs its threads
-QUIET_SECONDS = 2.0  # when nobody has written for this long, else each query of a busy hour would load anew
 
 
 class LanceStore:
@@ -67,6 +67,8 @@ class LanceStore:
     """
 
     name: ClassVar[str] = "lance"
+    own: ClassVar[bool] = True
+    erasure: ClassVar[str] = "LanceDB: every row and the full-text index were written anew, older files removed."
 
     def __init__(
         self, path: Path, *, snapshot_rows: int = 20_000, ann_rows: int = 50_000, lock_seconds: float = 60.0
@@ -84,7 +86,7 @@ class LanceStore:
 
     def _forget(self) -> None:
         self._pid = os.getpid()
-        self._tables: dict[tuple[str, str], _Table] = {}
+        self._tables: dict[tuple[str, str], LanceTable] = {}
         self._guard = threading.Lock()
 
     # --- writing
@@ -95,7 +97,7 @@ class LanceStore:
             return 0
         with self._writing(scope.tenant):
             table = self._create(scope.tenant, space, dimension=len(accepted[0].vector))
-            rows = _to_arrow(accepted, table.schema)
+            rows = to_arrow(accepted, table.schema)
             merge = table.merge_insert("key").when_matched_update_all().when_not_matched_insert_all()
             result = _retrying(lambda: merge.execute(rows))
             if result.num_updated_rows:
@@ -124,18 +126,17 @@ class LanceStore:
                     raise StoreError(f"{left} of {before} records are still in the search index after their deletion.")
             return before
 
-    def delete_tenant(self, *, tenant: str) -> None:
+    def delete_tenant(self, *, tenant: str, space: str | None = None) -> None:
         folder = self._folder(tenant)
         if not folder.exists():
             return
         with self._writing(tenant):
-            for born in folder.glob("*.born"):  # readers stop seeing the tables before these go
-                born.unlink()
-            shutil.rmtree(folder)
+            lance_files.remove(folder, space=space and checked_space(space))
         with self._guard:
-            self._tables = {key: table for key, table in self._tables.items() if key[0] != tenant}
-        if folder.exists():
-            raise StoreError("The tenant's folder is still there after its deletion.")
+            self._tables = {key: table for key, table in self._tables.items() if key != (tenant, space or key[1])}
+
+    def unpurged(self, *, space: str, tenant: str) -> bool:
+        return self._file(tenant, space, "dirty").exists()
 
     def optimize(self, *, space: str, tenant: str) -> None:
         with self._writing(tenant):
@@ -188,7 +189,9 @@ class LanceStore:
         def engine(handle: Any, where: str, limit: int) -> list[Hit]:
             query = handle.search(np.asarray(vector, dtype=np.float32), vector_column_name="vector")
             query = query.distance_type("cosine").nprobes(PROBES).where(where, prefilter=True).limit(limit)
-            return _hits(query.select([*HIT_COLUMNS, "_distance"]).to_arrow(), score=lambda row: 1.0 - row["_distance"])
+            return to_hits(
+                query.select([*HIT_COLUMNS, "_distance"]).to_arrow(), score=lambda row: 1.0 - row["_distance"]
+            )
 
         def memory(snapshot: Snapshot) -> list[Hit]:
             return snapshot.search_vector(vector, generations=generations, limit=limit, scope=scope)
@@ -208,7 +211,7 @@ class LanceStore:
             match: Any = MatchQuery  # its checker cannot see the defaults
             query = handle.search(match(" ".join(wanted), "terms"), query_type="fts")
             query = query.where(where, prefilter=True).limit(limit).select([*HIT_COLUMNS, "vector", "_score"])
-            return _hits(query.to_arrow(), score=lambda row: row["_score"])
+            return to_hits(query.to_arrow(), score=lambda row: row["_score"])
 
         def memory(snapshot: Snapshot) -> list[Hit]:
             return snapshot.search_keyword(wanted, generations=generations, limit=limit, scope=scope)
@@ -224,7 +227,7 @@ class LanceStore:
         live = among("generation", generations)
         check_scope(scope)
 
-        def search(table: _Table) -> list[Hit]:
+        def search(table: LanceTable) -> list[Hit]:
             snapshot = table.snapshot(self._room_beside(table))
             if snapshot is not None:
                 return memory(snapshot)
@@ -243,7 +246,7 @@ class LanceStore:
         wheres = [f"{scope_filter(scope)} AND {among('key', part)}" for part in parts(keys)]
         return self._reading(scope.tenant, space, lambda table: [
             hit for where in wheres
-            for hit in _hits(
+            for hit in to_hits(
                 table.handle.search().where(where).select([*HIT_COLUMNS, "vector"]).limit(KEYS_PER_FILTER).to_arrow()
             )
         ], missing=[])  # fmt: skip
@@ -263,7 +266,7 @@ class LanceStore:
             return iter(())
         where = scope_filter(scope) + of_generation(generation)
 
-        def read(table: _Table) -> Any:
+        def read(table: LanceTable) -> Any:
             query = table.handle.search().where(where).select(["key", "document", "version"])
             return query.limit(max(1, table.handle.count_rows())).to_arrow()
 
@@ -272,13 +275,47 @@ class LanceStore:
             return iter(())
         return zip(*(rows.column(name).to_pylist() for name in ("key", "document", "version")), strict=True)
 
+    def records(
+        self, *, space: str, scope: Scope, keys: Collection[str] | None = None
+    ) -> Iterator[IndexRecord]:  # fmt: skip
+        wanted = [key for key, *_ in self.keys(space=space, scope=scope)] if keys is None else checked_ids(keys)
+        if scope.is_empty or not wanted:
+            return iter(())
+        where, missing = scope_filter(scope), list[IndexRecord]()
+
+        def read(batch: list[str], table: LanceTable) -> list[IndexRecord]:
+            query = table.handle.search().where(f"{where} AND {among('key', batch)}").select(RECORD_COLUMNS)
+            return to_records(query.limit(len(batch)).to_arrow())
+
+        return (
+            record
+            for batch in batches(wanted, KEYS_PER_FILTER)
+            for record in self._reading(scope.tenant, space, partial(read, batch), missing=missing)
+        )
+
     # --- the rest of the contract
+
+    def tenants(self) -> list[str]:
+        return lance_files.tenants(self._path)
+
+    def facts(self, *, space: str, tenant: str) -> StoreFacts | None:
+        folder, dirty = self._file(tenant, space, "lance"), self._file(tenant, space, "dirty")
+
+        def read(table: LanceTable) -> StoreFacts:
+            return table_facts(table.handle, folder, dirty=dirty.exists(), ann_rows=self._ann_rows)
+
+        return self._reading(tenant, space, read, missing=None)
+
+    def needs_upkeep(self, *, space: str, tenant: str) -> bool:
+        if not self._file(tenant, space, "born").exists():
+            return False
+        return self._file(tenant, space, "dirty").exists() or leftovers(self._file(tenant, space, "lance"))
 
     def spaces(self, *, tenant: str) -> list[str]:
         return sorted(born.stem for born in self._folder(tenant).glob("*.born"))
 
     def bases(self, *, space: str, tenant: str) -> list[str]:
-        def read(table: _Table) -> list[str]:
+        def read(table: LanceTable) -> list[str]:
             query = table.handle.search().select(["knowledge_base"]).limit(max(1, table.handle.count_rows()))
             return sorted({base for batch in query.to_batches() for base in batch.column(0).unique().to_pylist()})
 
@@ -308,7 +345,7 @@ class LanceStore:
     def _writing(self, tenant: str) -> Any:
         return tenant_lock(self._folder(tenant), seconds=self._lock_seconds)
 
-    def _open(self, tenant: str, space: str) -> _Table | None:
+    def _open(self, tenant: str, space: str) -> LanceTable | None:
         """Return the table as it is now, or None when there is none."""
         try:
             born = self._file(tenant, space, "born").read_text()
@@ -321,7 +358,7 @@ class LanceStore:
             table = self._tables.pop(key, None)
             if table is None or table.born != born:
                 manifests = self._file(tenant, space, "lance") / "_versions"
-                table = _Table(self._connect(tenant).open_table(space), born, manifests)
+                table = LanceTable(self._connect(tenant).open_table(space), born, manifests)
             self._tables[key] = table  # last: most recently used
             return table
 
@@ -331,7 +368,7 @@ class LanceStore:
         if table is None:
             connection = self._connect(tenant)
             shutil.rmtree(self._file(tenant, space, "lance"), ignore_errors=True)  # a creation that was cut off
-            _index_terms(connection.create_table(space, schema=_schema(dimension)))
+            _index_terms(connection.create_table(space, schema=table_schema(dimension)))
             born = self._file(tenant, space, "born")
             born.with_suffix(".tmp").write_text(str(uuid4()))
             born.with_suffix(".tmp").replace(born)
@@ -355,7 +392,7 @@ class LanceStore:
         # Zero: every read sees the newest commit, of other processes too.
         return lancedb.connect(str(self._folder(tenant)), read_consistency_interval=timedelta(0))
 
-    def _room_beside(self, table: _Table) -> int:
+    def _room_beside(self, table: LanceTable) -> int:
         """Return how many rows this table may hold in memory, dropping tables not used for longest."""
         with self._guard:
             others = [other for other in self._tables.values() if other is not table]
@@ -367,7 +404,7 @@ class LanceStore:
             other.drop()
         return self._snapshot_rows - held
 
-    def _reading(self, tenant: str, space: str, read: Callable[[_Table], T], *, missing: T) -> T:
+    def _reading(self, tenant: str, space: str, read: Callable[[LanceTable], T], *, missing: T) -> T:
         """Read again, from a table opened anew, when a clean-up took a file away meanwhile."""
         for attempt in range(1, READ_ATTEMPTS + 1):
             table = self._open(tenant, space)
@@ -385,93 +422,6 @@ class LanceStore:
         return missing
 
 
-class _Table:
-    """An open handle and, while it is of the newest version, the rows in memory."""
-
-    def __init__(self, handle: Any, born: str, manifests: Path) -> None:
-        self.handle = handle
-        self.born = born
-        self._manifests = manifests
-        self._snapshot: Snapshot | None = None
-        self._seen: tuple[Hashable, float] = (None, 0.0)  # newest version and when a reader first met it
-        self._lock = threading.Lock()
-
-    @property
-    def rows_held(self) -> int:
-        snapshot = self._snapshot
-        return snapshot.size if snapshot is not None else 0
-
-    def drop(self) -> None:
-        self._snapshot = None
-
-    def _newest(self) -> Hashable:
-        """Return what every commit changes: the names of the manifests.
-
-        Asking LanceDB for its version takes two changes of thread, which a busy process waits milliseconds for.
-        """
-        try:
-            return frozenset(os.listdir(self._manifests))  # noqa: PTH208 - names alone, for speed
-        except OSError:
-            return int(self.handle.version)
-
-    def snapshot(self, room: int) -> Snapshot | None:
-        """Return the rows of the newest version; None when they do not fit or change meanwhile."""
-        if room < 1:
-            return None
-        version = self._newest()
-        snapshot = self._snapshot
-        if snapshot is not None and snapshot.version == version:
-            return snapshot
-        with self._lock:  # the two searches of a query arrive together; one of them loads
-            snapshot = self._snapshot
-            if snapshot is not None and snapshot.version == version:
-                return snapshot
-            self._snapshot = None
-            if self._seen[0] != version:
-                self._seen = (version, time.monotonic())
-            rows = self.handle.count_rows()
-            if not 0 < rows <= room or (rows > QUICK_ROWS and time.monotonic() - self._seen[1] < QUIET_SECONDS):
-                return None
-            loaded = self.handle.search().select(SNAPSHOT_COLUMNS).limit(rows).to_arrow()
-            if self._newest() == version and loaded.num_rows == rows:
-                self._snapshot = Snapshot(loaded, version=version)
-            return self._snapshot
-
-
-def _schema(dimension: int) -> Any:
-    import pyarrow as pa
-
-    names = ("key", "knowledge_base", "generation", "document", "version")
-    columns = [pa.field(name, pa.string(), nullable=False) for name in names]
-    columns += [pa.field("ordinal", pa.int32(), nullable=False)]
-    columns += [pa.field(name, pa.string(), nullable=False) for name in ("text", "terms")]
-    return pa.schema([*columns, pa.field("vector", pa.list_(pa.float32(), dimension), nullable=False)])
-
-
-def _to_arrow(records: Sequence[IndexRecord], schema: Any) -> Any:
-    import pyarrow as pa
-
-    vectors = np.stack([record.vector for record in records]).astype(np.float32, copy=False)
-    if vectors.shape[1] != schema.field("vector").type.list_size:
-        raise StoreError("The vectors do not have the dimension of their space.")
-    columns = [pa.array([getattr(r, field.name) for r in records], field.type) for field in list(schema)[:-1]]
-    columns.append(pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel()), vectors.shape[1]))
-    return pa.table(columns, schema=schema)
-
-
-def _hits(rows: Any, score: Callable[[dict[str, Any]], float] = lambda row: 0.0) -> list[Hit]:
-    """Make hits of an Arrow table; vectors, where it has them, as views of one array."""
-    vectors: Any = [None] * rows.num_rows
-    if "vector" in rows.column_names:
-        column = rows.column("vector").combine_chunks()
-        vectors = np.asarray(column.flatten(), dtype=np.float32).reshape(-1, column.type.list_size)
-        rows = rows.drop_columns(["vector"])
-    return [
-        Hit(**{name: row[name] for name in HIT_COLUMNS}, score=float(score(row)), vector=vector)
-        for row, vector in zip(rows.to_pylist(), vectors, strict=True)
-    ]
-
-
 def _index_terms(handle: Any) -> None:
     """Index ``terms`` exactly as we analysed them."""
     from lancedb.index import FTS
@@ -486,12 +436,14 @@ def _index_terms(handle: Any) -> None:
 def _retrying(write: Callable[[], T]) -> T:
     """Repeat a write that lost against another commit.
 
-    :raises StoreBusy: it lost every time.
+    :raises StoreBusy: it lost every time; ``IndexDiskFull``: there is no room for it.
     """
     for attempt in range(CONFLICT_ATTEMPTS):
         try:
             return write()
         except (RuntimeError, OSError, ValueError) as err:
+            if "no space left" in str(err).lower():
+                raise IndexDiskFull() from err
             if "conflict" not in str(err).lower():
                 raise StoreError() from err
             if attempt == CONFLICT_ATTEMPTS - 1:

@@ -11,18 +11,20 @@ import logging
 import os
 import sys
 import threading
+import time
 import warnings
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, ClassVar, TypeVar
-from urllib.parse import urlsplit
 
 import numpy as np
 
 from knowledge.errors import StoreBusy, StoreError, StoreUnavailable
 from knowledge.stores.common import batches, checked_id, checked_ids, checked_records, checked_space
 from knowledge.stores.sealing import Seal
-from knowledge.types import Hit, IndexRecord, Scope, StoreHealth, Vector
+from knowledge.stores.weaviate_calls import Asleep, Missing, address, delete_counted, refusal, total, walk
+from knowledge.types import Hit, IndexRecord, Scope, StoreFacts, StoreHealth, Vector
 
 __all__ = ["WeaviateStore"]
 
@@ -30,18 +32,23 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-OLDEST = (1, 36)
+OLDEST, TOO_NEW = (1, 36), (2, 0)
 PREFIX = "Sealed_"
 PROPERTIES = ["document", "version", "knowledge_base", "sealed"]
 FILTERED = ["knowledge_base", "generation", "document", "version"]
 OBJECTS_PER_BATCH = 200
-DELETE_ROUNDS = 1_000
+WAKING_SECONDS = 5.0
 
 
 class WeaviateStore:
     """Satisfies ``knowledge.stores.base.Store``. Safe across threads; connects anew after a fork."""
 
     name: ClassVar[str] = "weaviate"
+    own: ClassVar[bool] = False
+    erasure: ClassVar[str] = (
+        "Weaviate was given no readable text: passages lie in it encrypted, words as keyed hashes. It drops what was "
+        "deleted, the numbers of vectors included, when it merges its files."
+    )
 
     def __init__(
         self, url: str, *, secret: str, grpc_port: int | None = None, grpc_url: str | None = None,
@@ -53,8 +60,8 @@ class WeaviateStore:
         ``grpc_url`` (``grpc://`` or ``grpcs://``) is for servers whose gRPC lives on another host;
         otherwise it is the host of ``url`` and ``grpc_port`` (50051).
         """
-        self._http = _address(url)
-        grpc = _address(grpc_url) if grpc_url else (self._http[0], grpc_port or 50051, self._http[2])
+        self._http = address(url)
+        grpc = address(grpc_url) if grpc_url else (self._http[0], grpc_port or 50051, self._http[2])
         self._grpc = (grpc[0], grpc_port or grpc[1], grpc[2])
         if self._http[:2] == self._grpc[:2]:
             raise StoreUnavailable("Weaviate's HTTP and gRPC need two ports.")
@@ -75,18 +82,21 @@ class WeaviateStore:
         accepted = checked_records(records, scope=scope)
         if not accepted:
             return 0
-        with _translated():
-            self._create(space)
-            tenant = self._tenant(space, scope.tenant)
+
+        def write(tenant: Any) -> int:
             for batch in batches(accepted, OBJECTS_PER_BATCH):
                 result = tenant.data.insert_many([self._to_object(record, scope.tenant) for record in batch])
                 if result.errors:  # has_errors has been False with errors present (client issue 2107)
                     messages = {error.message for error in result.errors.values()}
-                    raise _refusal(" ".join(sorted(messages)))
+                    raise refusal(" ".join(sorted(messages)))
             return sum(
-                _total(tenant, _by_id([record.key for record in batch]))
+                total(tenant, _by_id([record.key for record in batch]))
                 for batch in batches(accepted, OBJECTS_PER_BATCH)
             )
+
+        with _translated():
+            self._create(space)
+            return self._awake(space, scope.tenant, write)
 
     def delete(
         self, *, space: str, scope: Scope, versions: Collection[str] | None = None, keys: Collection[str] | None = None,
@@ -103,14 +113,14 @@ class WeaviateStore:
 
         def remove(tenant: Any) -> int:
             self._activate(space, scope.tenant)
-            return sum(_delete_counted(tenant, part) for part in parts)
+            return sum(delete_counted(tenant, part) for part in parts)
 
         return self._with_tenant(space, scope.tenant, remove, missing=0)
 
-    def delete_tenant(self, *, tenant: str) -> None:
-        for space in self.spaces(tenant=tenant):
+    def delete_tenant(self, *, tenant: str, space: str | None = None) -> None:
+        for name in self.spaces(tenant=tenant) if space is None else [space]:
             with _translated():
-                tenants = self._collection(space).tenants
+                tenants = self._collection(name).tenants
                 tenants.remove([tenant])
                 if tenants.exists(tenant):
                     raise StoreError("The tenant is still in the search index after its deletion.")
@@ -119,6 +129,9 @@ class WeaviateStore:
         """Check the arguments only: the server has no order for it, and what it keeps is sealed."""
         checked_space(space)
         checked_id(tenant)
+
+    def unpurged(self, *, space: str, tenant: str) -> bool:
+        return False  # sealed
 
     # --- reading
 
@@ -182,7 +195,7 @@ class WeaviateStore:
         for column, value in (("version", version), ("generation", generation)):
             if value is not None:
                 where = where & _among(column, [value])
-        return self._with_tenant(space, scope.tenant, lambda tenant: _total(tenant, where), missing=0)
+        return self._with_tenant(space, scope.tenant, lambda tenant: total(tenant, where), missing=0)
 
     def keys(
         self, *, space: str, scope: Scope, generation: str | None = None
@@ -191,17 +204,60 @@ class WeaviateStore:
             return iter(())
         checked_ids(scope.knowledge_bases)
         missing: list[tuple[str, str, str]] = []
-        walk = lambda tenant: list(_walk(tenant, scope, generation))  # noqa: E731
-        return iter(self._with_tenant(space, scope.tenant, walk, missing=missing))
+        found = lambda tenant: list(walk(tenant, scope, generation))  # noqa: E731
+        return iter(self._with_tenant(space, scope.tenant, found, missing=missing))
+
+    def records(
+        self, *, space: str, scope: Scope, keys: Collection[str] | None = None
+    ) -> Iterator[IndexRecord]:  # fmt: skip
+        wanted = [key for key, *_ in self.keys(space=space, scope=scope)] if keys is None else checked_ids(keys)
+        if scope.is_empty or not wanted:
+            return iter(())
+        where = _scope_filter(scope)
+
+        def read(batch: list[str], tenant: Any) -> list[IndexRecord]:
+            found = tenant.query.fetch_objects(
+                filters=where & _by_id(batch), limit=len(batch), include_vector=True,
+                return_properties=[*PROPERTIES, "generation", "ordinal"],
+            )  # fmt: skip
+            return [self._record(item, scope.tenant) for item in found.objects]
+
+        missing: list[IndexRecord] = []
+        return (
+            record
+            for batch in batches(wanted, OBJECTS_PER_BATCH)
+            for record in self._with_tenant(space, scope.tenant, partial(read, batch), missing=missing)
+        )
 
     # --- the rest of the contract
+
+    def needs_upkeep(self, *, space: str, tenant: str) -> bool:
+        return False  # the server looks after its files itself, and takes no orders
+
+    def facts(self, *, space: str, tenant: str) -> StoreFacts | None:
+        """What the server tells: how many objects, and the tenant's state. Sizes it tells nobody but its metrics."""
+        checked_id(tenant)
+        try:
+            with _translated():
+                state = self._state(space, tenant)
+                if state != "active":
+                    return StoreFacts(rows=None, state=state)
+                return StoreFacts(rows=total(self._tenant(space, tenant), None), state=state)
+        except Missing:
+            return None
+
+    def _all_spaces(self) -> list[str]:
+        names = self._connected().collections.list_all(simple=True)
+        return [name.removeprefix(PREFIX) for name in names if name.startswith(PREFIX)]
+
+    def tenants(self) -> list[str]:
+        with _translated():
+            return sorted({name for space in self._all_spaces() for name in self._collection(space).tenants.get()})
 
     def spaces(self, *, tenant: str) -> list[str]:
         checked_id(tenant)
         with _translated():
-            names = [name for name in self._connected().collections.list_all(simple=True) if name.startswith(PREFIX)]
-            spaces = [name.removeprefix(PREFIX) for name in names]
-            return sorted(space for space in spaces if self._collection(space).tenants.exists(tenant))
+            return sorted(space for space in self._all_spaces() if self._collection(space).tenants.exists(tenant))
 
     def bases(self, *, space: str, tenant: str) -> list[str]:
         def read(handle: Any) -> list[str]:
@@ -219,9 +275,13 @@ class WeaviateStore:
         except StoreError as err:
             return StoreHealth(name=self.name, version="", ok=False, detail=err.message)
         numbers = tuple(int(part) for part in version.split(".")[:2])
-        detail = (
-            "" if numbers >= OLDEST else f"Weaviate {version} is too old; {OLDEST[0]}.{OLDEST[1]} or newer is needed."
-        )
+        detail = ""
+        if numbers < OLDEST:
+            detail = f"Weaviate {version} is too old; {OLDEST[0]}.{OLDEST[1]} or newer is needed."
+        elif numbers >= TOO_NEW:
+            detail = (
+                f"Weaviate {version} is newer than this release knows; one below {TOO_NEW[0]}.{TOO_NEW[1]} is needed."
+            )
         return StoreHealth(name=self.name, version=version, ok=not detail, detail=detail)
 
     def warm_up(self) -> None:
@@ -244,6 +304,15 @@ class WeaviateStore:
             "sealed": self._seal.close(record.text, record.terms, tenant=tenant, key=record.key),
         }
         return DataObject(uuid=record.key, properties=properties, vector=np.asarray(record.vector, np.float32).tolist())
+
+    def _record(self, item: Any, tenant: str) -> IndexRecord:
+        key, values = str(item.uuid), item.properties
+        text, terms = self._seal.open(values["sealed"], tenant=tenant, key=key)
+        return IndexRecord(
+            key=key, text=text, terms=terms, ordinal=int(values["ordinal"]),
+            vector=np.asarray(item.vector["default"], dtype=np.float32),
+            **{name: values[name] for name in FILTERED},
+        )  # fmt: skip
 
     def _hit(self, item: Any, scope: Scope, *, score: float) -> Hit:
         vector = item.vector.get("default")
@@ -285,21 +354,43 @@ class WeaviateStore:
 
     def _with_tenant(self, space: str, tenant: str, use: Callable[[Any], T], *, missing: T) -> T:
         try:
-            with _translated():
-                return use(self._tenant(space, tenant))
-        except _Missing:
+            return self._awake(space, tenant, use)
+        except Missing:
             return missing
 
+    def _awake(self, space: str, tenant: str, use: Callable[[Any], T]) -> T:
+        """Use the tenant; one that sleeps is woken for it, whether or not the collection does that by itself."""
+        try:
+            with _translated():
+                return use(self._tenant(space, tenant))
+        except Asleep:
+            logger.info("waking up a tenant of the search index: space=%s tenant=%s", space, tenant)
+        with _translated():
+            self._activate(space, tenant)
+            return use(self._tenant(space, tenant))
+
+    def _state(self, space: str, tenant: str) -> str:
+        found = self._collection(space).tenants.get_by_name(tenant)
+        if found is None:
+            raise Missing
+        return str(found.activity_status.value).lower()
+
     def _activate(self, space: str, tenant: str) -> None:
-        """Wake a tenant up: deleting from a cold one fails although waking is automatic (server issue 12953)."""
+        """Wake a tenant up: deleting from a cold one fails although waking is automatic (server issue 12953).
+
+        :raises StoreBusy: it is still being brought back from where it was offloaded to.
+        """
         from weaviate.classes.tenants import Tenant, TenantActivityStatus
 
-        tenants = self._collection(space).tenants
-        found = tenants.get_by_name(tenant)
-        if found is None:
-            raise _Missing
-        if found.activity_status != TenantActivityStatus.ACTIVE:
-            tenants.update([Tenant(name=tenant, activity_status=TenantActivityStatus.ACTIVE)])
+        if self._state(space, tenant) == "active":
+            return
+        order = Tenant(name=tenant, activity_status=TenantActivityStatus.ACTIVE)
+        self._collection(space).tenants.update([order])
+        deadline = time.monotonic() + WAKING_SECONDS
+        while self._state(space, tenant) != "active":
+            if time.monotonic() > deadline:
+                raise StoreBusy("These documents are being brought back into the search index. Try again in a minute.")
+            time.sleep(0.1)
 
     def _create(self, space: str) -> None:
         if space in self._known:
@@ -315,10 +406,6 @@ class WeaviateStore:
                 if not collections.exists(name):  # made by another process just now
                     raise
         self._known.add(space)
-
-
-class _Missing(StoreError):
-    """The collection or the tenant does not exist yet; never leaves this file."""
 
 
 _importing = threading.Lock()
@@ -353,20 +440,7 @@ def _translated() -> Iterator[None]:
     except unreachable as err:
         raise StoreUnavailable() from err
     except exceptions.WeaviateBaseError as err:
-        raise _refusal(str(err)) from err
-
-
-def _refusal(message: str) -> StoreError:
-    """Choose the error for what the server said; its words may hold document text and are not passed on."""
-    said = message.lower()
-    if "tenant not found" in said or "could not find class" in said or "class not found" in said:
-        return _Missing()
-    if "unavailable" in said or "deadline exceeded" in said or "connection refused" in said:
-        return StoreUnavailable()
-    if "read-only" in said or "too many" in said or "429" in said:
-        return StoreBusy("The search index takes no writes at the moment.")
-    logger.warning("weaviate refused a request")
-    return StoreError()
+        raise refusal(str(err)) from err
 
 
 def _definition() -> dict[str, Any]:
@@ -397,14 +471,6 @@ def _definition() -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _address(url: str) -> tuple[str, int, bool]:
-    parts = urlsplit(url if "//" in url else f"//{url}")
-    secure = parts.scheme in {"https", "grpcs"}
-    if not parts.hostname:
-        raise StoreUnavailable("The address of the Weaviate server is not a URL.")
-    return parts.hostname, parts.port or (443 if secure else 80), secure
-
-
 def _among(name: str, values: Collection[str]) -> Any:
     from weaviate.classes.query import Filter
 
@@ -429,28 +495,3 @@ def _scope_filter(scope: Scope) -> Any:
     if scope.documents is not None:
         where &= _among("document", scope.documents)
     return where & _none_of("document", scope.without) if scope.without else where
-
-
-def _total(tenant: Any, where: Any) -> int:
-    return int(tenant.aggregate.over_all(filters=where, total_count=True).total_count or 0)
-
-
-def _delete_counted(tenant: Any, where: Any) -> int:
-    before = left = _total(tenant, where)
-    for _ in range(DELETE_ROUNDS):  # one call deletes at most 10,000 objects (QUERY_MAXIMUM_RESULTS)
-        if not left:
-            return before
-        tenant.data.delete_many(where=where)
-        still, left = left, _total(tenant, where)
-        if still == left:
-            break
-    raise StoreError(f"{left} of {before} records are still in the search index after their deletion.")
-
-
-def _walk(tenant: Any, scope: Scope, generation: str | None) -> Iterator[tuple[str, str, str]]:
-    """Read the whole tenant: the server's cursor takes no filter."""
-    for item in tenant.iterator(return_properties=["knowledge_base", "document", "version", "generation"]):
-        values = item.properties
-        inside = scope.includes(knowledge_base=values["knowledge_base"], document=values["document"])
-        if inside and generation in (None, values["generation"]):
-            yield str(item.uuid), values["document"], values["version"]

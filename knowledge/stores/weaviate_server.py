@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import ctypes
 import logging
 import os
+import signal
 import socket
 import subprocess
 import time
 import urllib.error
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -20,6 +23,7 @@ __all__ = ["WeaviateServer"]
 logger = logging.getLogger(__name__)
 
 HOST = "127.0.0.1"
+PR_SET_PDEATHSIG = 1
 
 
 class WeaviateServer:
@@ -27,9 +31,9 @@ class WeaviateServer:
 
     def __init__(
         self, binary: Path, data_path: Path, port: int | None = None, grpc_port: int | None = None,
-        *, log_path: Path | None = None,
+        *, log_path: Path | None = None, tied: bool = False,
     ) -> None:  # fmt: skip
-        """Choose ports where none are given; start nothing yet."""
+        """Choose ports where none are given; start nothing yet. ``tied``: it ends when we are killed (Linux)."""
         self._binary = Path(binary)
         self._data_path = Path(data_path)
         self._log_path = log_path or self._data_path / "server.log"
@@ -37,6 +41,7 @@ class WeaviateServer:
         self.port = port or free[0]
         self.grpc_port = grpc_port or free[1]
         self._inner_ports = free[2:]
+        self._tied = tied
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -63,6 +68,7 @@ class WeaviateServer:
             self._process = subprocess.Popen(  # noqa: S603 - a path from our own settings
                 self.command(), env=self.environment(), cwd=self._data_path, stdin=subprocess.DEVNULL,
                 stdout=log, stderr=log, start_new_session=True,
+                preexec_fn=_end_with_parent if self._tied else None,  # noqa: PLW1509 - one call of the kernel, no lock
             )  # fmt: skip
         try:
             self._wait_ready(time.monotonic() + timeout)
@@ -128,6 +134,12 @@ class WeaviateServer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+
+def _end_with_parent() -> None:
+    """Ask the kernel to end this process with its parent."""
+    with suppress(OSError, AttributeError):  # no such library or call: then it has to be ended by hand
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _free_ports(count: int) -> list[int]:

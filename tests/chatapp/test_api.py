@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from chatapp.accounts.services import issue_api_key
 from chatapp.conversations.models import AnswerRun, Conversation, Message
+from knowledge.syncing.models import Source, SyncRun
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -24,6 +25,11 @@ CONTRACT = [
     ("get", "/knowledge-bases/{base_id}/documents"), ("post", "/knowledge-bases/{base_id}/documents"),
     ("get", "/documents/{document_id}"), ("delete", "/documents/{document_id}"),
     ("post", "/documents/{document_id}/versions"), ("get", "/documents/{document_id}/versions/{number}/text"),
+    ("get", "/knowledge-bases/{base_id}/sources"), ("post", "/knowledge-bases/{base_id}/sources"),
+    ("get", "/sources/{source_id}"), ("patch", "/sources/{source_id}"), ("delete", "/sources/{source_id}"),
+    ("post", "/sources/{source_id}/check"), ("get", "/sources/{source_id}/runs"),
+    ("post", "/sources/{source_id}/runs"), ("get", "/source-runs/{source_run_id}"),
+    ("post", "/source-runs/{source_run_id}/cancel"),
     ("post", "/search"), ("post", "/chat/completions"), ("get", "/runs/{run_id}"),
     ("get", "/assistants"), ("get", "/models"), ("get", "/me"),
 ]  # fmt: skip
@@ -107,14 +113,24 @@ def hidden(make_library: Any, other_tenant: Any, make_user: Any) -> dict[str, st
     run = AnswerRun.objects.create(
         tenant=other_tenant, conversation=conversation, question=asked, answer=answer, heartbeat=timezone.now()
     )
+    source = Source.objects.create(tenant=other_tenant, knowledge_base=library.base, kind="folder", name="Secret")
+    synced = SyncRun.objects.create(
+        tenant=other_tenant, source=source, source_name="Secret", state="done", not_before=timezone.now()
+    )
     library.base.refresh_from_db()
     return {
-        "base_id": str(library.base.pk), "generation_id": str(library.base.live_generation_id), "document_id": str(library.documents[0].pk), "run_id": str(run.pk),
+        "base_id": str(library.base.pk), "document_id": str(library.documents[0].pk), "run_id": str(run.pk),
+        "source_id": str(source.pk), "source_run_id": str(synced.pk),
+        "generation_id": str(library.base.live_generation_id),
         "conversation_id": str(conversation.pk),
     }  # fmt: skip
 
 
 BODIES: dict[str, Any] = {
+    "PATCH /documents/{document_id}": {"title": "Mine"},
+    "PATCH /sources/{source_id}": {"name": "Mine"},
+    "POST /sources/{source_id}/runs": {},
+    "POST /knowledge-bases/{base_id}/sources": {"kind": "folder", "name": "Mine"},
     "PATCH /knowledge-bases/{base_id}": {"name": "Mine"},
     "POST /knowledge-bases/{base_id}/generations": {"chunker": "recursive"},
     "PATCH /conversations/{conversation_id}": {"title": "Mine"},
@@ -141,6 +157,7 @@ def test_what_belongs_to_another_tenant_does_not_exist(call: Any, api_key: str, 
             walked += 1
     assert walked >= 12
     assert Conversation.objects.get().title == "Secret"
+    assert (Source.objects.get().name, SyncRun.objects.count()) == ("Secret", 1)
 
 
 def answer_of(call: Any, route: str, key: str, ids: dict[str, str]) -> tuple[int, bytes, dict[str, str]]:

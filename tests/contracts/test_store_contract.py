@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from importlib import import_module
 from typing import Any
@@ -453,6 +453,70 @@ def test_health_names_a_version_and_is_well(store: Store) -> None:
     assert health.ok, health.detail
     assert health.name == store.name
     assert health.version[0].isdigit()
+
+
+# --- whole records and facts
+
+
+def by_key(records: Iterable[IndexRecord]) -> dict[str, IndexRecord]:
+    return {record.key: record for record in records}
+
+
+def test_records_come_back_whole(corpus: Corpus) -> None:
+    written = [corpus.record(f"Reiher \u200f東京 {i}", unit(1, i), ordinal=i) for i in range(1_205)]  # several batches
+    corpus.add(*written)
+    found = by_key(corpus.store.records(space=SPACE, scope=corpus.scope))
+    assert found.keys() == by_key(written).keys()
+    for record in written:
+        same = found[record.key]
+        for name in ("knowledge_base", "generation", "document", "version", "ordinal", "text", "terms"):
+            assert getattr(same, name) == getattr(record, name)
+        assert np.allclose(same.vector, record.vector, atol=1e-6)
+    some = [written[7].key, written[1_100].key, uid()]
+    assert by_key(corpus.store.records(space=SPACE, scope=corpus.scope, keys=some)).keys() == set(some[:2])
+
+
+def test_records_keep_to_the_scope(corpus: Corpus) -> None:
+    other_base, other_document = uid(), uid()
+    wide = Scope(tenant=corpus.tenant, knowledge_bases=frozenset({corpus.base, other_base}))
+    own, foreign = corpus.record("own"), corpus.record("other base", knowledge_base=other_base)
+    elsewhere = corpus.record("other document", document=other_document)
+    corpus.add(own, foreign, elsewhere, scope=wide)
+    keys = [own.key, foreign.key, elsewhere.key]
+    one = replace(corpus.scope, documents=frozenset({other_document}))
+    for scope, expected in ((corpus.scope, {own.key, elsewhere.key}), (one, {elsewhere.key}), (wide, set(keys))):
+        assert by_key(corpus.store.records(space=SPACE, scope=scope)).keys() == expected
+        assert by_key(corpus.store.records(space=SPACE, scope=scope, keys=keys)).keys() == expected
+    nothing = Scope(tenant=corpus.tenant, knowledge_bases=frozenset())
+    stranger = replace(corpus.scope, tenant=uid())
+    for scope in (nothing, stranger):
+        assert list(corpus.store.records(space=SPACE, scope=scope)) == []
+        assert list(corpus.store.records(space=SPACE, scope=scope, keys=keys)) == []
+    assert list(corpus.store.records(space="never_made", scope=corpus.scope)) == []
+    assert list(corpus.store.records(space=SPACE, scope=corpus.scope, keys=[])) == []
+    with pytest.raises(StoreError):
+        corpus.store.records(space=SPACE, scope=corpus.scope, keys=["x' OR '1'='1"])
+
+
+def test_facts_count_what_is_there(corpus: Corpus) -> None:
+    where = {"space": SPACE, "tenant": corpus.tenant}
+    assert corpus.store.facts(**where) is None
+    assert not corpus.store.needs_upkeep(**where)
+    for i in range(3):
+        corpus.add(corpus.record(f"heron {i}"))
+    facts = corpus.store.facts(**where)
+    assert facts is not None
+    assert facts.rows == 3
+    corpus.store.optimize(**where)
+    assert not corpus.store.needs_upkeep(**where)
+    facts = corpus.store.facts(**where)
+    assert facts is not None
+    assert (facts.rows, facts.dirty, facts.versions in (1, None)) == (3, False, True)
+    assert not any(facts.unindexed.values())
+    with pytest.raises(StoreError):
+        corpus.store.facts(space="../evil", tenant=corpus.tenant)
+    with pytest.raises(StoreError):
+        corpus.store.facts(space=SPACE, tenant="../evil")
 
 
 # --- several processes

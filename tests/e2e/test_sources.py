@@ -156,7 +156,7 @@ def test_an_administrator_erases_a_document_where_it_is_deleted(
     with as_editor(site):
         dialog = deletion(window, base, "Lockers")
         expect(dialog.get_by_role("button", name="Delete")).to_be_visible()
-        expect(dialog.get_by_role("checkbox")).to_have_count(0)
+        expect(dialog.get_by_role("checkbox", name="Also erase its words from answers")).to_have_count(0)
     for width, scheme in ((1280, "light"), (1280, "dark"), (360, "dark"), (360, "light")):
         page.set_viewport_size({"width": width, "height": 740})
         page.emulate_media(color_scheme=scheme)

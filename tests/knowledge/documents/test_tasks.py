@@ -13,7 +13,6 @@ from celery import Celery, current_app
 from django.conf import settings
 from django.utils import timezone
 
-from knowledge import wiring
 from knowledge.documents import broker, owners, services, tasks
 from knowledge.documents.models import Document, IngestionJob
 
@@ -98,7 +97,8 @@ def test_deletions_are_sent_to_their_own_task(world: Any) -> None:
 def test_reading_files_has_a_queue_of_its_own() -> None:
     router = current_app.amqp.router
     assert router.route({}, tasks.ingest_document.name)["queue"].name == "ingest"
-    for task in (tasks.delete_document, tasks.sweep_jobs, tasks.purge_deleted, tasks.optimize_stores):
+    others = (tasks.keep_up, tasks.reconcile_tenant, tasks.reconcile_all, tasks.optimize_stores)
+    for task in (tasks.delete_document, tasks.sweep_jobs, tasks.purge_deleted, *others):
         queue = router.route({}, task.name).get("queue")
         assert (queue.name if queue else current_app.conf.task_default_queue) == "maintenance"
 
@@ -121,16 +121,6 @@ def test_tasks_run_the_jobs_they_name_and_take_later_arguments(world: Any) -> No
     services.delete_document(document=document)
     tasks.delete_document(job_id=str(world.job(document).pk), added_later=True)
     assert not Document.objects.exists()
-
-
-def test_tables_of_every_tenant_are_compacted(world: Any, other_world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    world.add("Words.")
-    other_world.add("Words.")
-    asked: list[tuple[str, str]] = []
-    monkeypatch.setattr(wiring.store(), "optimize", lambda *, space, tenant: asked.append((space, tenant)))
-    tasks.optimize_stores()
-    tenants = (world.actor.tenant_id, other_world.actor.tenant_id)
-    assert sorted(asked) == sorted((world.space, str(tenant)) for tenant in tenants)
 
 
 def test_worker_that_starts_rings_for_what_it_freed(world: Any, job: IngestionJob) -> None:

@@ -14,8 +14,8 @@ from uuid import uuid4
 
 import pytest
 
-from knowledge.errors import StoreBusy, StoreError, StoreUnavailable
-from knowledge.stores import lance, lance_filters
+from knowledge.errors import IndexDiskFull, StoreBusy, StoreError, StoreUnavailable
+from knowledge.stores import lance, lance_filters, lance_table
 from knowledge.stores.lance import LanceStore
 from knowledge.stores.locking import tenant_lock
 from knowledge.types import IndexRecord, Scope
@@ -193,7 +193,7 @@ def test_rows_held_in_memory_keep_to_the_budget(
 def test_large_table_is_not_loaded_while_it_is_written(
     store: LanceStore, make: Make, scope: Scope, generations: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lance, "QUICK_ROWS", 5)
+    monkeypatch.setattr(lance_table, "QUICK_ROWS", 5)
     store.upsert([make(f"heron {i}") for i in range(10)], space=SPACE, scope=scope)
 
     def held_after_search() -> int:
@@ -202,7 +202,7 @@ def test_large_table_is_not_loaded_while_it_is_written(
         return sum(table.rows_held for table in store._tables.values())
 
     assert held_after_search() == 0
-    monkeypatch.setattr(lance, "QUIET_SECONDS", 0.0)
+    monkeypatch.setattr(lance_table, "QUIET_SECONDS", 0.0)
     assert held_after_search() == 10
 
 
@@ -255,12 +255,20 @@ def test_commit_conflicts_are_retried_and_then_reported(monkeypatch: pytest.Monk
 
     def broken() -> None:
         calls.append(1)
-        raise OSError("no space left on device")
+        raise OSError("disk on fire")
 
     calls.clear()
     with pytest.raises(StoreError) as caught:
         lance._retrying(broken)
     assert (len(calls), type(caught.value)) == (1, StoreError)
+
+
+def test_disk_without_room_is_told_apart() -> None:
+    def write() -> None:
+        raise RuntimeError("lance error: LanceError(IO): No space left on device (os error 28), src/writer.rs:191:9")
+
+    with pytest.raises(IndexDiskFull, match="disk is full"):
+        lance._retrying(write)
 
 
 def test_damaged_table_is_unavailable_not_empty(store: LanceStore, make: Make, scope: Scope, tmp_path: Path) -> None:

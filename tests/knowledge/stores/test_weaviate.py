@@ -10,8 +10,9 @@ from contextlib import contextmanager
 
 import pytest
 
-from knowledge.errors import StoreBusy, StoreError, StoreUnavailable
-from knowledge.stores.weaviate import WeaviateStore, _address, _Missing, _refusal
+from knowledge.errors import IndexDiskFull, StoreError, StoreUnavailable
+from knowledge.stores.weaviate import WeaviateStore
+from knowledge.stores.weaviate_calls import Missing, address, refusal
 from knowledge.types import IndexRecord, Scope
 
 SPACE = "test_8_abcdef01"
@@ -68,7 +69,8 @@ def meta_server(version: str) -> Iterator[str]:
 
 
 @pytest.mark.parametrize(
-    ("version", "ok"), [("1.35.9", False), ("1.36.0", True), ("1.39.2-rc.0", True), ("2.0.1", True), ("1.27.0", False)]
+    ("version", "ok"),
+    [("1.35.9", False), ("1.36.0", True), ("1.39.2-rc.0", True), ("1.99.0", True), ("2.0.1", False), ("1.27.0", False)],
 )
 def test_health_checks_the_range_of_versions(version: str, ok: bool) -> None:
     with meta_server(version) as url:
@@ -82,16 +84,16 @@ def test_health_checks_the_range_of_versions(version: str, ok: bool) -> None:
 @pytest.mark.parametrize(
     ("said", "kind"),
     [
-        ("tenant not found: x", _Missing),
-        ("could not find class Space_x in schema", _Missing),
-        ("store is read-only due to disk usage", StoreBusy),
+        ("tenant not found: x", Missing),
+        ("could not find class Space_x in schema", Missing),
+        ("store is read-only due to: resource pressure", IndexDiskFull),
         ("rpc error: code = Unavailable", StoreUnavailable),
         ("Deadline Exceeded", StoreUnavailable),
         ("secret document text", StoreError),
     ],
 )
-def test_refusals_are_told_apart_without_their_words(said: str, kind: type[StoreError]) -> None:
-    error = _refusal(said)
+def testrefusals_are_told_apart_without_their_words(said: str, kind: type[StoreError]) -> None:
+    error = refusal(said)
     assert type(error) is kind
     assert said not in str(error)
 
@@ -106,7 +108,7 @@ def test_refusals_are_told_apart_without_their_words(said: str, kind: type[Store
     ],
 )
 def test_addresses(url: str, expected: tuple[str, int, bool]) -> None:
-    assert _address(url) == expected
+    assert address(url) == expected
 
 
 def test_addresses_that_cannot_work_are_refused() -> None:

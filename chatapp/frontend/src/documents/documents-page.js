@@ -4,6 +4,7 @@ import { ApiError, api, apiList } from "../lib/api.js";
 import { confirmDialog, el, pageData } from "../lib/dom.js";
 import { socketUrl } from "../lib/socket.js";
 import { countText } from "../lib/words.js";
+import { deletionChoices } from "./deletion-choices.js";
 import { DocumentTable } from "./document-table.js";
 import { Notices } from "./notices.js";
 import { UploadQueue } from "./upload-queue.js";
@@ -13,23 +14,6 @@ import { UploadQueue } from "./upload-queue.js";
 
 const POLL = 3_000;
 const POLL_BESIDE_NOTICES = 15_000;
-
-/** The choice to take a document's words out of answers too, and what that does. */
-function eraseChoice() {
-  const box = el("input", { type: "checkbox", "aria-describedby": "erase-words" });
-  const element = el(
-    "div",
-    { class: "dialog-choice" },
-    el("label", {}, box, "Also erase its words from answers"),
-    el(
-      "p",
-      { id: "erase-words" },
-      "Answers that used it lose what they quote and repeat of it, and all that the language model was told and wrote for them. " +
-        "A notice stands in its place. This can\u2019t be undone.",
-    ),
-  );
-  return { element, box };
-}
 
 export class DocumentsPage extends HTMLElement {
   // Stands in the page's own HTML and is upgraded there, so its children can be used at once.
@@ -155,6 +139,8 @@ export class DocumentsPage extends HTMLElement {
       return;
     }
     history.replaceState(null, "", `?base=${id}`);
+    const sources = this.querySelector("[data-sources]");
+    if (sources instanceof HTMLAnchorElement) sources.search = `?base=${id}`;
     this.#uploadWaiting();
     await this.#attempt(() => this.#loadPage());
   }
@@ -243,17 +229,16 @@ export class DocumentsPage extends HTMLElement {
 
   /** @param {DocumentRow} row */
   async #delete(row) {
-    const erase = this.canErase ? eraseChoice() : null;
+    const choices = deletionChoices({ canErase: this.canErase });
     const yes = await confirmDialog({
       title: "Delete this document?",
       text: `\u201c${row.title}\u201d, its passages and all its versions are deleted for good. Answers will not use it any more.`,
       action: "Delete",
-      choice: erase?.element,
+      choice: choices.element,
     });
     if (!yes) return;
     await this.#attempt(async () => {
-      const query = erase?.box.checked ? "?erase=true" : "";
-      await api(`/documents/${row.id}${query}`, { method: "DELETE" });
+      await api(`/documents/${row.id}${choices.query()}`, { method: "DELETE" });
       this.table.put({ ...row, status: "deleting", error: null });
       this.#reload(row.id);
     });

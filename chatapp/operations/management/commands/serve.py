@@ -21,6 +21,7 @@ from chatapp.operations.processes import Program
 from chatapp.operations.redis_server import EmbeddedRedis, RedisMissing
 from chatapp.operations.retrieval_times import FOLDER, empty_folder
 from chatapp.operations.supervisor import StartFailed, Supervisor
+from knowledge.stores.weaviate_at_hand import note_address
 from knowledge.stores.weaviate_binary import WeaviateMissing, find_server, install_server
 
 ENGINES = ("redis", "weaviate")
@@ -119,6 +120,7 @@ class Command(BaseCommand):
         supervisor.wait_for(lambda: _answers(server.url), name="weaviate", timeout=90)
         environment.update(STORE="weaviate", WEAVIATE_URL=server.url, WEAVIATE_GRPC_PORT=str(server.grpc_port))
         settings.WEAVIATE_URL, settings.WEAVIATE_GRPC_PORT = server.url, server.grpc_port
+        note_address(data_dir / "weaviate", url=server.url, grpc_port=server.grpc_port)
         self._done("weaviate")
 
     def _migrate(self, data_dir: Path) -> None:

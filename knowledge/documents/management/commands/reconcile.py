@@ -7,10 +7,19 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from knowledge.documents.reconcile import reconcile
+from knowledge.documents.leftovers import leftovers
+from knowledge.documents.reconcile import Report, reconcile
 from knowledge.tenants.models import Tenant
 
 SHOWN_PLACES = 20
+KINDS = {
+    "wrong": "records that say something else than their document",
+    "spare": "passages of versions that are not searched",
+    "statistics": "indexes whose word statistics are wrong",
+    "derived": "word counts or token vectors missing",
+    "texts": "texts missing or changed",
+    "spaces": "empty tables of the index",
+}
 
 
 class Command(BaseCommand):
@@ -19,21 +28,53 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--tenant", metavar="SLUG")
         parser.add_argument("--repair", action="store_true")
+        parser.add_argument("--quick", action="store_true", help="compare keys and names only: no record is read")
+        parser.add_argument(
+            "--forget", action="append", default=[], metavar="ID",
+            help="with --repair: an organisation without a row here whose data in a shared store is nobody else's",
+        )  # fmt: skip
 
     def handle(self, *args: Any, **options: Any) -> None:
         tenants = Tenant.objects.filter(slug=options["tenant"]) if options["tenant"] else Tenant.objects.all()
         if options["tenant"] and not tenants.exists():
             raise CommandError(f"There is no tenant {options['tenant']!r}.")
-        differences = 0
-        for tenant in tenants:
-            report = reconcile(tenant=tenant, repair=options["repair"])
-            differences += len(report.missing) + len(report.orphans) + len(report.folders)
-            self.stdout.write(
-                f"{report.tenant}: {report.rows} live passages, {report.records} records, "
-                f"{len(report.missing)} missing, {len(report.orphans)} orphans, {report.repaired} repaired; "
-                f"{len(report.folders)} folders of deleted documents, {report.files} files removed."
-            )
-            for place, count in report.places.most_common(SHOWN_PLACES):
-                self.stdout.write(f"  {count} in {place}")
-        if differences and not options["repair"]:
+        reports = [self._tenant(tenant, options) for tenant in tenants]
+        agrees = all(report.agrees for report in reports)
+        lost = [sentence for report in reports for sentence in report.lost]
+        if not options["tenant"]:
+            agrees = self._installation(options, lost) and agrees
+        if not agrees and not options["repair"]:
             raise CommandError("Database, index and files differ: run again with --repair.")
+        if lost and options["repair"]:
+            raise CommandError("Some differences need a person: see above.")
+
+    def _tenant(self, tenant: Tenant, options: dict[str, Any]) -> Report:
+        report = reconcile(tenant=tenant, repair=options["repair"], deep=not options["quick"])
+        self.stdout.write(
+            f"{report.tenant}: {report.rows} live passages, {report.records} records, "
+            f"{len(report.missing)} missing, {len(report.orphans)} orphans, {report.repaired} repaired; "
+            f"{len(report.folders)} folders of deleted documents, {report.files} files removed."
+        )
+        for kind, count in report.differences.items():
+            if kind in KINDS:
+                self.stdout.write(f"  {count} {KINDS[kind]}")
+        for place, count in report.places.most_common(SHOWN_PLACES):
+            self.stdout.write(f"  {count} in {place}")
+        for sentence in report.lost:
+            self.stdout.write(f"  {sentence}")
+        return report
+
+    def _installation(self, options: dict[str, Any], lost: list[str]) -> bool:
+        """Look for what belongs to nobody; return whether there is nothing."""
+        found = leftovers(repair=options["repair"], forget=options["forget"])
+        for count, words in (
+            (len(found.tenants), "organisations that are gone have something in the index"),
+            (len(found.folders), "organisations that are gone have files"),
+            (len(found.uploads), "uploads were cut off and left files"),
+        ):
+            if count:
+                self.stdout.write(f"{count} {words}.")
+        for sentence in found.told:
+            self.stdout.write(sentence)
+        lost += found.told
+        return found.agrees

@@ -1,0 +1,57 @@
+"""The daily comparison of database, index and files as a job whose result is kept. It repairs nothing."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from datetime import timedelta
+from typing import Any
+
+from django.utils import timezone
+
+from knowledge.documents import index_jobs
+from knowledge.documents.models import IndexJob
+from knowledge.documents.reconcile import reconcile
+from knowledge.tenants.models import Tenant
+
+__all__ = ["last", "request_due", "run"]
+
+EVERY = timedelta(days=1)
+PLACES = 20
+"""Of differences that a result names."""
+
+
+def request_due() -> list[IndexJob]:
+    """Queue a comparison for every tenant that was not compared for a day."""
+    since = timezone.now() - EVERY
+    kind = IndexJob.Kind.RECONCILE
+    lately = IndexJob.objects.filter(kind=kind, created__gt=since).values("tenant_id")
+    due = Tenant.objects.filter(active=True).exclude(pk__in=lately)
+    asked = (index_jobs.request(kind, tenant_id=tenant.pk) for tenant in due)
+    return [job for job in asked if job is not None]
+
+
+def last(*, tenant_id: uuid.UUID) -> IndexJob | None:
+    """Return the newest comparison that is over, whatever came of it."""
+    rows = index_jobs.history(IndexJob.Kind.RECONCILE, tenant_id=tenant_id)
+    return rows.filter(finished__isnull=False).first()
+
+
+def run(*, job_id: uuid.UUID) -> None:
+    """Run the job if it is ours to run. Safe to repeat."""
+    index_jobs.run(IndexJob.Kind.RECONCILE, job_id, _compare)
+
+
+def _compare(job: IndexJob) -> dict[str, Any]:
+    began = time.monotonic()
+    found = reconcile(tenant=Tenant.objects.get(pk=job.tenant_id), repair=False)
+    return {
+        "agrees": found.agrees,
+        "rows": found.rows,
+        "records": found.records,
+        "missing": len(found.missing),
+        "orphans": len(found.orphans),
+        "folders": len(found.folders),
+        "places": dict(found.places.most_common(PLACES)),
+        "seconds": round(time.monotonic() - began, 3),
+    }
