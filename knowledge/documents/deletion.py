@@ -27,7 +27,7 @@ def run_delete(*, job_id: uuid.UUID) -> None:
     if job is None:
         return
     try:
-        with jobs.Heartbeat(job):
+        with jobs.Heartbeat(job, watched=True):
             _delete(job)
     except jobs.LeaseLost:
         return
