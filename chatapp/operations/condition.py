@@ -14,9 +14,10 @@ from django.utils import timezone
 
 from chatapp.operations import parts
 from knowledge import wiring
-from knowledge.documents import alarms, comparing, upkeep
+from knowledge.documents import alarms, reconcile_jobs, upkeep
 from knowledge.documents.leased import LeasedJob
 from knowledge.documents.models import Document, IndexJob, Purge
+from knowledge.documents.reconcile import KINDS
 from knowledge.errors import KnowledgeError
 from knowledge.tenants.models import Tenant
 from knowledge.types import StoreFacts
@@ -172,7 +173,7 @@ def _purges(found: Condition, tenants: Sequence[UUID]) -> Iterator[Problem]:
 
 def _comparisons(found: Condition, tenants: Sequence[Tenant]) -> Iterator[Problem]:
     for tenant in tenants:
-        job = comparing.last(tenant_id=tenant.pk)
+        job = reconcile_jobs.last(tenant_id=tenant.pk)
         found.comparisons.append((tenant, job))
         if job is None:
             continue
@@ -180,8 +181,8 @@ def _comparisons(found: Condition, tenants: Sequence[Tenant]) -> Iterator[Proble
         if job.state == IndexJob.State.FAILED:
             yield Problem(where=where, words=f"It failed: {job.last_error} `manage.py reconcile` says more.")
         elif not job.report.get("agrees"):
-            counts = {"missing passages": "missing", "passages too many": "orphans", "folders too many": "folders"}
-            told = ", ".join(f"{job.report[key]:,} {name}" for name, key in counts.items() if job.report.get(key))
+            differences = job.report.get("differences", {})
+            told = ", ".join(f"{count:,} {KINDS[kind]}" for kind, count in differences.items())
             step = f"`manage.py reconcile --tenant {tenant.slug} --repair` makes them agree."
             yield Problem(where=where, words=f"Database and index differ ({told}). {step}")
 

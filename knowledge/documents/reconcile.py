@@ -41,6 +41,20 @@ from knowledge.ingestion import stages
 from knowledge.tenants.models import Tenant
 from knowledge.types import Scope
 
+KINDS = {
+    "missing": "missing passages",
+    "orphans": "passages too many",
+    "wrong": "records that say something else than their document",
+    "spare": "passages of versions that are not searched",
+    "statistics": "indexes whose word statistics are wrong",
+    "derived": "word counts or token vectors missing",
+    "folders": "folders too many",
+    "texts": "texts missing or changed",
+    "lost": "matters for a person",
+    "spaces": "empty tables of the index",
+}
+"""The kinds of difference in a report, in words behind a count."""
+
 
 @dataclass(slots=True)
 class Report:

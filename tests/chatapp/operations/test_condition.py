@@ -179,6 +179,7 @@ def purge_late(base: KnowledgeBase, facts: dict[str, Any]) -> None:
 def differ(base: KnowledgeBase, facts: dict[str, Any]) -> None:
     report = {
         "agrees": False,
+        "differences": {"missing": 3, "folders": 1},
         "missing": 3,
         "orphans": 0,
         "folders": 1,
