@@ -221,6 +221,10 @@ def test_real_build_stays_inside_its_budget(tmp_path: Path) -> None:
     manifest = json.loads((tmp_path / "manifest.json").read_text())
     scripts = {
         "chat.js",
+        "compare.js",
+        "indexes.js",
+        "sources.js",
+        "versions.js",
         "documents.js",
         "pdf-view.js",
         "pdf-worker.js",
