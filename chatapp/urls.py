@@ -7,7 +7,7 @@ from django.urls import include, path, re_path
 
 from chatapp.api import api, missing
 from chatapp.conversations import views as conversations
-from chatapp.operations import health
+from chatapp.operations import health, pages
 
 urlpatterns = [
     path("", conversations.chat, name="chat"),
@@ -19,6 +19,7 @@ urlpatterns = [
     path("unanswered/", include("chatapp.unanswered.urls")),
     path("runs/", include("chatapp.tracing.urls")),
     path("labels/", include("chatapp.labelling.urls")),
+    path("health/", pages.health, name="health"),
     path("accounts/", include("allauth.account.urls")),
     path("admin/", admin.site.urls),
     path("api/v1/", api.urls),

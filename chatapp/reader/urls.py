@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from chatapp.reader import deletion_views, reading_views, views
+from chatapp.reader import deletion_views, reading_views, versions_views, views
 
 app_name = "reader"
 urlpatterns = [
@@ -15,4 +15,7 @@ urlpatterns = [
     path("<uuid:document_id>/v/<int:number>/file", views.original, name="file"),
     path("<uuid:document_id>/reading", reading_views.reading, name="newest_reading"),
     path("<uuid:document_id>/v/<int:number>/reading", reading_views.reading, name="reading"),
+    path("<uuid:document_id>/versions/", versions_views.versions, name="versions"),
+    path("<uuid:document_id>/versions/dates", versions_views.dates, name="dates"),
+    path("<uuid:document_id>/compare/", versions_views.comparison, name="compare"),
 ]

@@ -23,7 +23,7 @@ from chatapp.reader.opening import Opening, opening_of, same_words
 from chatapp.reader.places import Places, page_word
 from chatapp.reader.presentation import OutlineEntry, ReaderPage, present
 from chatapp.reader.stops import Stop, address
-from knowledge.documents import access, selectors
+from knowledge.documents import access, selectors, validity
 from knowledge.documents.models import DocumentVersion
 from knowledge.documents.selectors import ParsedLayout
 from knowledge.parsing.formats import MARKDOWN, NOTEBOOK, RST
@@ -106,6 +106,7 @@ def _versions(version: DocumentVersion, text: str, opening: Opening) -> dict[str
         "versions": [
             (row, reverse("reader:version", args=[document.pk, row.number])) for row in selectors.versions_of(document)
         ],
+        "validity": validity.words(document),
         "range_missing": opening.missing,
         "download": reverse("reader:file", args=[document.pk, version.number]),
     }

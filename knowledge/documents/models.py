@@ -171,14 +171,21 @@ class Document(models.Model):
         indexes = [
             # The document list of one base, newest first, page by page.
             models.Index(fields=["knowledge_base", "-created", "id"], name="document_list"),
-            # Every search asks which documents of its bases are out of validity: few have dates at all.
+            # Every search asks which documents of its bases are out of validity.
             models.Index(
-                fields=["knowledge_base"],
-                condition=Q(valid_from__isnull=False) | Q(valid_until__isnull=False) | Q(expires__isnull=False),
-                name="document_with_validity",
+                fields=["knowledge_base", "valid_from"],
+                condition=Q(valid_from__isnull=False),
+                name="document_valid_from",
             ),
-            # The timer that deletes what expired.
-            models.Index(fields=["expires"], condition=Q(expires__isnull=False), name="document_expiry"),
+            models.Index(
+                fields=["knowledge_base", "valid_until"],
+                condition=Q(valid_until__isnull=False),
+                name="document_valid_until",
+            ),
+            # The same of what expired; the timer that deletes it reads all of this one, once a minute.
+            models.Index(
+                fields=["knowledge_base", "expires"], condition=Q(expires__isnull=False), name="document_expiry"
+            ),
         ]
 
     def __str__(self) -> str:

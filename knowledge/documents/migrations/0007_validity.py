@@ -63,20 +63,25 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="document",
             index=models.Index(
-                condition=models.Q(
-                    ("valid_from__isnull", False),
-                    ("valid_until__isnull", False),
-                    ("expires__isnull", False),
-                    _connector="OR",
-                ),
-                fields=["knowledge_base"],
-                name="document_with_validity",
+                condition=models.Q(("valid_from__isnull", False)),
+                fields=["knowledge_base", "valid_from"],
+                name="document_valid_from",
             ),
         ),
         migrations.AddIndex(
             model_name="document",
             index=models.Index(
-                condition=models.Q(("expires__isnull", False)), fields=["expires"], name="document_expiry"
+                condition=models.Q(("valid_until__isnull", False)),
+                fields=["knowledge_base", "valid_until"],
+                name="document_valid_until",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="document",
+            index=models.Index(
+                condition=models.Q(("expires__isnull", False)),
+                fields=["knowledge_base", "expires"],
+                name="document_expiry",
             ),
         ),
         migrations.AddConstraint(

@@ -58,6 +58,14 @@ test("who may edit is led to how a document was read, also when it failed, but n
   assert.equal(links({}, false), 0);
 });
 
+test("a document that its dates keep out of searches says so, and its versions are a link for who may edit", () => {
+  const { row } = drawn({ validity: "no longer valid since 1 March 2027" });
+  assert.match(row.querySelector(".validity-badge").textContent, /no longer valid since 1 March 2027/);
+  assert.equal(drawn({}).row.querySelector(".validity-badge"), null);
+  assert.ok(row.querySelector("a[href='/documents/d1/versions/']"));
+  assert.equal(drawn({}, false).row.querySelector("a[href='/documents/d1/versions/']"), null);
+});
+
 test("whoever waits is told how many files come first, how long about, and the attempt", () => {
   const words = (fields) => drawn(fields).row.querySelector(".state-hint")?.textContent;
   assert.equal(words({ status: "queued", queue_position: 1, eta_seconds: null, attempts: 0 }), undefined);

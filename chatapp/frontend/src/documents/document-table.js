@@ -147,13 +147,14 @@ export class DocumentTable {
         row.last_error && el("p", { class: "state-hint" }, `Before: ${row.last_error}`),
       );
     }
-    if (!row.error) return state;
+    if (!row.error && !row.validity) return state;
     const hopeless = row.status === "failed" && !row.retry && this.options.canEdit;
     return el(
       "div",
       {},
       state,
-      el("p", { class: "state-error" }, row.error),
+      row.validity && el("span", { class: "validity-badge" }, row.validity),
+      row.error && el("p", { class: "state-error" }, row.error),
       hopeless && el("p", { class: "state-hint" }, UNREADABLE),
     );
   }
@@ -162,6 +163,18 @@ export class DocumentTable {
   #actions(row) {
     if (!this.options.canEdit || row.status === "deleting") return null;
     const group = el("div", { class: "action-group" });
+    group.append(
+      el(
+        "a",
+        {
+          class: "icon-button",
+          href: `/documents/${row.id}/versions/`,
+          "aria-label": `Versions and dates of ${row.title}`,
+          title: "Versions and dates",
+        },
+        icon("layers"),
+      ),
+    );
     if (!isUnderWay(row)) {
       group.append(
         el(

@@ -75,7 +75,8 @@ export class UploadQueue {
           row.progress.value = share;
           row.words.textContent = share < 1 ? `${Math.floor(share * 100)} %` : "Checking";
         });
-        row.element.remove();
+        if (document.unchanged) this.#unchanged(row, file, document.unchanged);
+        else row.element.remove();
         this.onDone(document, base);
       } catch (error) {
         this.#failed(row, file, base, error instanceof Error ? error.message : String(error));
@@ -94,11 +95,7 @@ export class UploadQueue {
     row.progress.hidden = true;
     row.words.textContent = words;
     const again = el("button", { class: "button small", type: "button" }, icon("retry"), "Try again");
-    const away = el(
-      "button",
-      { class: "icon-button", type: "button", "aria-label": `Dismiss ${file.name}` },
-      icon("cross"),
-    );
+    const away = dismissal(row.element, file);
     again.addEventListener("click", () => {
       row.element.classList.remove("failed");
       row.progress.hidden = false;
@@ -107,7 +104,36 @@ export class UploadQueue {
       this.#enqueue(row, file, base);
       this.#next();
     });
-    away.addEventListener("click", () => row.element.remove());
     row.element.append(again, away);
   }
+
+  /**
+   * The newest version has these bytes already, so that there is nothing to do.
+   *
+   * @param {{element: HTMLElement, progress: HTMLProgressElement, words: HTMLElement}} row
+   * @param {File} file
+   * @param {number} version
+   */
+  #unchanged(row, file, version) {
+    row.progress.hidden = true;
+    row.words.textContent = `Unchanged: already version ${version}`;
+    row.element.append(dismissal(row.element, file));
+  }
+}
+
+/**
+ * @param {HTMLElement} element
+ * @param {File} file
+ */
+function dismissal(element, file) {
+  return el(
+    "button",
+    {
+      class: "icon-button",
+      type: "button",
+      "aria-label": `Dismiss ${file.name}`,
+      onclick: () => element.remove(),
+    },
+    icon("cross"),
+  );
 }

@@ -22,7 +22,8 @@
  * @typedef {{id: string, name: string, slug: string, documents?: number}} KnowledgeBase
  * @typedef {{id: string, title: string, status: string, stage_progress: number, error: string | null, retry: boolean,
  *   version: number | null, chunks: number | null, pages: number | null, size?: number, updated?: string,
- *   attempts?: number, last_error?: string | null, queue_position?: number | null, eta_seconds?: number | null}} DocumentRow
+ *   attempts?: number, last_error?: string | null, queue_position?: number | null, eta_seconds?: number | null,
+ *   validity?: string, unchanged?: number | null}} DocumentRow
  */
 
 export {};

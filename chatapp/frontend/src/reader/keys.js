@@ -1,9 +1,9 @@
 /** Single keys of the reader, which can be switched off, and the list of them. */
 
+import { isForPage, joinSwitch, keysAreOff } from "../lib/key-switch.js";
+
 /** @typedef {import("./types.js").Pages} Pages */
 /** @typedef {import("./stops.js").Stops} Stops */
-
-const OFF = "reader-keys-off";
 
 export class Keys {
   /**
@@ -17,31 +17,19 @@ export class Keys {
     const button = /** @type {HTMLElement | null} */ (document.querySelector("[data-keys]"));
     if (button) button.hidden = false;
     button?.addEventListener("click", () => this.dialog?.showModal());
-    this.#switch();
-    document.addEventListener("keydown", (event) => this.#pressed(event));
-  }
-
-  #switch() {
+    this.off = keysAreOff();
     const box = /** @type {HTMLInputElement | null} */ (document.querySelector("[data-keys-on]"));
-    if (!box) return;
-    box.checked = !isOff();
-    box.addEventListener("change", () => {
-      try {
-        if (box.checked) localStorage.removeItem(OFF);
-        else localStorage.setItem(OFF, "1");
-      } catch {
-        // Storage is not allowed: the choice holds for this page.
-      }
-      this.off = !box.checked;
-    });
-    this.off = !box.checked;
+    if (box) {
+      joinSwitch(box, (off) => {
+        this.off = off;
+      });
+    }
+    document.addEventListener("keydown", (event) => this.#pressed(event));
   }
 
   /** @param {KeyboardEvent} event */
   #pressed(event) {
-    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || this.dialog?.open) return;
-    if (event.target instanceof Element && event.target.closest("input, textarea, select, [contenteditable]"))
-      return;
+    if (this.dialog?.open || !isForPage(event)) return;
     const jump = { PageDown: 1, PageUp: -1 }[event.key];
     if (jump && this.pages) this.pages.step(jump);
     else if (this.off || !this.#letter(event.key)) return;
@@ -68,13 +56,5 @@ export class Keys {
   #changeView() {
     const link = document.querySelector("[data-view-link]:not([aria-current])");
     if (link instanceof HTMLAnchorElement) location.assign(link.href);
-  }
-}
-
-function isOff() {
-  try {
-    return localStorage.getItem(OFF) === "1";
-  } catch {
-    return false;
   }
 }
