@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from chatapp.accounts.services import issue_api_key
 from chatapp.conversations.models import AnswerRun, Conversation, Message
+from knowledge.documents.models import DeletionReport
 from knowledge.syncing.models import Source, SyncRun
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -118,7 +119,11 @@ def hidden(make_library: Any, other_tenant: Any, make_user: Any) -> dict[str, st
         tenant=other_tenant, source=source, source_name="Secret", state="done", not_before=timezone.now()
     )
     library.base.refresh_from_db()
+    deletion = DeletionReport.objects.create(
+        tenant=other_tenant, knowledge_base_ref=library.base.pk, document_ref=uuid.uuid4(), requested=timezone.now()
+    )
     return {
+        "deletion_id": str(deletion.pk),
         "base_id": str(library.base.pk), "document_id": str(library.documents[0].pk), "run_id": str(run.pk),
         "source_id": str(source.pk), "source_run_id": str(synced.pk),
         "generation_id": str(library.base.live_generation_id),
