@@ -120,9 +120,8 @@ def hidden(make_library: Any, other_tenant: Any, make_user: Any) -> dict[str, st
     )
     library.base.refresh_from_db()
     deletion = DeletionReport.objects.create(
-        tenant=other_tenant, knowledge_base_ref=library.base.pk, document_ref=uuid.uuid4(), name="Secret",
-        requested=timezone.now(),
-    )  # fmt: skip
+        tenant=other_tenant, knowledge_base_ref=library.base.pk, document_ref=uuid.uuid4(), requested=timezone.now()
+    )
     return {
         "base_id": str(library.base.pk), "document_id": str(library.documents[0].pk), "run_id": str(run.pk),
         "deletion_id": str(deletion.pk), "source_id": str(source.pk), "source_run_id": str(synced.pk),
