@@ -91,8 +91,9 @@ class Crawl:
             self._waiting.append(one)
 
     def _follow(self, one: Waiting, links: tuple[str, ...]) -> None:
-        for link in links:
-            self._enqueue(Waiting(parse_address(link), one.depth + 1))
+        for link in links if self._plan.follows else ():
+            if inside := self._within.admit(parse_address(link)):  # a note may be of other settings
+                self._enqueue(Waiting(inside, one.depth + 1))
 
     def _visit(self, one: Waiting) -> Iterator[Item | Problem]:
         """Ask for a page and yield what it offers; its links wait for their turn."""
@@ -210,7 +211,8 @@ class Crawl:
         if not self._plan.follows or facts.keeps_links:
             return ()
         base = (joined(final, facts.base) if facts.base else None) or final
-        inside = (self._within.admit(joined(base, link)) for link in facts.links)
+        written = dict.fromkeys(link.partition("#")[0] for link in facts.links)
+        inside = (self._within.admit(joined(base, link)) for link in written if link)
         urls = dict.fromkeys(target.url for target in inside if target)
         return tuple(self._urls.setdefault(url, url) for url in urls)
 

@@ -23,7 +23,7 @@ _LONGEST_TITLE = 300
 _MOST_LINKS = 5000
 _RAW: Final = frozenset(("script", "style", "textarea", "template", "title", "xmp", "noembed"))
 _UNSEEN: Final = frozenset(("script", "style", "template"))
-_TELLING: Final = frozenset(("a", "area", "link", "meta", "base"))
+_TELLING: Final = frozenset(("a", "area", "link", "meta", "base", "frame", "iframe"))
 
 
 @dataclass(slots=True)
@@ -119,7 +119,7 @@ def _attributes(inside: str) -> dict[str, str]:
 
 
 def _note(facts: PageFacts, tag: str, attributes: Mapping[str, str]) -> None:
-    href = attributes.get("href", "")
+    href = attributes.get("src" if tag in ("frame", "iframe") else "href", "")
     relations = set(attributes.get("rel", "").lower().split())
     if tag == "meta":
         if attributes.get("name", "").lower() in ("robots", "footnote"):

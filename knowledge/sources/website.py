@@ -47,7 +47,7 @@ class WebsiteSource:
         Option(
             name="below", label="Only below this path", help="Such as /docs/. Empty: the folder of the start address."
         ),
-        Option(name="depth", label="Links away from the start", kind="number", default=5, minimum=0, maximum=50),
+        Option(name="depth", label="Links away from the start", kind="number", default=20, minimum=0, maximum=50),
         Option(
             name="pages",
             label="Most pages",

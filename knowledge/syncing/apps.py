@@ -18,6 +18,7 @@ class SyncingConfig(AppConfig):
 
     def ready(self) -> None:
         from knowledge.documents import doorbells
+        from knowledge.syncing import checks  # noqa: F401  registers itself
         from knowledge.syncing.models import SyncRun
 
         doorbells.register(SyncRun, _task_of)

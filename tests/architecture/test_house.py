@@ -131,6 +131,7 @@ SENDERS = {
     "knowledge/egress/connection.py": "the door: it connects to checked addresses",
     "knowledge/egress/fetching.py": "the door: its function speaks through that connection",
     "knowledge/stores/weaviate.py": "names the errors of the store's client; sends nothing by itself",
+    "knowledge/stores/weaviate_at_hand.py": "asks the server whose address this product wrote down whether it is ready",
     "knowledge/stores/weaviate_server.py": "asks the server that it started on loopback whether it is ready",
     "chatapp/operations/product.py": "asks this product's own port whether it is ready",
     "chatapp/operations/management/commands/serve.py": "asks the supervised store on loopback whether it is ready",

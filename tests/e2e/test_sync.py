@@ -142,3 +142,15 @@ def test_a_folder_is_kept_up_to_date(visit: Any, site: Any, handbook: Path, pict
     page.get_by_role("button", name="Delete").click()
     expect(page.get_by_role("status").filter(has_text="2 withdrawn")).to_be_visible()
     ready(site, {})
+
+
+def test_the_form_of_every_kind_fits_a_telephone(visit: Any, site: Any, pictures: Path) -> None:
+    page = visit(viewport={"width": 360, "height": 740}).page
+    page.goto(f"{site.url}/documents/sources/")
+    kinds = page.get_by_label("New source").locator("option").evaluate_all("all => all.map((one) => one.value)")
+    assert {"folder", "website", "git", "s3", "feed"} <= set(kinds)
+    for kind in kinds:
+        page.goto(f"{site.url}/documents/sources/new?base={site.first_run['knowledge_base']}&kind={kind}")
+        page.get_by_role("button", name="Add the source").wait_for()
+        assert fits(page), kind
+        page.screenshot(path=pictures / f"sync-new-{kind}-360.png", full_page=True)

@@ -19,12 +19,12 @@ def test_facts_of_a_page() -> None:
         <meta name=robots content="NoIndex,NOFOLLOW"></head>
         <a class="x>y" href="one">1</a><A HREF='two' rel="nofollow">2</A><a href = three >3</a>
         <!-- <a href="commented"> --><script>"<a href='scripted'>"</script><a name="anchor">4</a>
-        <svg><title>other</title></svg><area href="four"><abbr href="no"><a href="it's">5</a>"""
+        <svg><title>other</title></svg><area href="four"><noscript><iframe src="five"></iframe></noscript><abbr href="no"><a href="it's">5</a>"""
     )
     assert facts.title == "A & B"
     assert facts.base == "/base/"
     assert facts.canonical == "/own?a=1&b=2"
-    assert facts.links == ["one", "three", "four", "it's"]
+    assert facts.links == ["one", "three", "four", "five", "it's"]
     assert facts.is_hidden
     assert facts.keeps_links
 

@@ -350,6 +350,16 @@ def test_sitemap_index_and_gzip_are_read(site: Site, mapped: Any, listed: Any) -
     assert "/docs/deep" not in site.paths  # links of listed pages are not followed
 
 
+def test_links_noted_under_other_settings_are_not_followed(site: Site, source: Any, mapped: Any, listed: Any) -> None:
+    for path, body in list(site.pages.items()):
+        site.pages[path] = tagged(body) if isinstance(body, str) else body
+    first = listed(source(below="/"))
+    assert "/other" in paths(site, first)
+    assert "/other" not in paths(site, listed(source(), first.known))
+    site.pages["/sitemap.xml"] = urlset((f"{site.url}/docs/a", ""))
+    assert paths(site, listed(mapped(), first.known)) == ["/docs/a"]
+
+
 def test_start_address_that_is_a_sitemap_is_one(site: Site, make_source: Any, listed: Any) -> None:
     site.pages["/docs/sitemap.xml"] = urlset(("/docs/a", ""))
     assert paths(site, listed(make_source("website", {"url": f"{site.url}/docs/sitemap.xml"}))) == ["/docs/a"]
