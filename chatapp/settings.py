@@ -236,7 +236,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": timedelta(minutes=1),
         "options": {"expires": 60},
     },
-    "reconcile-all": {"task": "knowledge.documents.tasks.reconcile_all", "schedule": timedelta(hours=1)},
+    "reconcile-all": {
+        "task": "knowledge.documents.tasks.reconcile_all",
+        "schedule": timedelta(hours=1),  # each tenant once a day
+        "options": {"expires": 3600},
+    },
     "sweep-runs": {"task": "chatapp.conversations.tasks.sweep_runs", "schedule": timedelta(seconds=30)},
     **{
         f"canary-{queue}": {

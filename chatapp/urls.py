@@ -7,17 +7,19 @@ from django.urls import include, path, re_path
 
 from chatapp.api import api, missing
 from chatapp.conversations import views as conversations
-from chatapp.operations import health
+from chatapp.operations import health, pages
 
 urlpatterns = [
     path("", conversations.chat, name="chat"),
     path("c/<uuid:conversation_id>/", conversations.chat, name="conversation"),
     path("documents/sources/", include("chatapp.sources.urls")),
+    path("documents/indexes/", include("chatapp.indexes.urls")),
     path("documents/", include("chatapp.reader.urls")),
     path("search/", include("chatapp.searching.urls")),
     path("unanswered/", include("chatapp.unanswered.urls")),
     path("runs/", include("chatapp.tracing.urls")),
     path("labels/", include("chatapp.labelling.urls")),
+    path("health/", pages.health, name="health"),
     path("accounts/", include("allauth.account.urls")),
     path("admin/", admin.site.urls),
     path("api/v1/", api.urls),

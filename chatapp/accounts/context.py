@@ -6,10 +6,23 @@ from typing import Any
 
 from django.http import HttpRequest
 
+from chatapp.accounts.access import actor_of
+from knowledge.errors import TenantNotFound
+
 THEMES = frozenset({"light", "dark"})
 
 
 def page(request: HttpRequest) -> dict[str, Any]:
-    """Return the theme cookie; anything else than a known theme means the system's."""
+    """Return the theme cookie, anything else than a known theme meaning the system's, and whether Health is linked."""
     theme = request.COOKIES.get("theme", "")
-    return {"theme": theme if theme in THEMES else ""}
+    return {"theme": theme if theme in THEMES else "", "sees_health": lambda: sees_health(request)}
+
+
+def sees_health(request: HttpRequest) -> bool:
+    """Whether the health page has something for the visitor. The actor is asked for once a request, if at all."""
+    if getattr(request.user, "is_staff", False):
+        return True
+    try:
+        return actor_of(request).can_administer
+    except TenantNotFound:
+        return False

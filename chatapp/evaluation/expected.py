@@ -76,7 +76,10 @@ def find(text: str, quote: str) -> list[tuple[int, int]]:
 
 
 class _Documents:
-    """Searchable documents of a base by id, name, title, and name without its ending; by what several have, none."""
+    """Searchable documents of a base by id, name, title, and name without its folder or its ending.
+
+    By what several have, none is found.
+    """
 
     def __init__(self, base: KnowledgeBase) -> None:
         rows = Document.objects.alive().filter(knowledge_base=base, current_version__isnull=False)
@@ -86,6 +89,7 @@ class _Documents:
             [(str(row.pk), row) for row in found],
             [(row.name, row) for row in found],
             [(row.title, row) for row in found],
+            [(PurePath(row.name).name, row) for row in found],
             [(str(PurePath(row.name).with_suffix("")) if row.name else "", row) for row in found],
         ):
             twice = Counter(name for name, _ in names)

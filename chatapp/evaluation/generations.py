@@ -16,6 +16,7 @@ from chatapp.evaluation.labelled import Span
 from chatapp.evaluation.metrics import first_hits
 from chatapp.evaluation.question_files import Asked
 from knowledge.documents import searching
+from knowledge.documents.indexes import model_words
 from knowledge.documents.models import IndexGeneration
 from knowledge.types import Passage, Query, RetrievalResult, Scope
 
@@ -145,7 +146,7 @@ def compare(
 
 
 def described(generation: IndexGeneration) -> str:
-    return f"{generation.embedding_model}, {generation.chunker}"
+    return f"{model_words(generation)}, {generation.chunker}"
 
 
 def _ask(asked: Asked, live: IndexGeneration, other: IndexGeneration, *, swapped: bool) -> Pair:

@@ -24,7 +24,7 @@ def sentences(found: Comparison, *, called: str = "The new index") -> list[str]:
             f"Both find the same passage first for {same.same_first} of {same.questions}"
             f" {_questions(same.questions)}; of the first five passages they share {same.overlap:.0%}."
         )
-    said.append(f"A search takes {found.other_ms:.0f} ms in the middle; in the index in use {found.live_ms:.0f} ms.")
+    said.append(f"The median search takes {found.other_ms:.0f} ms, in the index in use {found.live_ms:.0f} ms.")
     if found.asked < found.of:
         said.append(f"{found.asked} of {found.of} questions, drawn at random, were asked in the time a page has.")
     return [*said, *found.notes]

@@ -23,6 +23,7 @@ const BUDGET = {
   "search.js": 2_000,
   "labelling.js": 1_000,
   "sources.js": 1_500,
+  "indexes.js": 2_500,
   // Only a page that shows a PDF loads these two.
   "pdf-view.js": 165_000,
   "pdf-worker.js": 410_000,
@@ -52,6 +53,7 @@ async function bundle() {
       search: "src/search.js",
       labelling: "src/labelling.js",
       sources: "src/sources.js",
+      indexes: "src/indexes.js",
       "pdf-view": "src/pdf-view.js",
       "pdf-worker": "pdfjs-dist/legacy/build/pdf.worker.mjs",
       app: "styles/app.css",

@@ -25,7 +25,7 @@ from knowledge.documents.models import (
     KnowledgeBase,
     TermStatistic,
 )
-from knowledge.errors import IndexMismatch, KnowledgeError, StoreBusy
+from knowledge.errors import DocumentError, IndexMismatch, KnowledgeError, StoreBusy
 from knowledge.types import Scope
 
 logger = logging.getLogger(__name__)
@@ -134,6 +134,8 @@ def _take_in(job: IndexJob, version: DocumentVersion, generation: IndexGeneratio
         raise IndexMismatch(
             f"The stored text of {version.document.title} is missing. Upload the file again, or delete the document."
         ) from None
+    except DocumentError as error:
+        raise type(error)(f"{version.document.title} cannot be cut like that: {error.message}") from error
     with transaction.atomic():
         jobs.hold(job)
         document = Document.objects.alive().select_for_update(of=("self",)).filter(pk=version.document_id).first()

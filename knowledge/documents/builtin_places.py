@@ -124,8 +124,8 @@ def _unname(subject: Subject) -> None:
 
 def _memory(subject: Subject) -> Found:
     note = (
-        "Other processes may hold texts that were searched a moment ago, until others push them out or they end; no "
-        "search finds them."
+        "Other processes drop texts that nobody searched for ten minutes; pieces of sentences stay in memory until "
+        "others push them out or the process ends. No search finds them."
     )
     return Found(count=selectors.text_of_version.holds(subject.versions), note=note)
 

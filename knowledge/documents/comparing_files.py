@@ -56,7 +56,7 @@ def files_of(base: KnowledgeBase, *, busy: Collection[str], deep: bool) -> Files
         _sources(version, names, found, deep=deep)
         _foreign(version, names, kept, found)
         for entry in entries[str(version.pk)]:
-            _derived(version, kept[str(entry.generation_id)], entry, names, tokens, found)
+            _derived(version, kept[str(entry.generation_id)], entry, names, tokens, found, deep=deep)
     return found
 
 
@@ -91,14 +91,16 @@ def _foreign(
 
 def _derived(
     version: DocumentVersion, generation: IndexGeneration, entry: IndexEntry, names: Collection[str],
-    tokens: Collection[str], found: Files,
+    tokens: Collection[str], found: Files, *, deep: bool,
 ) -> None:  # fmt: skip
     terms, vectors = f"terms-{generation.pk}.json.gz", token_files.name_of(generation)
     lacking = [] if terms in names else [terms]
     last = entry.chunks - 1
     if str(generation.pk) in tokens and last >= 0:
-        read = token_files.packed(version, generation, {0, last}) if vectors in names else {}
-        lacking += [] if read.keys() == {0, last} else [vectors]
+        whole = vectors in names
+        if whole and deep:
+            whole = token_files.packed(version, generation, {0, last}).keys() == {0, last}
+        lacking += [] if whole else [vectors]
     if lacking:
         found.derived += [f"{version.folder}/{name}" for name in lacking]
         found.again.add((str(version.pk), str(generation.pk)))

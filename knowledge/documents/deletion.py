@@ -27,7 +27,7 @@ def run_delete(*, job_id: uuid.UUID) -> None:
     if job is None:
         return
     try:
-        with jobs.Heartbeat(job):
+        with jobs.Heartbeat(job, watched=True):
             _delete(job)
     except jobs.LeaseLost:
         return
@@ -90,7 +90,6 @@ def _delete(job: IngestionJob) -> None:
             request_purge(tenant_id=job.tenant_id, space=space)
         jobs.finish(job, report=report)
     _drop_empty_base(base)
-    reports.count_after(told)
 
 
 def _drop_empty_base(base: KnowledgeBase) -> None:
@@ -114,10 +113,7 @@ def _purge_when_quiet() -> None:
     """Purge now unless more deletions wait: then the last of them, or the timer, does it once for all."""
     if IngestionJob.objects.unfinished().filter(kind=IngestionJob.Kind.DELETE).exists():
         return
-    try:
-        purge()
-    except KnowledgeError as error:
-        logger.warning("The purge is left to the timer: %s", error.message)
+    purge()
 
 
 def purge() -> int:
@@ -135,10 +131,15 @@ def purge() -> int:
 
 
 def _rewritten(row: Purge) -> bool:
+    """Do what one request asks for; what cannot be done now keeps no other request waiting."""
     purge_engine = places.purger(row.space)
-    if purge_engine is not None:
-        return purge_engine()
-    return not row.space or optimize(tenant_id=row.tenant_id, space=row.space)
+    try:
+        if purge_engine is not None:
+            return purge_engine()
+        return not row.space or optimize(tenant_id=row.tenant_id, space=row.space)
+    except KnowledgeError as error:
+        logger.warning("The purge of %s is left to the timer: %s", row.space, error.message)
+        return False
 
 
 def optimize(*, tenant_id: uuid.UUID, space: str) -> bool:

@@ -57,7 +57,7 @@ def _attempt(job: IngestionJob, version: DocumentVersion) -> None:
     :raises jobs.LeaseLost: the job is no longer ours, a newer version was uploaded, or the document is being deleted.
     """
     try:
-        with jobs.Heartbeat(job) as heartbeat:
+        with jobs.Heartbeat(job, watched=True) as heartbeat:
             _ingest(job, version, heartbeat)
     except jobs.LeaseLost:
         raise

@@ -186,12 +186,14 @@ def release_leases_of_dead_workers() -> int:
 class Heartbeat:
     """Renews the lease from a thread while the work runs; ``check`` raises once it was lost.
 
-    A job that is cancelled or deleted is noticed within a second, and what runs then is ended. Work that stands still
-    loses its lease, and its process too where a worker replaces it: nobody knows what it hangs in.
+    A job that is cancelled or deleted is noticed within a second, and what runs then is ended. Work that is ``watched``
+    and stands still (``JOB_STALL_SECONDS`` without a ``check``) loses its lease, and its process too where a worker
+    replaces it: nobody knows what it hangs in.
     """
 
-    def __init__(self, job: LeasedJob) -> None:
+    def __init__(self, job: LeasedJob, *, watched: bool = False) -> None:
         self._job = job
+        self._watched = watched
         self._stop = threading.Event()
         self._lost = threading.Event()
         self._moved = time.monotonic()
@@ -245,7 +247,7 @@ class Heartbeat:
 
     def _look(self, renewed: float) -> float:
         now = time.monotonic()
-        if now - self._moved > settings.JOB_STALL_SECONDS:
+        if self._watched and now - self._moved > settings.JOB_STALL_SECONDS:
             self._stalled()
             return renewed
         due = now - renewed >= settings.LEASE_SECONDS / 4

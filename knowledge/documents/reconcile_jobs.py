@@ -17,6 +17,9 @@ from knowledge.tenants.models import Tenant
 __all__ = ["last", "request_due", "run"]
 
 EVERY = timedelta(days=1)
+EVERY_RECORD = timedelta(days=7)
+"""Between two comparisons that read every record, text and count; the others compare keys, rows and names."""
+
 PLACES = 20
 """Of differences that a result names."""
 
@@ -44,9 +47,13 @@ def run(*, job_id: uuid.UUID) -> None:
 
 def _compare(job: IndexJob) -> dict[str, Any]:
     began = time.monotonic()
-    found = reconcile(tenant=Tenant.objects.get(pk=job.tenant_id), repair=False)
+    whole = IndexJob.objects.filter(kind=job.kind, tenant=job.tenant_id, report__deep=True)
+    deep = not whole.filter(finished__gt=timezone.now() - EVERY_RECORD).exists()
+    found = reconcile(tenant=Tenant.objects.get(pk=job.tenant_id), repair=False, deep=deep)
     return {
         "agrees": found.agrees,
+        "deep": deep,
+        "differences": found.differences,
         "rows": found.rows,
         "records": found.records,
         "missing": len(found.missing),

@@ -192,16 +192,20 @@ def settle() -> int:
     """Close the reports whose bytes have left the disk, and count again those that failed; return how many closed."""
     again = Q(state=DeletionReport.State.FAILED, checked__lt=timezone.now() - RECOUNT)
     rows = DeletionReport.objects.filter(Q(state=DeletionReport.State.WAITING) | again).exclude(finished=None)
+    rows = rows.exclude(tenant__in=Purge.objects.values("tenant"), checked__isnull=False)  # they were counted, and wait
     return sum(_closed(report) for report in rows.order_by("requested")[:AT_ONCE])
 
 
 def _closed(report: DeletionReport) -> bool:
-    if _awaits_purge(report):
+    waits = _awaits_purge(report)
+    if waits and report.checked is not None:
         return False
     try:
         count_after(report)
     except KnowledgeError as error:
         logger.warning("Deletion of %s cannot be counted yet: %s", report.document_ref, error.message)
+        return False
+    if waits:  # counted once, so that whoever looks sees how far it is
         return False
     left = left_of(report)
     if left and _awaits_purge(report):  # another deletion came meanwhile, and its files count as not rewritten

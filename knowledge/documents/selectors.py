@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -75,12 +76,13 @@ def media_types(versions: Collection[tuple[str, int]]) -> dict[tuple[str, int], 
 class TextCache:
     """Canonical texts of versions by id, bounded by characters. Versions never change.
 
-    A version that was deleted a moment ago has the empty text: no passage lies in it.
+    A version that was deleted a moment ago has the empty text: no passage lies in it. What nobody asked for in
+    ``seconds`` is dropped when something else is asked for, so that deleted texts do not stay.
     """
 
-    def __init__(self, *, budget: int = 20_000_000) -> None:
-        self._budget = budget
-        self._texts: OrderedDict[str, str] = OrderedDict()
+    def __init__(self, *, budget: int = 20_000_000, seconds: float = 600) -> None:
+        self._budget, self._seconds = budget, seconds
+        self._texts: OrderedDict[str, tuple[str, float]] = OrderedDict()  # with when it was last asked for
         self._lock = threading.Lock()
 
     def holds(self, version_ids: Collection[str]) -> int:
@@ -96,18 +98,31 @@ class TextCache:
 
     def __call__(self, version_id: str) -> str:
         with self._lock:
-            if version_id in self._texts:
-                self._texts.move_to_end(version_id)
-                return self._texts[version_id]
+            known = self._texts.get(version_id)
+            if known is not None:
+                self._keep(version_id, known[0])
+                return known[0]
         try:
             text = version_text(DocumentVersion.objects.select_related("document").get(pk=version_id))
         except (DocumentVersion.DoesNotExist, FileNotFoundError):
             return ""
         with self._lock:
-            self._texts[version_id] = text
-            while len(self._texts) > 1 and sum(map(len, self._texts.values())) > self._budget:
-                self._texts.popitem(last=False)
+            self._keep(version_id, text)
         return text
+
+    def _keep(self, version_id: str, text: str) -> None:
+        """Put a text behind all others, and drop from the front what is too old or too much."""
+        now = time.monotonic()
+        self._texts[version_id] = (text, now)
+        self._texts.move_to_end(version_id)
+        while len(self._texts) > 1:
+            oldest = next(iter(self._texts.values()))
+            if oldest[1] > now - self._seconds and self._size() <= self._budget:
+                return
+            self._texts.popitem(last=False)
+
+    def _size(self) -> int:
+        return sum(len(text) for text, _ in self._texts.values())
 
 
 text_of_version = TextCache()

@@ -18,9 +18,10 @@ class SyncingConfig(AppConfig):
 
     def ready(self) -> None:
         from knowledge.documents import doorbells
-        from knowledge.syncing import checks  # noqa: F401  registers itself
+        from knowledge.syncing import checks, deletion_places  # noqa: F401  the checks register themselves
         from knowledge.syncing.models import SyncRun
 
+        deletion_places.register_all()
         doorbells.register(SyncRun, _task_of)
 
 

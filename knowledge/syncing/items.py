@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
 from typing import ClassVar, Protocol
@@ -125,7 +125,7 @@ class Doing:
     def __init__(self, run: SyncRun, tally: Tally) -> None:
         assert run.source is not None
         self._run, self._source, self._tally = run, run.source, tally
-        self._actor = system_actor(run.tenant)
+        self._actor = replace(system_actor(run.tenant), user_id=run.requested_by_id or 0)
 
     def store(self, fetched: Fetched, *, sha256: str, known: Known | None) -> None:
         """Store the bytes as a new document, or as the next version of the one there is.
@@ -145,7 +145,7 @@ class Doing:
                 filename=item.filename, title=item.title, source_uri=item.uri, name=document_name(source, item.key),
                 metadata={"source": source.name} if is_new else None,
             )  # fmt: skip
-            facts = {"document": document, "sha256": sha256, "stored_by": self._run.pk}
+            facts = {"document": document, "document_ref": document.pk, "sha256": sha256, "stored_by": self._run.pk}
             self._remember(item.key, fingerprint=short(item.fingerprint), error="", missing_since=None, **facts)
             self._tally.did("added" if is_new else "changed", item.key)
             self._tally.save()
@@ -174,10 +174,16 @@ class Doing:
             jobs.hold(self._run)
             document = Document.objects.alive().filter(pk=known.document).first() if known.document else None
             if document is not None:
-                services.delete_document(document=document)
+                services.delete_document(
+                    document=document, actor=None if self._run.scheduled else self._actor, reason=self._reason()
+                )
                 self._tally.did("withdrawn", known.key)
             SourceItem.objects.filter(pk=known.pk).delete()
             self._tally.save()
+
+    def _reason(self) -> str:
+        removed = self._run.kind == SyncRun.Kind.REMOVE
+        return f"The source “{self._source.name}” was deleted." if removed else f"Gone from “{self._source.name}”."
 
     def withhold(self, rows: Iterable[Known]) -> None:
         self._mark([known.pk for known in rows if known.missing_since is None], missing_since=timezone.now())

@@ -59,6 +59,7 @@ class SourceItem(models.Model):
     key_hash = models.CharField(max_length=64)  # an index over 2,000 characters is more than PostgreSQL takes
     fingerprint = models.CharField(max_length=500, blank=True, default="")
     document = models.ForeignKey(Document, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    document_ref = models.UUIDField(null=True, blank=True, help_text="The document's id, kept when its row is gone.")
     sha256 = models.CharField(max_length=64, blank=True, default="", help_text="Of the bytes stored last.")
     stored_by = models.UUIDField(null=True, blank=True, help_text="The run that stored it last.")
     missing_since = models.DateTimeField(null=True, blank=True)
@@ -66,6 +67,10 @@ class SourceItem(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["source", "key_hash"], name="item_once_per_source")]
+        indexes = [
+            # A deletion report asks which items a document came from.
+            models.Index(fields=["document_ref"], name="item_document_ref"),
+        ]
 
     def __str__(self) -> str:
         return self.key

@@ -101,7 +101,7 @@ def matrix(
     plan = tmp_path_factory.mktemp("plan") / "fail-at"
     settings = {
         "STORE": request.param, "FOOTNOTE_TESTING": "1", "FAIL_AT": f"@{plan}", "LEASE_SECONDS": "8",
-        "JOB_STALL_SECONDS": "20", "SWEEP_SECONDS": "2", "WEB_WORKERS": "1",
+        "JOB_STALL_SECONDS": "15", "SWEEP_SECONDS": "2", "WEB_WORKERS": "1",
     }  # fmt: skip
     if request.param == "weaviate":
         binary = find_server(os.environ.get("WEAVIATE_SERVER_BIN", ""))
@@ -111,7 +111,8 @@ def matrix(
     running = start_product(**settings)
     made = Matrix(running, plan)
     demo = running.app.first_run["knowledge_base"]
-    running.client.wait(demo, running.client.documents(demo), limit=600)  # or it would work beside the faults
+    for document in running.client.documents(demo):  # its documents would be read beside the faults
+        running.client.call("POST", f"/documents/{document}/cancel")
     made.base = running.client.knowledge_base("matrix")
     yield made
     running.app.stop()
@@ -165,9 +166,9 @@ def _upload(matrix: Matrix, point: str, fault: str, eventually: Callable[..., An
     if fault == "hang":
         with pytest.raises((TimeoutError, urllib.error.URLError)):
             _send_shortly(matrix, name, data)
+        eventually(lambda: matrix.counter(point).exists(), within=60, what="the fault is reached")
         matrix.plan.write_text("")
-        for process in matrix.running.leader("web").children():  # as an operator would: a thread cannot be ended
-            os.kill(process.pid, signal.SIGKILL)
+        os.killpg(matrix.running.leader("web").pid, signal.SIGKILL)  # as an operator would: a thread cannot be ended
     elif (point, fault) == ("before_enqueue", "exception"):
         matrix.send(name, data)  # it is stored: that nobody was told is no reason to refuse it
     else:

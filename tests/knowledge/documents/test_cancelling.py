@@ -12,7 +12,7 @@ import pytest
 from django.utils import timezone
 
 from knowledge import wiring
-from knowledge.documents import cancelling, deletion, ingest, jobs, order, services, tasks
+from knowledge.documents import cancelling, deletion, indexing, ingest, jobs, order, services, tasks
 from knowledge.documents.models import Document, DocumentVersion, IngestionJob
 from knowledge.errors import DocumentNotFound, ParserCrashed, RetryUseless, StoreUnavailable
 
@@ -44,7 +44,7 @@ def waiting_for_another_attempt(world: Any, monkeypatch: pytest.MonkeyPatch) -> 
         raise StoreUnavailable
 
     with monkeypatch.context() as patch:
-        patch.setattr(ingest.stages, "write", away)
+        patch.setattr(indexing.stages, "write", away)
         document: Document = world.add("The first heron.")
     return document
 

@@ -125,6 +125,20 @@ def test_a_setting_that_the_index_does_not_follow_is_named(world: Any, settings:
     )
 
 
+def test_a_document_that_cannot_be_cut_like_that_is_named(world: Any, sections: Any) -> None:
+    world.add("The otter sleeps.", "short.md")
+    world.add(sections("heron", 8), "long.md")
+    other = generations.start(base=world.base, chunker="structural:target=100,max_chunks=2")
+    work_on_indexes()
+    found = standing(world.base, other)
+    assert found.job is not None
+    assert indexes.phase(found) == "Stopped with an error"
+    assert found.job.last_error.startswith("long.md cannot be cut like that: ")
+    world.base.refresh_from_db()
+    assert generations.standings(world.base)[0].live  # what is in use did not notice
+    assert world.titles("heron part 3") == {"long.md"}
+
+
 # --- the command
 
 

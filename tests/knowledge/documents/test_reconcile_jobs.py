@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from knowledge import wiring
 from knowledge.documents import reconcile_jobs, tasks
-from knowledge.documents.models import IndexJob
+from knowledge.documents.models import IndexGeneration, IndexJob
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -44,6 +44,21 @@ def test_differences_are_told_and_not_repaired(world: Any) -> None:
     assert (job.state, job.report["agrees"], job.report["missing"]) == ("done", False, 1)
     assert any("Lost words" in place for place in job.report["places"])
     assert world.keys() == set()
+
+
+def test_every_record_is_read_once_a_week(world: Any) -> None:
+    world.add("Words.")
+    IndexGeneration.objects.update(terms=99)
+    told = []
+    for days in (0, 1, 8):
+        IndexJob.objects.update(created=timezone.now() - timedelta(days=days, hours=1))
+        IndexJob.objects.filter(finished__isnull=False).update(finished=timezone.now() - timedelta(days=days))
+        tasks.reconcile_all()
+        run_rung(world)
+        job = reconcile_jobs.last(tenant_id=world.actor.tenant_id)
+        assert job is not None
+        told.append((job.report["deep"], job.report["differences"]))
+    assert told == [(True, {"statistics": 1}), (False, {}), (True, {"statistics": 1})]
 
 
 def test_it_is_done_once_a_day_for_each_tenant(world: Any, other_world: Any) -> None:

@@ -261,6 +261,30 @@ def test_report_waits_for_the_purge(world: Any, monkeypatch: pytest.MonkeyPatch)
     assert report_of(document).state == State.DONE
 
 
+def test_reports_that_wait_keep_no_other_organisation_waiting(
+    world: Any, other_world: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reports, "AT_ONCE", 1)
+    first, second = world.add("The otter sleeps."), other_world.add("The heron stands.")
+    real, own = wiring.store().optimize, str(world.actor.tenant_id)
+
+    def optimize(*, space: str, tenant: str) -> None:
+        if tenant == own:
+            raise StoreBusy
+        real(space=space, tenant=tenant)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(wiring.store(), "optimize", optimize)
+        for document in (first, second):
+            services.delete_document(document=document)
+        world.work()
+        for _ in range(3):
+            deletion.purge()
+        assert (report_of(first).state, report_of(second).state) == (State.WAITING, State.DONE)
+    tasks.purge_deleted()
+    assert report_of(first).state == State.DONE
+
+
 def test_engine_with_a_purger_is_asked_until_it_is_done(world: Any) -> None:
     answers = [False, True]
     places.add_purger("press", lambda: answers.pop(0))
@@ -318,7 +342,7 @@ def test_changed_report_is_found_out(world: Any) -> None:
 
 def command(*arguments: str) -> str:
     out = StringIO()
-    call_command("deletion-report", *arguments, stdout=out, stderr=StringIO())
+    call_command("deletion_report", *arguments, stdout=out, stderr=StringIO())
     return out.getvalue()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from typing import Any
 from uuid import uuid4
@@ -218,3 +219,15 @@ def test_live_rows_are_looked_up_by_their_keys(world: Any, django_assert_num_que
         cursor.execute(f"EXPLAIN QUERY PLAN {asked.captured_queries[0]['sql']}")
         plan = [row[3] for row in cursor.fetchall()]
     assert "SEARCH chunk USING INDEX sqlite_autoindex_documents_chunk_1 (id=?)" in plan[0]
+
+
+def test_texts_that_nobody_asked_for_in_a_while_are_dropped(world: Any) -> None:
+    versions = [str(world.add(f"The {word} sleeps.", f"{word}.md").current_version_id) for word in ("otter", "heron")]
+    cache = selectors.TextCache(seconds=0.2)
+    cache(versions[0])
+    assert cache.holds(versions) == 1
+    time.sleep(0.25)
+    cache(versions[1])
+    assert (cache.holds(versions), cache.holds(versions[:1])) == (1, 0)
+    cache.forget(versions)
+    assert cache.holds(versions) == 0

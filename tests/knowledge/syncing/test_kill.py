@@ -49,8 +49,9 @@ def killed(child: int, *, after: float) -> bool:
 def work_until_done(run: SyncRun) -> int:
     """Begin the run again after each kill, as a worker that starts does; return how many kills there were."""
     kills, chance = 0, random.Random(7)
-    for _ in range(60):
-        kills += killed(worker(run), after=chance.uniform(0.05, 0.4))
+    for attempt in range(60):
+        # Longer each time: a busy machine gets anywhere too.
+        kills += killed(worker(run), after=chance.uniform(0.05, 0.4) * 1.1**attempt)
         run.refresh_from_db()
         if run.state not in ("queued", "running"):
             return kills

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from knowledge.documents import services as document_services
+from knowledge.documents.deletion_models import DeletionReport
 from knowledge.documents.models import Document, DocumentVersion, IngestionJob
 from knowledge.embedding import LocalEmbedder
 from knowledge.sources.base import Problem
@@ -118,6 +120,32 @@ def test_removed_items_are_withdrawn(source: Source, shelf: Any, sync: Any, worl
     assert SourceItem.objects.count() == 1
     shelf.texts["a.md"] = "The badger digs."
     assert counts(sync(source)) == {"listed": 2, "unchanged": 1, "added": 1}
+
+
+def test_deletion_reports_say_who_and_why_and_what_the_source_keeps(
+    source: Source, shelf: Any, actor: Any, owner: Any, sync: Any, world: Any
+) -> None:
+    shelf.texts |= {"a.md": "The badger digs.", "b.md": "Two.", "c.md": "Three."}
+    sync(source)
+    world.work()
+    del shelf.texts["a.md"]
+    run = services.start_run(source=source, actor=replace(actor, user_id=owner.pk))
+    runs.run_sync(run_id=run.pk)
+    del shelf.texts["b.md"]
+    runs.run_sync(run_id=services.start_run(source=source).pk)
+    document_services.delete_document(document=Document.objects.get(title="c.md"))
+    kinds.work_folder(source.pk).mkdir(parents=True)
+    (kinds.work_folder(source.pk) / "clone").write_text("Three.")
+    world.work()
+    said = {report.name: (report.requested_by, report.reason) for report in DeletionReport.objects.all()}
+    assert said == {
+        "a.md": ("owner@acme.test", "Gone from “Shelf”."), "b.md": ("", "Gone from “Shelf”."), "c.md": ("", ""),
+    }  # fmt: skip
+    kept = {row["place"]: row["after"] for row in DeletionReport.objects.get(name="c.md").places}
+    assert (kept["source_items"], kept["source_copies"]) == (1, 1)
+    gone = {row["place"]: row["after"] for row in DeletionReport.objects.get(name="a.md").places}
+    assert gone["source_items"] == 0
+    kinds.forget_work(source.pk)
 
 
 def test_nothing_is_withdrawn_after_a_listing_that_was_cut_short(

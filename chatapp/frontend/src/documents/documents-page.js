@@ -141,6 +141,7 @@ export class DocumentsPage extends HTMLElement {
     history.replaceState(null, "", `?base=${id}`);
     const sources = this.querySelector("[data-sources]");
     if (sources instanceof HTMLAnchorElement) sources.search = `?base=${id}`;
+    this.querySelector("[data-indexes]")?.setAttribute("href", `/documents/indexes/?base=${id}`);
     this.#uploadWaiting();
     await this.#attempt(() => this.#loadPage());
   }

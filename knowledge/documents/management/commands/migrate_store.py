@@ -42,6 +42,10 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         tenants = self._tenants(options["tenant"])
+        if (
+            not settings.SECRET_KEY_GIVEN and not settings.SECRET_KEY_PATH.is_file()
+        ):  # one made up for now seals nothing
+            raise CommandError("This installation has no SECRET_KEY yet: run `make run` once, or set it.")
         try:
             with file_lock(settings.DATA_DIR / "locks" / "migrate-store", seconds=0), _weaviate():
                 self._run(tenants, options)

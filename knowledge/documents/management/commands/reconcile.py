@@ -8,18 +8,11 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from knowledge.documents.leftovers import leftovers
-from knowledge.documents.reconcile import Report, reconcile
+from knowledge.documents.reconcile import KINDS, Report, reconcile
 from knowledge.tenants.models import Tenant
 
 SHOWN_PLACES = 20
-KINDS = {
-    "wrong": "records that say something else than their document",
-    "spare": "passages of versions that are not searched",
-    "statistics": "indexes whose word statistics are wrong",
-    "derived": "word counts or token vectors missing",
-    "texts": "texts missing or changed",
-    "spaces": "empty tables of the index",
-}
+IN_FIRST_LINE = ("missing", "orphans", "folders", "lost")
 
 
 class Command(BaseCommand):
@@ -56,7 +49,7 @@ class Command(BaseCommand):
             f"{len(report.folders)} folders of deleted documents, {report.files} files removed."
         )
         for kind, count in report.differences.items():
-            if kind in KINDS:
+            if kind not in IN_FIRST_LINE:
                 self.stdout.write(f"  {count} {KINDS[kind]}")
         for place, count in report.places.most_common(SHOWN_PLACES):
             self.stdout.write(f"  {count} in {place}")
