@@ -62,8 +62,10 @@ def delete_document(*, job_id: str, **_: object) -> None:
 def sweep_jobs(**_: object) -> None:
     """Send every due job that nobody was told of lately; finish deletions of whole bases."""
     from knowledge.documents.services import resume_deletions
+    from knowledge.parsing import remove_left_folders
 
     jobs.release_leases_of_dead_workers()
+    remove_left_folders()
     lost.give_back(now=timezone.now())
     now = timezone.now()
     doorbells.sweep(now=now)

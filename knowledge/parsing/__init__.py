@@ -3,7 +3,7 @@
 from knowledge.parsing.base import ParseContext, ParseLimits, Parser
 from knowledge.parsing.boxes import decode_boxes, encode_boxes, rects
 from knowledge.parsing.registry import detect, extensions, media_types, parser_for
-from knowledge.parsing.sandbox import ChildParser, parse_in_child
+from knowledge.parsing.sandbox import ChildParser, parse_in_child, remove_left_folders
 from knowledge.parsing.serial import from_json, to_json
 
 __all__ = [
@@ -20,5 +20,6 @@ __all__ = [
     "parse_in_child",
     "parser_for",
     "rects",
+    "remove_left_folders",
     "to_json",
 ]

@@ -183,12 +183,17 @@ class ChildParser:
                 logger.debug("a pipe of a parser child was already closed")
 
 
-def _private_folder() -> Path:
-    """Make a folder for one child, 0700, and remove those whose parser was killed: a child cannot remove its own."""
+def remove_left_folders() -> None:
+    """Remove the folders of children whose owner was killed: neither could do it."""
     for old in Path(tempfile.gettempdir()).glob(f"{_FOLDER}*-*"):
         owner = old.name.removeprefix(_FOLDER).partition("-")[0]
         if owner.isdecimal() and not _runs(int(owner)):
             shutil.rmtree(old, ignore_errors=True)
+
+
+def _private_folder() -> Path:
+    """Make a folder for one child, 0700."""
+    remove_left_folders()
     return Path(tempfile.mkdtemp(prefix=f"{_FOLDER}{os.getpid()}-"))
 
 

@@ -136,7 +136,7 @@ def test_invariants_hold_after_a_fault(
     assert matrix.counter(point).stat().st_size >= 1, "the fault was not reached, so nothing was shown"
     matrix.plan.write_text("")
     wrong = matrix.violations()
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + RECOVERS_WITHIN
     while wrong and time.monotonic() < deadline:  # a purge or the end of a killed child may still be under way
         time.sleep(1)
         wrong = matrix.violations()

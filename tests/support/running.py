@@ -106,4 +106,8 @@ def last_trouble(folder: Path) -> str:
 
 
 def command_line(process: psutil.Process) -> str:
-    return " ".join(process.cmdline()).replace(" --app chatapp.celery", "")
+    """Return how a process was called; nothing for one that has just ended and is not yet counted."""
+    try:
+        return " ".join(process.cmdline()).replace(" --app chatapp.celery", "")
+    except psutil.Error:
+        return ""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import subprocess
+import tempfile
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -133,6 +136,18 @@ def test_worker_that_starts_rings_for_what_it_freed(world: Any, job: IngestionJo
     assert world.sent == [("sweep_jobs", {})]
     tasks.sweep_jobs()
     assert str(job.pk) in rung(world)
+
+
+def test_sweep_removes_what_the_parser_of_a_killed_process_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    for owner in (ended.pid, os.getpid()):
+        (tmp_path / f"footnote-parser-{owner}-x").mkdir()
+    tasks.sweep_jobs()
+    assert [path.name for path in tmp_path.iterdir()] == [f"footnote-parser-{os.getpid()}-x"]
 
 
 def test_upload_is_stored_while_the_broker_is_away(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
