@@ -199,6 +199,10 @@ CELERY_TASK_ANNOTATIONS = {
     "knowledge.syncing.tasks.run_sync": {"soft_time_limit": 6 * 3600, "time_limit": 6 * 3600 + 60},
     # A table of millions of rows; the same for reading all of it to compare.
     "knowledge.documents.tasks.keep_up": {"soft_time_limit": 3600, "time_limit": 3660},
+    "knowledge.documents.tasks.purge_deleted": {"soft_time_limit": 3600, "time_limit": 3660},
+    "knowledge.documents.tasks.delete_document": {"soft_time_limit": 3600, "time_limit": 3660},
+    # It gives its process away after minutes, but never in the middle of a document.
+    "knowledge.documents.tasks.work_on_index": {"soft_time_limit": 6 * 3600, "time_limit": 6 * 3600 + 60},
     "knowledge.documents.tasks.reconcile_tenant": {"soft_time_limit": 6 * 3600, "time_limit": 6 * 3600 + 60},
 }
 CELERY_TASK_PUBLISH_RETRY = False  # the row is the truth; the sweeper sends what was not sent
@@ -229,6 +233,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "knowledge.documents.tasks.delete_expired",
         "schedule": timedelta(minutes=1),
         "options": {"expires": 60},
+    },
+    "follow-generations": {
+        "task": "knowledge.documents.tasks.follow_generations",
+        "schedule": timedelta(minutes=10),
+        "options": {"expires": 600},
     },
     "optimize-stores": {"task": "knowledge.documents.tasks.optimize_stores", "schedule": timedelta(minutes=10)},
     "start-due-syncs": {

@@ -9,14 +9,14 @@ from typing import Any
 from uuid import UUID
 
 from django.apps import apps
-from django.db.models import Count, Q
+from django.db.models import Count, OuterRef, Q, Subquery
 from django.utils import timezone
 
 from chatapp.operations import parts
 from knowledge import wiring
 from knowledge.documents import alarms, reconcile_jobs, upkeep
 from knowledge.documents.leased import LeasedJob
-from knowledge.documents.models import Document, IndexJob, Purge
+from knowledge.documents.models import DeletionReport, Document, IndexGeneration, IndexJob, Purge
 from knowledge.documents.reconcile import KINDS
 from knowledge.errors import KnowledgeError
 from knowledge.tenants.models import Tenant
@@ -70,6 +70,8 @@ def condition(tenants: Sequence[Tenant]) -> Condition:
     found.problems += [Problem(where="Disk", words=words) for words in alarms.disk()]
     found.problems += _jobs(found, ids)
     found.problems += _documents(found, ids)
+    found.problems += _deletions(ids)
+    found.problems += _indexes(ids)
     found.problems += _tables(found, tenants)
     found.problems += _purges(found, ids)
     found.problems += _comparisons(found, tenants)
@@ -108,7 +110,7 @@ def _jobs(found: Condition, tenants: Sequence[UUID]) -> Iterator[Problem]:
 
 
 SPOKEN_FOR: set[Any] = {apps.get_model("documents", "IngestionJob"), IndexJob}
-"""Whose failures are told by what they are of: documents, tables, comparisons."""
+"""Whose failures are told by what they are of: documents, deletions, tables, indexes, comparisons."""
 
 
 def _job_models() -> list[Any]:
@@ -137,6 +139,23 @@ def _documents(found: Condition, tenants: Sequence[UUID]) -> Iterator[Problem]:
     for words, for_good, count in failed.annotate(count=Count("pk")).order_by("-count", "error")[:MOST_REASONS]:
         step = "Upload readable files in their place, or delete them." if for_good else "Retry them once it is mended."
         yield Problem(where="Documents", words=f"{_many(count, 'documents')} failed: {words} {step}")
+
+
+def _deletions(tenants: Sequence[UUID]) -> Iterator[Problem]:
+    failed = DeletionReport.objects.filter(tenant__in=tenants, state=DeletionReport.State.FAILED)
+    for words, count in failed.values_list("error").annotate(count=Count("pk")).order_by("-count")[:MOST_REASONS]:
+        step = "It is tried again every ten minutes; the report under Deleted documents says what is left."
+        yield Problem(where="Deletion", words=f"{_many(count, 'deletions')} did not end: {words} {step}")
+
+
+def _indexes(tenants: Sequence[UUID]) -> Iterator[Problem]:
+    newest = IndexJob.objects.filter(generation=OuterRef("pk")).order_by("-created")
+    rows = IndexGeneration.objects.filter(knowledge_base__tenant__in=tenants).annotate(
+        ended=Subquery(newest.values("state")[:1]), said=Subquery(newest.values("last_error")[:1])
+    )
+    for row in rows.filter(ended=LeasedJob.State.FAILED).select_related("knowledge_base")[:MOST_REASONS]:
+        step = "The page Documents > Search index offers to try again."
+        yield Problem(where="Index", words=f"Work on an index of {row.knowledge_base.name} failed: {row.said} {step}")
 
 
 def _tables(found: Condition, tenants: Sequence[Tenant]) -> Iterator[Problem]:

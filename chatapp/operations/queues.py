@@ -50,7 +50,8 @@ def say_alive(client: Any, queues: Iterable[str], *, busy: bool, starts: bool = 
     for queue in queues:
         signs.set(_key(queue, "consumer"), time.time(), ex=ALIVE_SECONDS)
         if busy:
-            signs.set(_key(queue, "busy"), time.time(), ex=ALIVE_SECONDS)
+            # As long as a canary is waited for: those of a busy hour were dropped, and the next one takes a minute.
+            signs.set(_key(queue, "busy"), time.time(), ex=DEAF_SECONDS)
         if starts:
             signs.set(_key(queue, "canary"), time.time())  # from here on it is waited for
     signs.execute()

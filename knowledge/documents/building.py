@@ -36,6 +36,9 @@ SLICE_SECONDS = 300
 SHORT_SECONDS = 5
 """It works that long where uploaded documents wait: they come first, and yet the index gets on."""
 
+TELL_SECONDS = 1.0
+"""Its progress is counted and told that often: each count reads all documents of the base."""
+
 BUSY_SECONDS = 15
 PART = 100
 STOPPED = "The worker was stopped each time it worked on this index."
@@ -51,6 +54,19 @@ def run(*, job_id: uuid.UUID) -> None:
         _attempt(job)
     except jobs.LeaseLost:
         logger.info("Index job %s was taken over or cancelled", job.pk)
+        _leave(job)
+
+
+def _leave(job: IndexJob) -> None:
+    """Take away what was written of a generation after its removal began: a last batch may have been on its way."""
+    generation = job.generation
+    if generation is None:
+        return
+    gone = IndexGeneration.objects.filter(pk=generation.pk).exclude(state=IndexGeneration.State.COLLECTING)
+    if job.kind == IndexJob.Kind.BUILD and not gone.exists():
+        scope = Scope(tenant=str(job.tenant_id), knowledge_bases=frozenset({str(generation.knowledge_base_id)}))
+        if wiring.store().delete(space=generation.space, scope=scope, generation=str(generation.pk)):
+            deletion.request_purge(tenant_id=job.tenant_id, space=generation.space)
 
 
 def _attempt(job: IndexJob) -> None:
@@ -69,8 +85,8 @@ def _attempt(job: IndexJob) -> None:
                 _build(job, generation, heartbeat)
     except jobs.LeaseLost:
         raise
-    except StoreBusy:
-        jobs.postpone(job, seconds=BUSY_SECONDS)
+    except StoreBusy as error:
+        jobs.postpone(job, seconds=BUSY_SECONDS, why=error.message)
     except KnowledgeError as error:
         logger.warning("Index %s: %s: %s", generation.pk, error.code, error.message)
         jobs.fail(job, message=error.message, permanent=error.permanent)
@@ -80,7 +96,7 @@ def _attempt(job: IndexJob) -> None:
 
 
 def _build(job: IndexJob, generation: IndexGeneration, heartbeat: jobs.Heartbeat) -> None:
-    began = time.monotonic()
+    began = told = time.monotonic()
     removed = _withdraw_left(generation, heartbeat)
     _note_begin(job, generation)
     taken = 0
@@ -90,10 +106,14 @@ def _build(job: IndexJob, generation: IndexGeneration, heartbeat: jobs.Heartbeat
         ):
             heartbeat.check()
             taken += _take_in(job, version, generation, heartbeat)
-            _progress(job, generation)
+            if time.monotonic() - told > TELL_SECONDS:
+                told = time.monotonic()
+                _progress(job, generation)
             if _is_over(time.monotonic() - began):
+                _progress(job, generation)
                 jobs.postpone(job, seconds=0)
                 return
+        removed += _withdraw_left(generation, heartbeat)
         if _complete(job, generation, report={"documents": taken, "withdrawn": removed}):
             return
 
@@ -156,7 +176,9 @@ def _complete(job: IndexJob, generation: IndexGeneration, *, report: dict[str, i
     """Close the job when nothing is missing any more, and switch where that is wanted; False when something is."""
     jobs.hold(job)
     base = KnowledgeBase.objects.select_for_update(of=("self",)).get(pk=generation.knowledge_base_id)
-    row = IndexGeneration.objects.select_for_update(of=("self",)).get(pk=generation.pk)
+    row = generations.locked(base).get(generation.pk)
+    if row is None:
+        raise jobs.LeaseLost
     if generations.missing(row).exists():
         return False
     if row.state == IndexGeneration.State.BUILDING:
@@ -212,10 +234,12 @@ def _collect(job: IndexJob, generation: IndexGeneration, heartbeat: jobs.Heartbe
         token_files.forget(version, generation)
     _delete_rows(heartbeat, lambda: Chunk.objects.filter(generation=generation))
     _delete_rows(heartbeat, lambda: TermStatistic.objects.filter(generation=generation))
+    left = wiring.store().count(space=generation.space, scope=scope, generation=str(generation.pk))
+    if left:
+        raise IndexMismatch(f"{left} passages of the removed index are still there.")
     with transaction.atomic():
         jobs.hold(job)
         deletion.request_purge(tenant_id=base.tenant_id, space=generation.space)
-        jobs.finish(job, report={"records": records})
         logger.info("Index %s of %s is removed with %s records", generation.pk, base.pk, records)
         generation.delete()
 

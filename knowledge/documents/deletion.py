@@ -20,15 +20,20 @@ from knowledge.types import Scope
 
 logger = logging.getLogger(__name__)
 
+STOPPED = "The worker was stopped each time it deleted this document."
+
 
 def run_delete(*, job_id: uuid.UUID) -> None:
     """Remove everything of the job's document and prove it by counting. Safe to repeat."""
     job = jobs.claim(job_id)
     if job is None:
         return
+    if job.attempts > settings.JOB_ATTEMPTS:  # it ended without a word each time: killed, or out of memory
+        _record_failure(job, STOPPED)
+        return
     try:
-        with jobs.Heartbeat(job, watched=True):
-            _delete(job)
+        with jobs.Heartbeat(job, watched=True) as heartbeat:
+            _delete(job, heartbeat)
     except jobs.LeaseLost:
         return
     except IndexDiskFull as error:  # it would go on refusing until somebody makes room
@@ -52,7 +57,7 @@ def _record_failure(job: IngestionJob, message: str) -> None:
             reports.failed(tenant_id=job.tenant_id, document_ref=job.document_ref, message=message)
 
 
-def _delete(job: IngestionJob) -> None:
+def _delete(job: IngestionJob, heartbeat: jobs.Heartbeat) -> None:
     document = job.document
     if document is None:
         jobs.finish(job)
@@ -68,11 +73,13 @@ def _delete(job: IngestionJob) -> None:
     store, spaces = wiring.store(), set(subject.spaces)
     records = 0
     for space in spaces:
+        heartbeat.check()
         records += store.delete(space=space, scope=scope)
         left = store.count(space=space, scope=scope)
         if left:
             raise IndexMismatch(f"{left} passages of the deleted document are still in the index.")
     failpoints.reach("between_delete_in_database_and_index")
+    heartbeat.check()
     report = {
         "records": records,
         "chunks": Chunk.objects.filter(version__document=document).count(),

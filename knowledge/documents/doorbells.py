@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import F, Q
 
 from knowledge.documents import broker
 from knowledge.documents.leased import LeasedJob
@@ -43,8 +43,18 @@ def sweep(*, now: datetime) -> None:
     """Send every due job that nobody was told of lately, of whatever kind."""
     untold = Q(published__isnull=True) | Q(published__lt=now - RUNG) | Q(state=LeasedJob.State.RUNNING)
     for model in _tasks:
-        _send(model, _rows(model).due(now=now).filter(untold).order_by("created"), now)
+        for rows in _by_kind(model, _rows(model).due(now=now).filter(untold)):
+            _send(model, rows.order_by(F("published").asc(nulls_first=True), "created"), now)
     _wake_workers(now)
+
+
+def _by_kind(model: type[LeasedJob], due: Any) -> list[Any]:
+    """Return the due jobs of each kind by themselves: ten thousand files must not keep a deletion waiting."""
+    if model is not IngestionJob:
+        return [due]
+    deletions, files = due.filter(kind=IngestionJob.Kind.DELETE), due.filter(kind=IngestionJob.Kind.INGEST)
+    enough = (broker.waiting(INGEST_QUEUE) or 0) >= AT_ONCE  # any message brings the next file
+    return [deletions] if enough else [deletions, files]
 
 
 def _wake_workers(now: datetime) -> None:

@@ -116,8 +116,8 @@ def make_live(generation: IndexGeneration) -> bool:
     """
     with transaction.atomic():
         base = KnowledgeBase.objects.select_for_update(of=("self",)).get(pk=generation.knowledge_base_id)
-        row = base.generations.exclude(state=State.COLLECTING).filter(pk=generation.pk).first()
-        if row is None:
+        row = locked(base).get(generation.pk)
+        if row is None or row.state == State.COLLECTING:
             raise GenerationRefused("This index is being removed.")
         if row.pk == base.live_generation_id:
             return True
@@ -127,6 +127,12 @@ def make_live(generation: IndexGeneration) -> bool:
         IndexGeneration.objects.filter(pk=row.pk).update(switch_when_ready=True)
         _new_job(row, IndexJob.Kind.BUILD)
     return False
+
+
+def locked(base: KnowledgeBase) -> dict[uuid.UUID, IndexGeneration]:
+    """Lock the generations of a base in their one order, as whoever takes a document out of several does."""
+    rows = base.generations.select_for_update(of=("self",), no_key=True).order_by("pk")
+    return {row.pk: row for row in rows}
 
 
 def switch(base: KnowledgeBase, generation: IndexGeneration) -> None:
@@ -148,12 +154,13 @@ def remove(generation: IndexGeneration) -> None:
     :raises GenerationRefused: it is the one in use.
     """
     with transaction.atomic():
+        # The jobs before the base, as a job that ends locks them: two that wait for each other would both end.
+        open_jobs = generation.jobs.unfinished().select_for_update(of=("self",)).order_by("pk")
+        builds = [job.pk for job in open_jobs if job.kind == IndexJob.Kind.BUILD]
         base = KnowledgeBase.objects.select_for_update(of=("self",)).get(pk=generation.knowledge_base_id)
         if base.live_generation_id == generation.pk:
             raise GenerationRefused("This index is in use. Switch to another one before it is removed.")
-        generation.jobs.unfinished().filter(kind=IndexJob.Kind.BUILD).update(
-            state=IndexJob.State.CANCELLED, finished=timezone.now()
-        )
+        IndexJob.objects.filter(pk__in=builds).update(state=IndexJob.State.CANCELLED, finished=timezone.now())
         IndexGeneration.objects.filter(pk=generation.pk).update(state=State.COLLECTING, switch_when_ready=False)
         _new_job(generation, IndexJob.Kind.COLLECT)
 

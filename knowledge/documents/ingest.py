@@ -5,11 +5,25 @@ from __future__ import annotations
 import hashlib
 import logging
 import uuid
+from datetime import timedelta
 
 from django.db import transaction
+from django.utils import timezone
 
 from knowledge import wiring
-from knowledge.documents import failpoints, files, generations, indexing, jobs, notices, pace, selectors, versions
+from knowledge.documents import (
+    failpoints,
+    files,
+    generations,
+    indexing,
+    jobs,
+    notices,
+    pace,
+    selectors,
+    statistics,
+    token_files,
+    versions,
+)  # fmt: skip
 from knowledge.documents.indexing import Indexed
 from knowledge.documents.models import (
     Chunk,
@@ -20,7 +34,7 @@ from knowledge.documents.models import (
     IngestionJob,
     KnowledgeBase,
 )
-from knowledge.errors import DocumentError, KnowledgeError, StoreBusy
+from knowledge.errors import DocumentError, KnowledgeError, ModelBusy, ModelUnavailable, StoreBusy, StoreUnavailable
 from knowledge.parsing.serial import to_json
 from knowledge.types import ParsedDocument, Scope
 
@@ -28,6 +42,11 @@ logger = logging.getLogger(__name__)
 
 UNEXPECTED = "Something went wrong while this file was processed."
 BUSY_SECONDS = 15
+
+OUTAGES = (StoreUnavailable, ModelUnavailable, ModelBusy)
+OUTAGE = timedelta(hours=1)
+"""A document waits so long for an index or a model that is away, and is then tried as often as any other."""
+
 STAGES = {Document.Status.PARSING: "reading", Document.Status.EMBEDDING: "indexing"}
 """What a job does while its document has a status."""
 
@@ -62,8 +81,12 @@ def _attempt(job: IngestionJob, version: DocumentVersion) -> None:
     except jobs.LeaseLost:
         raise
     except StoreBusy as error:
-        logger.info("Document %s waits: %s", job.document_ref, error.code)
-        jobs.postpone(job, seconds=BUSY_SECONDS, why=error.message)
+        _wait(job, error)
+    except OUTAGES as error:
+        if timezone.now() - job.created < OUTAGE:
+            _wait(job, error)
+        else:
+            record_failure(job, version, message=error.message, permanent=False)
     except KnowledgeError as error:
         logger.warning("Document %s: %s: %s", job.document_ref, error.code, error.message)
         for_good = isinstance(error, DocumentError)  # other permanent errors end with a change of the settings
@@ -71,6 +94,12 @@ def _attempt(job: IngestionJob, version: DocumentVersion) -> None:
     except Exception:  # boundary of the job: whatever it was, the row says so and the worker lives
         logger.exception("Document %s failed", job.document_ref)
         record_failure(job, version, message=UNEXPECTED, permanent=False)
+
+
+def _wait(job: IngestionJob, error: KnowledgeError) -> None:
+    """Put the job back; nothing of this is the document's fault, and no attempt is counted."""
+    logger.info("Document %s waits: %s", job.document_ref, error.code)
+    jobs.postpone(job, seconds=BUSY_SECONDS, why=error.message)
 
 
 def _ingest(job: IngestionJob, version: DocumentVersion, heartbeat: jobs.Heartbeat) -> None:
@@ -166,7 +195,8 @@ def switch(job: IngestionJob, version: DocumentVersion, generation: IndexGenerat
     version.document = document
     if indexing.search_title(version) != indexed.target.title or base.live_generation_id != generation.pk:
         return False
-    # Itself too: it may have been live before. Other generations take it in again (``generations.catch_up``).
+    generations.locked(base)
+    # Itself too: it may have been live before. Other generations take it in again (``generations.follow``).
     indexing.leave(IndexEntry.objects.filter(version__in={document.current_version_id, version.pk} - {None}))
     _archive(document)
     DocumentVersion.objects.filter(pk=version.pk).update(
@@ -216,6 +246,10 @@ def withdraw_others(version: DocumentVersion, generation: IndexGeneration) -> in
     others = {str(pk) for pk in rows.values_list("version_id", flat=True).distinct()}
     if not others:
         return 0
+    for other in version.document.versions.filter(pk__in=others):
+        other.document = version.document
+        statistics.forget(other, generation)
+        token_files.forget(other, generation)
     target = indexing.target_of(version, generation)
     gone = wiring.store().delete(space=target.space, scope=target.scope, versions=others, generation=target.generation)
     rows.delete()
@@ -250,18 +284,19 @@ def record_failure(
 
     :raises jobs.LeaseLost: the job is no longer ours.
     """
-    over = jobs.fail(job, message=message, permanent=permanent, lost=lost)
-    document, error = version.document, job.last_error if over else ""
-    status = Document.Status.FAILED if over else Document.Status.QUEUED
-    changed = (
-        Document.objects.alive()
-        .filter(pk=document.pk, latest_number=version.number)
-        .update(status=status, error=error, stage_progress=0.0, failed_for_good=for_good)
-    )
-    if over:
-        live = Document.objects.filter(pk=document.pk, current_version=version.pk).exists()  # it was processed again
-        state = DocumentVersion.State.LIVE if live else DocumentVersion.State.FAILED
-        DocumentVersion.objects.filter(pk=version.pk).update(state=state)
+    with transaction.atomic():  # a job that is over and a document that still waits for it would stay so for ever
+        over = jobs.fail(job, message=message, permanent=permanent, lost=lost)
+        document, error = version.document, job.last_error if over else ""
+        status = Document.Status.FAILED if over else Document.Status.QUEUED
+        changed = (
+            Document.objects.alive()
+            .filter(pk=document.pk, latest_number=version.number)
+            .update(status=status, error=error, stage_progress=0.0, failed_for_good=for_good)
+        )
+        if over:
+            live = Document.objects.filter(pk=document.pk, current_version=version.pk).exists()  # processed again
+            state = DocumentVersion.State.LIVE if live else DocumentVersion.State.FAILED
+            DocumentVersion.objects.filter(pk=version.pk).update(state=state)
     if changed:
         document.status, document.error, document.stage_progress = status, error, 0.0
         document.failed_for_good = for_good
@@ -272,9 +307,8 @@ def _leave(job: IngestionJob, version: DocumentVersion) -> None:
     """Somebody took over. What this job wrote of a version that nobody wants any more must not stay."""
     row = Document.objects.alive().filter(pk=version.document_id).first()
     if row is not None and row.latest_number == version.number:
-        if row.current_version_id != version.pk and jobs.was_cancelled(job):
-            withdraw(version)
-            DocumentVersion.objects.filter(pk=version.pk).update(state=DocumentVersion.State.FAILED)
+        if jobs.was_cancelled(job):
+            _go_back(version, live=row.current_version_id == version.pk)
         return  # or another worker is at the same version
     if row is None or row.current_version_id != version.pk:
         withdraw(version)
@@ -282,6 +316,17 @@ def _leave(job: IngestionJob, version: DocumentVersion) -> None:
         files.delete_folder(version.folder)
     else:
         jobs.finish(job, report={"superseded_by": row.latest_number})
+
+
+def _go_back(version: DocumentVersion, *, live: bool) -> None:
+    """Undo what a cancelled job did to a version: a live one is whole again, another one leaves nothing."""
+    from knowledge.documents.reconcile import rewrite
+
+    if live:  # its records were being written anew, and some of them are not there
+        rewrite(version)
+        return
+    withdraw(version)
+    DocumentVersion.objects.filter(pk=version.pk).update(state=DocumentVersion.State.FAILED)
 
 
 def withdraw(version: DocumentVersion) -> None:
@@ -294,7 +339,8 @@ def withdraw(version: DocumentVersion) -> None:
         knowledge_bases=frozenset({str(document.knowledge_base_id)}),
         documents=frozenset({str(document.pk)}),
     )
-    for space in set(document.knowledge_base.generations.values_list("space", flat=True)):
+    # Those of the store: the base may be gone, and its generations with it, while a last batch was on its way.
+    for space in wiring.store().spaces(tenant=scope.tenant):
         if wiring.store().delete(space=space, scope=scope, versions=[str(version.pk)]):
             request_purge(tenant_id=document.tenant_id, space=space)
     Chunk.objects.filter(version=version).delete()

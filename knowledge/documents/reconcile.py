@@ -209,7 +209,7 @@ def rewrite(version: DocumentVersion, generation: IndexGeneration | None = None)
     if not _enter(version, generation, rows, Indexed(target=target, ranges=ranges, counts=counts)):
         return 0
     wanted = {str(row.pk) for row in rows}
-    held = store.keys(space=target.space, scope=target.scope, generation=target.generation)
+    held = indexing.keys_of(target)
     stale = [key for key, _document, owner in held if owner == target.version and key not in wanted]
     if stale:  # no row asks for them any more
         store.delete(space=target.space, scope=target.scope, keys=stale)

@@ -20,6 +20,10 @@ from knowledge.types import Hit, Scope
 __all__ = ["Earlier"]
 
 
+MOST_TWINS = 20
+"""Passages of the same text that are read for each that is looked for: one of them is enough."""
+
+
 class Earlier:
     """Satisfies ``knowledge.ingestion.stages.Reuse`` for a version that is taken into a generation."""
 
@@ -48,7 +52,7 @@ class Earlier:
             .filter(Exists(whole), version__document__tenant=self._version.document.tenant_id)
             .exclude(version=self._version, generation=self._generation)  # which is being written anew
             .select_related("generation", "version__document")
-        )
+        )[: MOST_TWINS * len(digests)]
         return {row.digest: row for row in rows}
 
     def _records(self, rows: Iterable[Chunk]) -> dict[str, Hit]:

@@ -358,6 +358,8 @@ def delete_document(
 def _delete(document: Document, request: reports.Request) -> None:
     from knowledge.documents.ingest import retire
 
+    # The jobs before the document, as the switch of a version locks them (``cancelling``).
+    list(IngestionJob.objects.unfinished().filter(document_ref=document.pk).select_for_update(of=("self",)))
     row = Document.objects.select_for_update().filter(pk=document.pk).first()
     if row is None or (row.status == Document.Status.DELETING and row.jobs.unfinished().exists()):
         return

@@ -70,13 +70,18 @@ def sweep_jobs(**_: object) -> None:
     now = timezone.now()
     doorbells.sweep(now=now)
     resume_deletions(now=now)
-    generations.resume(now=now)
     deletion.drop_empty_bases()
 
 
 @shared_task(ignore_result=True)
 def delete_expired(**_: object) -> None:
     validity.delete_expired(now=timezone.now())
+
+
+@shared_task(ignore_result=True)
+def follow_generations(**_: object) -> None:
+    """Take up what was left of index generations; each change queues the work on them by itself."""
+    generations.resume(now=timezone.now())
 
 
 @shared_task(ignore_result=True)

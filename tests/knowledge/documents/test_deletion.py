@@ -161,6 +161,40 @@ def test_document_deleted_while_it_is_processed_leaves_nothing(
     assert list(files_holding("zanzibarotter")) == []
 
 
+def test_base_deleted_while_a_document_is_processed_leaves_nothing(
+    world: Any, monkeypatch: pytest.MonkeyPatch, sections: Callable[..., str]
+) -> None:
+    document = world.upload(sections("zanzibarotter", 70))
+    real, waiting = type(wiring.store()).upsert, [True]
+
+    def upsert(self: Any, records: Any, **where: Any) -> int:
+        if waiting:  # the whole base goes while a batch is on its way
+            waiting.pop()
+            services.delete_knowledge_base(base=world.base)
+            deletion.run_delete(job_id=world.job(document).pk)
+            deletion.drop_empty_bases()
+        return int(real(self, records, **where))
+
+    monkeypatch.setattr(type(wiring.store()), "upsert", upsert)
+    ingest.run_ingest(job_id=world.job(document).pk)
+    assert not IndexGeneration.objects.exists()
+    assert world.keys() == set()
+
+
+@pytest.mark.parametrize("attempts", [3, 4])
+def test_deletion_whose_worker_ends_each_time_ends_in_words(world: Any, attempts: int) -> None:
+    document = world.add("The otter sleeps.")
+    services.delete_document(document=document)
+    job = world.job(document)
+    IngestionJob.objects.filter(pk=job.pk).update(
+        state=State.RUNNING, attempts=attempts, lease_until=timezone.now() - timedelta(seconds=1)
+    )
+    deletion.run_delete(job_id=job.pk)
+    job.refresh_from_db()
+    assert job.state == State.FAILED
+    assert job.last_error.startswith("The worker was stopped each time it deleted this document.")
+
+
 def test_document_deleted_while_its_reading_fails_leaves_nothing(world: Any, after_parse: Callable[..., None]) -> None:
     document = world.upload("The otter sleeps.")
 

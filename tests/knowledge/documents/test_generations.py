@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
+import numpy as np
 import pytest
 from django.utils import timezone
 
@@ -24,6 +25,7 @@ from knowledge.documents.models import (
 )
 from knowledge.errors import GenerationRefused, StoreBusy, StoreUnavailable
 from knowledge.ingestion import stages
+from knowledge.types import ChunkRange
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -282,6 +284,50 @@ def test_search_that_meets_a_switch_finds_what_it_should(
 # --- removal
 
 
+def test_generation_whose_removal_ends_while_it_is_built_leaves_nothing(
+    filled: Any, after_batch: Callable[[Callable[[], object]], None]
+) -> None:
+    generation = generations.start(base=filled.base, chunker=OTHER)
+
+    def remove() -> None:
+        generations.remove(generation)
+        work()
+        filled_again(filled, generation)
+
+    after_batch(remove)
+    work()
+    assert not IndexGeneration.objects.filter(pk=generation.pk).exists()
+    assert not records(filled, generation)
+
+
+def filled_again(world: Any, generation: IndexGeneration) -> None:
+    """Write a record of the generation, as a builder does whose last batch was on its way."""
+    version = DocumentVersion.objects.select_related("document__knowledge_base").first()
+    target = indexing.target_of(version, generation)
+    wiring.store().upsert(
+        [stages.record("late", ChunkRange(ordinal=0, start=0, end=4), terms="late", vector=np.ones(384, np.float32),
+                       target=target)],
+        space=generation.space, scope=world.scope,
+    )  # fmt: skip
+
+
+def test_version_replaced_while_others_are_taken_in_is_taken_out_by_the_same_job(
+    filled: Any, sections: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generation = generations.start(base=filled.base, chunker=OTHER)
+    real, waiting = indexing.index, ["second"]
+
+    def index(version: Any, *args: Any, **more: Any) -> Any:
+        if more["job"].pk == generation.jobs.get().pk and waiting and version.document.name == "b.md":
+            waiting.pop()
+            filled.add(sections("otter", 1), "a.md")
+        return real(version, *args, **more)
+
+    monkeypatch.setattr(indexing, "index", index)
+    assert work() == 1
+    assert agrees(filled, generation)
+
+
 def test_removed_generation_leaves_nothing(filled: Any) -> None:
     before = live(filled)
     generation = built(filled)
@@ -318,10 +364,10 @@ def test_generation_is_removed_while_it_is_built(
 def test_left_generation_goes_after_some_days(filled: Any, settings: Any) -> None:
     before = live(filled)
     generations.make_live(built(filled))
-    tasks.sweep_jobs()
+    tasks.follow_generations()
     assert not before.jobs.filter(kind="collect").exists()
     settings.KEEP_GENERATIONS_DAYS = 0
-    tasks.sweep_jobs()
+    tasks.follow_generations()
     work()
     assert list(filled.base.generations.all()) == [live(filled)]
 
@@ -427,7 +473,7 @@ def test_stored_text_that_is_missing_is_said_and_the_live_index_stays(filled: An
     assert "The stored text of a.md is missing. Upload the file again" in job.last_error
     assert live(filled) != generation
     assert generation.jobs.count() == 1
-    tasks.sweep_jobs()  # not before some minutes
+    tasks.follow_generations()  # not before some minutes
     assert generation.jobs.count() == 1
 
 
@@ -437,7 +483,7 @@ def test_sweep_takes_up_a_generation_that_was_left_behind(filled: Any, monkeypat
         patch.setattr(generations, "follow", lambda *_: None)  # as if the process had ended right after the commit
         filled.add("The kestrel hovers.", "c.md")
     assert work() == 0
-    tasks.sweep_jobs()
+    tasks.follow_generations()
     assert work() == 1
     assert agrees(filled, generation)
 

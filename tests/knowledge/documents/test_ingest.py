@@ -13,7 +13,16 @@ from django.utils import timezone
 from knowledge import wiring
 from knowledge.documents import files, indexing, ingest, selectors, services, tasks
 from knowledge.documents.models import Document, DocumentVersion, IngestionJob
-from knowledge.errors import ModelNotConfigured, RetryUseless, StoreBusy, StoreUnavailable
+from knowledge.errors import (
+    KnowledgeError,
+    ModelBusy,
+    ModelNotConfigured,
+    ModelUnavailable,
+    RetryUseless,
+    StoreBusy,
+    StoreError,
+    StoreUnavailable,
+)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -196,7 +205,7 @@ def test_unreadable_document_fails_in_words_at_the_first_attempt(
 
 def test_retry_of_a_failed_document_works(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(wiring, "parser", lambda: (_ for _ in ()).throw(StoreUnavailable()))
+        patch.setattr(wiring, "parser", lambda: (_ for _ in ()).throw(StoreError()))
         patch.setattr("django.conf.settings.JOB_ATTEMPTS", 1)
         document = world.add("Words that can be read.")
     assert document.status == Status.FAILED
@@ -260,7 +269,7 @@ def test_temporary_failure_waits_longer_each_time_and_ends_after_the_third(
     world: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def busy(*_: object, **__: object) -> None:
-        raise StoreUnavailable
+        raise StoreError
 
     monkeypatch.setattr(indexing.stages, "write", busy)
     document = world.upload("Words.")
@@ -279,7 +288,7 @@ def test_temporary_failure_waits_longer_each_time_and_ends_after_the_third(
             assert world.work() == 0  # not before its time
             forward(job)
     assert (job.state, document.status) == (State.FAILED, Status.FAILED)
-    assert document.error.startswith("Search is unavailable at the moment.")
+    assert document.error.startswith("The search index answered with an error.")
 
 
 def test_defect_is_named_without_its_details(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -354,6 +363,48 @@ def test_busy_index_costs_no_attempt(world: Any, monkeypatch: pytest.MonkeyPatch
     assert document.status == Status.READY
 
 
+@pytest.mark.parametrize("error", [StoreUnavailable(), ModelUnavailable(), ModelBusy()])
+def test_outage_is_waited_for_and_costs_no_attempt(
+    world: Any, monkeypatch: pytest.MonkeyPatch, error: KnowledgeError
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(indexing.stages, "write", lambda *_, **__: (_ for _ in ()).throw(error))
+        document = world.upload("The heron stands still.")
+        for _ in range(5):
+            world.work()
+            job = world.job(document)
+            assert (job.state, job.attempts, job.last_error) == (State.QUEUED, 0, error.message)
+            forward(job)
+    assert world.work() == 1
+    document.refresh_from_db()
+    assert document.status == Status.READY
+
+
+def test_outage_of_more_than_an_hour_is_a_failure(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(indexing.stages, "write", lambda *_, **__: (_ for _ in ()).throw(StoreUnavailable()))
+    document = world.upload("The heron stands still.")
+    IngestionJob.objects.update(created=timezone.now() - timedelta(minutes=61))
+    for _ in range(3):
+        world.work()
+        forward(world.job(document))
+    document.refresh_from_db()
+    assert document.status == Status.FAILED
+    assert document.error.startswith("Search is unavailable at the moment. (attempt 3 of 3)")
+
+
+def test_failure_is_written_whole_or_not_at_all(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    document = world.upload("   ")
+
+    def lost(*_: object, **__: object) -> None:
+        raise ConnectionError("the database is away")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(DocumentVersion.objects, "filter", lost)
+        with pytest.raises(ConnectionError):
+            world.work()
+    assert world.job(document).state == State.RUNNING  # its lease runs out, and the next attempt says why it failed
+
+
 def test_second_run_keeps_the_text_of_the_version(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     document = world.add("The heron stands still.")
     before = document.current_version.text_sha256
@@ -366,7 +417,7 @@ def test_second_run_keeps_the_text_of_the_version(world: Any, monkeypatch: pytes
 
 def test_live_version_survives_a_failed_second_run(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     document = world.add("The heron stands still.")
-    monkeypatch.setattr(indexing.stages, "write", lambda *_, **__: (_ for _ in ()).throw(StoreUnavailable()))
+    monkeypatch.setattr(indexing.stages, "write", lambda *_, **__: (_ for _ in ()).throw(StoreError()))
     monkeypatch.setattr("django.conf.settings.JOB_ATTEMPTS", 1)
     services.retry_document(document=document)
     world.work()

@@ -10,6 +10,7 @@ import time
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from celery import Celery, current_app
@@ -63,6 +64,23 @@ def test_due_job_that_nobody_works_on_is_sent_again(world: Any, job: IngestionJo
     assert rung(world) == [str(job.pk)]
     job.refresh_from_db()
     assert job.published > ago(5)
+
+
+def test_deletion_is_sent_again_whatever_waits_before_it(
+    world: Any, job: IngestionJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(broker, "waiting", lambda queue: {"ingest": 900}[queue])
+    IngestionJob.objects.update(published=ago(61))
+    rows = [
+        IngestionJob(kind="ingest", document_ref=uuid4(), tenant_id=job.tenant_id, not_before=ago(9), published=None)
+        for _ in range(60)
+    ]
+    IngestionJob.objects.bulk_create(rows)
+    deletion = IngestionJob.objects.create(
+        kind="delete", document_ref=uuid4(), tenant_id=job.tenant_id, not_before=ago(9), published=None
+    )
+    tasks.sweep_jobs()
+    assert rung(world) == [str(deletion.pk)]  # the files have messages enough: each brings the next of them
 
 
 def test_files_wait_while_the_broker_holds_no_message(
