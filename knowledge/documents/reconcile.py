@@ -265,5 +265,6 @@ def rebuild(*, base: KnowledgeBase) -> tuple[int, int]:
     for space, keys in comparing.records_of(base, {generation.space}, deep=False).orphans.items():
         _delete(space, scope, keys)
     statistics.differ(generation, repair=True)
+    statistics.tell_languages(generation)
     wiring.store().optimize(space=generation.space, tenant=str(base.tenant_id))
     return documents, passages

@@ -120,6 +120,15 @@ def differ(generation: IndexGeneration, *, repair: bool = False) -> bool:
     return True
 
 
+def tell_languages(generation: IndexGeneration) -> None:
+    """Note the languages of the versions that the generation holds, and no others."""
+    with transaction.atomic():
+        row = IndexGeneration.objects.select_for_update(of=("self",)).get(pk=generation.pk)
+        spoken = row.entries.values_list("version__language", flat=True).distinct()
+        row.languages = sorted({language or ENGLISH for language in spoken})
+        row.save(update_fields=["languages"])
+
+
 Totals: TypeAlias = tuple[int, int, dict[str, int]]
 """Chunks, terms, and in how many chunks each term occurs."""
 
@@ -142,9 +151,8 @@ def _summed(generation: IndexGeneration) -> Totals:
 
 
 def _put(generation: IndexGeneration, right: Totals) -> None:
-    spoken = set(generation.entries.values_list("version__language", flat=True))
-    languages = sorted({language or ENGLISH for language in spoken})
-    IndexGeneration.objects.filter(pk=generation.pk).update(chunks=right[0], terms=right[1], languages=languages)
+    IndexGeneration.objects.filter(pk=generation.pk).update(chunks=right[0], terms=right[1])
+    tell_languages(generation)
     TermStatistic.objects.filter(generation=generation).delete()
     rows = (TermStatistic(generation=generation, term=term, frequency=n) for term, n in sorted(right[2].items()))
     TermStatistic.objects.bulk_create(rows, batch_size=1_000)
