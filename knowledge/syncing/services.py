@@ -16,6 +16,7 @@ from knowledge.documents.services import clean_label
 from knowledge.errors import KnowledgeError, SourceMisconfigured
 from knowledge.syncing import kinds, schedule, vault
 from knowledge.syncing.models import Source, SyncRun
+from knowledge.syncing.secrets import secrets_after
 from knowledge.tenants.access import Actor
 
 LONGEST_NAME = 200
@@ -51,13 +52,13 @@ def create_source(
 def update_source(*, source: Source, changes: Mapping[str, Any]) -> Source:
     """Change what is given of ``SETTINGS``. Secrets that are not named stay; an empty one is forgotten.
 
-    :raises SourceMisconfigured: the settings or the schedule cannot be.
+    :raises SourceMisconfigured: the settings or the schedule cannot be, or a kept secret would go to another server.
     """
     if "name" in changes:
         source.name = _named(changes["name"])
     if {"options", "secrets"} & changes.keys():
-        kept = _kept_secrets(source) | dict(changes.get("secrets") or {})
         options = changes.get("options", source.options)
+        kept = secrets_after(source, options=options, given=changes.get("secrets") or {})
         found = kinds.checked(source.kind, options, secrets=kept, source=source.pk)
         source.options, source.sealed = found.options, vault.seal(found.secrets, source=source.pk)
     source.enabled = changes.get("enabled", source.enabled)
@@ -67,13 +68,6 @@ def update_source(*, source: Source, changes: Mapping[str, Any]) -> Source:
         )
     source.save(update_fields=["name", "options", "sealed", "enabled", "interval", "at_hour", "next_run"])
     return source
-
-
-def _kept_secrets(source: Source) -> dict[str, str]:
-    try:
-        return vault.unseal(source.sealed, source=source.pk)
-    except SourceMisconfigured:  # sealed under another key: they can only be entered again
-        return {}
 
 
 def _set_schedule(source: Source, *, interval: int, at_hour: int | None) -> None:
