@@ -94,6 +94,7 @@ class SourceContext:
 
     allow: tuple[str, ...] = ()  # internal hosts and networks that may be reached: see ``knowledge.egress``
     roots: tuple[Path, ...] = ()  # the folders below which folder sources and repositories on this machine may lie
+    private: tuple[Path, ...] = ()  # the product's own folders: nothing in them or above them is ever read
     work: Path  # a private folder kept between runs, of this source alone; made when needed
     limits: SourceLimits = SourceLimits()
 

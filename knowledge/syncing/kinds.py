@@ -36,6 +36,11 @@ def work_folder(source: uuid.UUID) -> Path:
     return Path(settings.DATA_DIR) / "sources" / str(source)
 
 
+def private_folders() -> tuple[Path, ...]:
+    """Return the folders of the product's own data, which no source reads: this one's, and that of a default start."""
+    return Path(settings.DATA_DIR), Path(settings.BASE_DIR) / ".data"
+
+
 def forget_work(source: uuid.UUID) -> None:
     """Remove what a source kept on this machine between its runs."""
     shutil.rmtree(work_folder(source), ignore_errors=True)
@@ -116,6 +121,7 @@ def _context(source: uuid.UUID) -> base.SourceContext:
     return base.SourceContext(
         allow=tuple(settings.EGRESS_ALLOW),
         roots=tuple(Path(folder).expanduser() for folder in settings.SOURCE_FOLDERS),
+        private=private_folders(),
         work=work_folder(source),
         limits=base.SourceLimits(item_bytes=settings.MAX_UPLOAD_BYTES),
     )
