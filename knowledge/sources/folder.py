@@ -150,7 +150,7 @@ def overlap(one: Path, other: Path) -> bool:
 
 def _identity(path: Path | str) -> tuple[int, int] | None:
     try:
-        facts = os.stat(path)
+        facts = Path(path).stat()
     except OSError:
         return None
     return facts.st_dev, facts.st_ino
