@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -51,11 +51,12 @@ class Crawl:
     """Visits pages in order of their distance. Afterwards ``whole`` says whether nothing was cut off or hidden."""
 
     def __init__(
-        self, plan: Plan, *, web: Web, notes: Mapping[str, PageNote], known: Mapping[str, str], bodies: Bodies
-    ) -> None:
+        self, plan: Plan, *, web: Web, notes: Mapping[str, PageNote], known: Mapping[str, str], bodies: Bodies,
+        beat: Callable[[], None],
+    ) -> None:  # fmt: skip
         self.whole = True
         self.notes: dict[str, PageNote] = {}
-        self._plan, self._web, self._known, self._bodies = plan, web, known, bodies
+        self._plan, self._web, self._known, self._bodies, self._beat = plan, web, known, bodies, beat
         self._former = notes
         self._within = plan.within
         self._robots = Robots()
@@ -72,6 +73,7 @@ class Crawl:
         for one in first:
             self._enqueue(one)
         while self._waiting:
+            self._beat()
             if self._visited >= self._plan.pages:
                 yield from self._stop_short()
                 return

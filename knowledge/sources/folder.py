@@ -39,7 +39,7 @@ class FolderSource:
         self._root = allowed_folder(values.text("path"), roots=context.roots, private=context.private)
         self._private = context.private
         self._patterns = Patterns(values.lines("include"), values.lines("exclude"))
-        self._limits = context.limits
+        self._limits, self._beat = context.limits, context.beat
         self.complete = False
 
     def check(self) -> list[str]:
@@ -89,6 +89,7 @@ class FolderSource:
         waiting, private = [""], {_identity(path) for path in self._private} - {None}
         while waiting:
             folder = waiting.pop()
+            self._beat()
             try:
                 with os.scandir(self._root / folder) as scan:
                     entries = sorted(scan, key=lambda entry: entry.name)

@@ -121,7 +121,9 @@ class WebsiteSource:
             return
         former = load_notes(self._context.work)
         self._bodies.clear()
-        crawl = Crawl(self._plan, web=self._web, notes=former, known=known, bodies=self._bodies)
+        crawl = Crawl(
+            self._plan, web=self._web, notes=former, known=known, bodies=self._bodies, beat=self._context.beat
+        )
         listed = 0
         try:
             for found in self._listing(crawl, robots):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import shutil
 import time
 import uuid
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -70,13 +70,14 @@ def checked(kind: str, options: Mapping[str, Any], *, secrets: Mapping[str, str]
     return Settings(options=proper, secrets=kept)
 
 
-def plugin_of(source: Source) -> base.Source:
-    """Build the plug-in of a stored source.
+def plugin_of(source: Source, *, beat: Callable[[], None] = lambda: None) -> base.Source:
+    """Build the plug-in of a stored source; it calls ``beat`` while it works and yields nothing.
 
     :raises SourceMisconfigured: its settings do not hold any more.
     """
     secrets = vault.unseal(source.sealed, source=source.pk)
-    return source_of(source.kind, source.options, secrets=secrets, context=_context(source.pk))
+    context = replace(_context(source.pk), beat=beat)
+    return source_of(source.kind, source.options, secrets=secrets, context=context)
 
 
 def problems(plugin: base.Source) -> list[str]:

@@ -92,7 +92,7 @@ def _got_on(run: SyncRun) -> bool:
 
 
 def _compare(run: SyncRun, source: Source, tally: Tally, heartbeat: jobs.Heartbeat) -> None:
-    plugin = kinds.plugin_of(source)
+    plugin = kinds.plugin_of(source, beat=heartbeat.check)
     known = known_items(source)
     treat = treatment_of(run, tally)
     comparison = Comparison(plugin, known, treat, tally, heartbeat)

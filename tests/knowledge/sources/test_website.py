@@ -392,6 +392,7 @@ def test_dates_of_the_sitemap_spare_requests_only_when_trusted(site: Site, mappe
         (index("/part.xml"), "HTTP 404"),
         (gzip.compress(b" " * 3_000_000), "limit"),
         (b"\x1f\x8bnonsense", "not"),
+        ("a " * 50_001, "more than 50,000 addresses"),
     ],
 )
 def test_broken_sitemap_withdraws_nothing(site: Site, mapped: Any, listed: Any, body: Any, says: str) -> None:
