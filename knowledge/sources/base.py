@@ -103,6 +103,7 @@ class SourceContext:
     roots: tuple[Path, ...] = ()  # the folders below which folder sources and repositories on this machine may lie
     private: tuple[Path, ...] = ()  # the product's own folders: nothing in them or above them is ever read
     work: Path  # a private folder kept between runs, of this source alone; made when needed
+    run: str = ""  # of what is read again after a stop, so that it goes on; "" where nothing is resumed
     limits: SourceLimits = SourceLimits()
     beat: Callable[[], None] = lambda: None  # called while a listing works and yields nothing; raises to end it
 

@@ -70,13 +70,13 @@ def checked(kind: str, options: Mapping[str, Any], *, secrets: Mapping[str, str]
     return Settings(options=proper, secrets=kept)
 
 
-def plugin_of(source: Source, *, beat: Callable[[], None] = lambda: None) -> base.Source:
-    """Build the plug-in of a stored source; it calls ``beat`` while it works and yields nothing.
+def plugin_of(source: Source, *, run: str = "", beat: Callable[[], None] = lambda: None) -> base.Source:
+    """Build the plug-in of a stored source, for a run; it calls ``beat`` while it works and yields nothing.
 
     :raises SourceMisconfigured: its settings do not hold any more.
     """
     secrets = vault.unseal(source.sealed, source=source.pk)
-    context = replace(_context(source.pk), beat=beat)
+    context = replace(_context(source.pk), run=run, beat=beat)
     return source_of(source.kind, source.options, secrets=secrets, context=context)
 
 

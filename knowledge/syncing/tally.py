@@ -29,6 +29,8 @@ class Tally:
         self.counts = {name: kept.get(name, 0) if name in DONE else 0 for name in COUNTS}
         self.errors: list[dict[str, str]] = []
         self.changes: list[dict[str, str]] = list(run.changes) if kept else []
+        self.moved = sum(self.counts[name] for name in DONE)
+        """Steps of any kind, what earlier tasks of the run stored among them: more than last time, and it gets on."""
         self._expected = 0
         self._saved = time.monotonic()
 
@@ -38,6 +40,7 @@ class Tally:
 
     def count(self, name: str) -> None:
         self.counts[name] += 1
+        self.moved += 1
 
     def did(self, action: str, key: str) -> None:
         """Count something done to an item, and note it."""

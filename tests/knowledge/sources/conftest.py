@@ -48,9 +48,10 @@ def make_source(tmp_path: Path) -> MakeSource:
         roots: tuple[Path, ...] = (),
         private: tuple[Path, ...] = (),
         limits: SourceLimits | None = None,
+        run: str = "",
     ) -> Source:
         context = SourceContext(
-            allow=allow, roots=roots, private=private, work=tmp_path / "work",
+            allow=allow, roots=roots, private=private, run=run, work=tmp_path / "work",
             limits=limits or SourceLimits(seconds=5),
         )  # fmt: skip
         return source_of(kind, options, secrets=secrets or {}, context=context)
