@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from knowledge.documents import doorbells
@@ -17,9 +21,12 @@ from knowledge.errors import KnowledgeError, SourceMisconfigured
 from knowledge.syncing import kinds, schedule, vault
 from knowledge.syncing.models import Source, SyncRun
 from knowledge.syncing.secrets import secrets_after
-from knowledge.tenants.access import Actor
+from knowledge.tenants.access import Actor, system_actor
 
 LONGEST_NAME = 200
+REMOVAL_AGAIN = timedelta(minutes=10)
+"""After this long a removal that failed is tried again."""
+
 SETTINGS = ("name", "options", "secrets", "interval", "at_hour", "enabled")
 """What can be changed of a source; its kind and knowledge base stay."""
 
@@ -106,7 +113,7 @@ def start_run(
 
 
 def cancel_run(*, run: SyncRun) -> None:
-    """Stop a run; what it stored stays. A removal goes on: its documents left the search when it was asked for."""
+    """Stop a run; what it stored stays. A removal goes on: half of it would leave documents that nobody looks after."""
     if run.kind == SyncRun.Kind.REMOVE:
         raise RunUnderWay("The removal of a source cannot be stopped. It ends when its last document is withdrawn.")
     SyncRun.objects.filter(pk=run.pk).unfinished().update(
@@ -128,7 +135,7 @@ def delete_source(*, source: Source, actor: Actor, withdraw: bool) -> SyncRun | 
 
 
 def start_due() -> int:
-    """Queue a run of every source whose time has come, unless one is open; return how many were queued."""
+    """Queue a run of every source whose time has come, and removals that failed; return how many were queued."""
     now, started = timezone.now(), 0
     due = Source.objects.filter(
         next_run__lte=now, enabled=True, deleting=False, knowledge_base__deleting=False, tenant__active=True
@@ -143,4 +150,20 @@ def start_due() -> int:
             started += 1
         except RunUnderWay:
             continue
+    return started + _resume_removals(now)
+
+
+def _resume_removals(now: datetime) -> int:
+    """Queue the removal of sources again whose last one failed: nobody can see such a source, or ask for it."""
+    left = Source.objects.filter(deleting=True, knowledge_base__deleting=False)
+    left = left.exclude(Exists(SyncRun.objects.unfinished().filter(source=OuterRef("pk"))))
+    left = left.exclude(Exists(SyncRun.objects.filter(source=OuterRef("pk"), finished__gt=now - REMOVAL_AGAIN)))
+    started = 0
+    for source in left.select_related("tenant")[:200]:
+        last = source.runs.filter(kind=SyncRun.Kind.REMOVE).order_by("-created").first()
+        # In the name of whoever wanted it: the reports of the deletions say so.
+        actor = replace(system_actor(source.tenant), user_id=(last.requested_by_id if last else None) or 0)
+        with suppress(RunUnderWay):
+            start_run(source=source, actor=actor, kind=SyncRun.Kind.REMOVE)
+            started += 1
     return started

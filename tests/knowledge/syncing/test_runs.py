@@ -16,6 +16,7 @@ from knowledge.documents import services as document_services
 from knowledge.documents.deletion_models import DeletionReport
 from knowledge.documents.models import Document, DocumentVersion, IngestionJob
 from knowledge.embedding import LocalEmbedder
+from knowledge.errors import StoreBusy
 from knowledge.sources.base import Problem
 from knowledge.syncing import kinds, runs, services
 from knowledge.syncing.models import Source, SourceItem, SyncRun
@@ -530,6 +531,36 @@ def test_a_removal_that_was_killed_goes_on(
     runs.run_sync(run_id=run.pk)
     run.refresh_from_db()
     assert (run.state, run.counts["withdrawn"], Source.objects.count(), texts(world)) == ("done", 4, 0, {})
+
+
+def test_a_removal_that_failed_is_queued_again_by_itself(
+    source: Source, shelf: Any, sync: Any, world: Any, actor: Any, owner: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from knowledge.syncing import items
+
+    def busy(**_: Any) -> None:
+        raise StoreBusy
+
+    shelf.texts |= {f"{n}.md": f"The number {n}." for n in range(3)}
+    sync(source)
+    run = services.delete_source(source=source, actor=replace(actor, user_id=owner.pk), withdraw=True)
+    assert run is not None
+    assert services.start_due() == 0  # it is queued
+    with monkeypatch.context() as patched:
+        patched.setattr(items.services, "delete_document", busy)
+        for _ in range(3):
+            SyncRun.objects.filter(pk=run.pk).update(not_before=run.created)
+            runs.run_sync(run_id=run.pk)
+    run.refresh_from_db()
+    assert (run.state, Source.objects.get().deleting) == ("failed", True)
+    assert services.start_due() == 0  # not at once
+    SyncRun.objects.update(finished=run.created - services.REMOVAL_AGAIN)
+    assert services.start_due() == 1
+    assert services.start_due() == 0
+    again = SyncRun.objects.get(state="queued")
+    assert (again.kind, again.requested_by, again.scheduled) == ("remove", owner, False)
+    runs.run_sync(run_id=again.pk)
+    assert (Source.objects.count(), texts(world)) == (0, {})
 
 
 # --- cost
