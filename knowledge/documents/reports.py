@@ -155,6 +155,10 @@ def failed(*, tenant_id: UUID, document_ref: UUID, message: str) -> None:
 def reopen(*, tenant_id: UUID, document_ref: UUID) -> None:
     """The document's words were erased from answers after it was deleted: count and sign once more after the purge."""
     rows = DeletionReport.objects.filter(tenant_id=tenant_id, document_ref=document_ref)
+    for report in rows:
+        for place in places.registered():
+            if place.remove is not None and place.rule == Rule.KEPT:
+                place.remove(subject_of(report))
     rows.update(erased=True, name="")
     rows.exclude(finished=None).update(state=DeletionReport.State.WAITING, purged=None, signature="")
 

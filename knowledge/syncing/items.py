@@ -94,7 +94,8 @@ class Saying:
         self._tally = tally
 
     def store(self, fetched: Fetched, *, sha256: str, known: Known | None) -> None:
-        self._tally.did("added" if known is None or known.document is None else "changed", fetched.item.key)
+        document = known.document if known else None
+        self._tally.did("changed" if document else "added", fetched.item.key, document=document)
 
     def announce(self, item: Item) -> None:
         self._tally.did("added", item.key)
@@ -103,11 +104,11 @@ class Saying:
         self._tally.count("skipped" if known.is_removed else "unchanged")
 
     def failed(self, key: str, message: str, *, known: Known | None) -> None:
-        self._tally.failed(key, message)
+        self._tally.failed(key, message, document=known.document if known else None)
 
     def withdraw(self, known: Known) -> None:
         if known.document is not None:
-            self._tally.did("withdrawn", known.key)
+            self._tally.did("withdrawn", known.key, document=known.document)
 
     def withhold(self, rows: Iterable[Known]) -> None:
         for known in rows:
@@ -147,7 +148,7 @@ class Doing:
             )  # fmt: skip
             facts = {"document": document, "document_ref": document.pk, "sha256": sha256, "stored_by": self._run.pk}
             self._remember(item.key, fingerprint=short(item.fingerprint), error="", missing_since=None, **facts)
-            self._tally.did("added" if is_new else "changed", item.key)
+            self._tally.did("added" if is_new else "changed", item.key, document=document.pk)
             self._tally.save()
 
     def announce(self, item: Item) -> None:
@@ -163,7 +164,7 @@ class Doing:
     def failed(self, key: str, message: str, *, known: Known | None) -> None:
         """Note why; what was stored of the item stays, and the next run tries again."""
         self._remember(key, error=message)
-        self._tally.failed(key, message)
+        self._tally.failed(key, message, document=known.document if known else None)
 
     def withdraw(self, known: Known) -> None:
         """Take the document of an item out of the knowledge base, and forget the item.
@@ -177,7 +178,7 @@ class Doing:
                 services.delete_document(
                     document=document, actor=None if self._run.scheduled else self._actor, reason=self._reason()
                 )
-                self._tally.did("withdrawn", known.key)
+                self._tally.did("withdrawn", known.key, document=known.document)
             SourceItem.objects.filter(pk=known.pk).delete()
             self._tally.save()
 

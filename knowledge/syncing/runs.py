@@ -12,7 +12,7 @@ from django.db import transaction
 
 from knowledge.documents import jobs
 from knowledge.errors import KnowledgeError
-from knowledge.syncing import kinds
+from knowledge.syncing import kinds, run_log
 from knowledge.syncing.comparing import Comparison, too_many
 from knowledge.syncing.items import Doing, known_items, treatment_of
 from knowledge.syncing.models import Source, SyncRun
@@ -116,4 +116,5 @@ def _remove(run: SyncRun, source: Source, tally: Tally, heartbeat: jobs.Heartbea
 @transaction.atomic
 def _finish(run: SyncRun, tally: Tally, *, withheld: int, report: dict[str, object]) -> None:
     tally.save(withheld=withheld)
+    run_log.blank_erased(run)
     jobs.finish(run, report=report)

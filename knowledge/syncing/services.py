@@ -18,7 +18,7 @@ from knowledge.documents.leased import LeasedJob
 from knowledge.documents.models import KnowledgeBase
 from knowledge.documents.services import clean_label
 from knowledge.errors import KnowledgeError, SourceMisconfigured
-from knowledge.syncing import kinds, schedule, vault
+from knowledge.syncing import kinds, run_log, schedule, vault
 from knowledge.syncing.models import Source, SyncRun
 from knowledge.syncing.secrets import secrets_after
 from knowledge.tenants.access import Actor, system_actor
@@ -106,6 +106,7 @@ def start_run(
                 published=now, allow_withdrawals=allow_withdrawals, scheduled=actor is None,
                 requested_by_id=(actor.user_id or None) if actor else None,
             )  # fmt: skip
+            run_log.drop_old(source)
             transaction.on_commit(lambda: doorbells.ring(run))
     except IntegrityError as err:
         raise RunUnderWay from err
