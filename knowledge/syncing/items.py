@@ -14,6 +14,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from knowledge.documents import jobs, services
+from knowledge.documents.held import holding
 from knowledge.documents.models import Document, KnowledgeBase
 from knowledge.errors import KnowledgeError
 from knowledge.sources.base import Fetched, Item
@@ -137,13 +138,14 @@ class Doing:
         """
         item, source = fetched.item, self._source
         is_new = known is None or known.document is None
-        with transaction.atomic():
+        name, upload = document_name(source, item.key), ContentFile(fetched.data or b"")
+        with holding(base=source.knowledge_base, name=name, upload=upload) as held, transaction.atomic():
             jobs.hold(self._run)
             if not KnowledgeBase.objects.filter(pk=source.knowledge_base_id, deleting=False).exists():
                 raise BaseGone
             document = services.upload_document(
-                actor=self._actor, base=source.knowledge_base, upload=ContentFile(fetched.data or b""),
-                filename=item.filename, title=item.title, source_uri=item.uri, name=document_name(source, item.key),
+                actor=self._actor, base=source.knowledge_base, upload=upload, filename=item.filename,
+                title=item.title, source_uri=item.uri, name=name, held=held,
                 metadata={"source": source.name} if is_new else None,
             )  # fmt: skip
             facts = {"document": document, "document_ref": document.pk, "sha256": sha256, "stored_by": self._run.pk}
