@@ -19,6 +19,9 @@ Gap = tuple[int, int, int, int]  # a range of the old items and one of the new o
 MOST_CELLS = 100_000_000
 """Old items times new ones that are compared exactly at once; a bit of memory each."""
 
+STEP_CELLS = 50
+"""What each item of an exact comparison costs beside its cells: a step of the way back takes as long as these."""
+
 
 @dataclass(slots=True)
 class Budget:
@@ -106,32 +109,52 @@ def _exact(old: Sequence[Hashable], new: Sequence[Hashable], gap: Gap, budget: B
     """Yield the pairs of a longest common subsequence, last first; none where that would cost too much."""
     first, last, begin, end = gap
     cells = (last - first) * (end - begin)
-    if cells > min(MOST_CELLS, budget.cells):
+    cost = cells + STEP_CELLS * (last - first + end - begin)
+    if cells > MOST_CELLS or cost > budget.cells:
         budget.exceeded = True
         return
-    budget.cells -= cells
+    budget.cells -= cost
     rows = _rows(old, new, gap)
     i, j = last - first, end - begin
     while i and j:
-        if rows[i] >> (j - 1) & 1:
+        if _bit(rows[i], j - 1):
             j -= 1
             continue
         i -= 1
-        if i == 0 or rows[i] >> (j - 1) & 1:
+        if i == 0 or _bit(rows[i], j - 1):
             j -= 1
             yield first + i, begin + j
 
 
-def _rows(old: Sequence[Hashable], new: Sequence[Hashable], gap: Gap) -> list[int]:
-    """Return a number for each count of old items: where a bit is 0, its new item makes the subsequence longer."""
+def _rows(old: Sequence[Hashable], new: Sequence[Hashable], gap: Gap) -> list[bytes]:
+    """Return bits for each count of old items: where one is 0, its new item makes the subsequence longer.
+
+    Numbers are added a row at a time, and bytes looked into a bit at a time: to shift or to or a number for one bit
+    takes as long as the number is.
+    """
     first, last, begin, end = gap
-    places: dict[Hashable, int] = {}
-    for j in range(begin, end):
-        places[new[j]] = places.get(new[j], 0) | 1 << (j - begin)
+    size = (end - begin + 7) // 8
     full = (1 << (end - begin)) - 1
-    rows = [full]
+    places = {item: int.from_bytes(bits, "little") for item, bits in _places(old, new, gap, size).items()}
+    row = full
+    rows = [row.to_bytes(size, "little")]
     for i in range(first, last):
-        row = rows[-1]
-        common = row & places.get(old[i], 0)
-        rows.append((row + common | row - common) & full)
+        common = row & places[old[i]]
+        row = (row + common | row - common) & full
+        rows.append(row.to_bytes(size, "little"))
     return rows
+
+
+def _places(old: Sequence[Hashable], new: Sequence[Hashable], gap: Gap, size: int) -> dict[Hashable, bytearray]:
+    """Return for each old item the bits of the new ones that are the same."""
+    first, last, begin, end = gap
+    places = {item: bytearray(size) for item in old[first:last]}
+    for j in range(end - begin):
+        bits = places.get(new[begin + j])
+        if bits is not None:
+            bits[j >> 3] |= 1 << (j & 7)
+    return places
+
+
+def _bit(bits: bytes, at: int) -> int:
+    return bits[at >> 3] >> (at & 7) & 1

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_safe
 
 from chatapp.accounts.pages import member_page
 from knowledge.documents import access, reports, signing
+from knowledge.documents.deletion_words import headline
 from knowledge.documents.models import DeletionReport
 from knowledge.documents.places import Rule
 from knowledge.tenants.access import Actor
@@ -28,6 +29,7 @@ STATES = {
     DeletionReport.State.DONE: "Gone",
     DeletionReport.State.FAILED: "Something is left",
 }
+FADING = "Gone from here; copies end by themselves"
 
 
 @require_safe
@@ -37,9 +39,7 @@ def deletions(request: HttpRequest, actor: Actor) -> HttpResponse:
     _check(actor)
     rows = access.visible_deletions(actor=actor).order_by("-requested", "pk")
     page = Paginator(rows, PAGE).get_page(request.GET.get("page"))
-    return render(
-        request, "documents/deletions.html", {"page": page, "reports": [(row, STATES[_state(row)]) for row in page]}
-    )
+    return render(request, "documents/deletions.html", {"page": page, "reports": [(row, _told(row)) for row in page]})
 
 
 @require_safe
@@ -53,7 +53,8 @@ def deletion(request: HttpRequest, actor: Actor, deletion_id: uuid.UUID) -> Http
     context = {
         "report": report,
         "state": state,
-        "headline": _headline(report),
+        "headline": headline(report),
+        "fades": bool(reports.fading_of(report)),
         "places": [_place(entry, report) for entry in report.places],
         "signed": signed,
         "changed": bool(report.signature) and not signed,
@@ -83,19 +84,9 @@ def _state(report: DeletionReport) -> DeletionReport.State:
     return DeletionReport.State(report.state)
 
 
-def _headline(report: DeletionReport) -> str:
-    """Return in a sentence what became of it, and what comes next."""
-    kept = sum(entry["after"] or 0 for entry in report.places if entry["place"] == "answers")
-    match _state(report):
-        case DeletionReport.State.DONE if kept and not report.erased:
-            return "Documents, index and files hold nothing of it. What answers quoted is kept until it is erased."
-        case DeletionReport.State.DONE:
-            return "No place holds any text of it."
-        case DeletionReport.State.WAITING:
-            return "Its rows, records and files are gone. The next purge takes its last bytes off the disk."
-        case DeletionReport.State.FAILED:
-            return report.error
-    return "No search finds it any more. A worker is removing its records, files and rows."
+def _told(report: DeletionReport) -> str:
+    state = _state(report)
+    return FADING if state == DeletionReport.State.DONE and reports.fading_of(report) else STATES[state]
 
 
 def _place(entry: dict[str, Any], report: DeletionReport) -> dict[str, Any]:

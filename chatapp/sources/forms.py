@@ -12,6 +12,7 @@ from knowledge.errors import SourceMisconfigured
 from knowledge.sources.base import Option
 from knowledge.syncing import kinds, vault
 from knowledge.syncing.models import DAY, Source
+from knowledge.syncing.secrets import secrets_after
 
 UNITS = {
     "": ("By hand only", 0),
@@ -87,10 +88,14 @@ class SourceForm:
             "at_hour": int(hour) if hour.isascii() and hour.isdecimal() else None,
         }  # fmt: skip
 
-    def secrets_to_try(self, given: Mapping[str, str]) -> dict[str, str]:
-        """Return the secrets as they would be after saving."""
-        stored = vault.unseal(self.source.sealed, source=self.source.pk) if self.source else {}
-        return {name: value for name, value in {**stored, **given}.items() if value}
+    def secrets_to_try(self, given: Mapping[str, Any]) -> dict[str, str]:
+        """Return the secrets as they would be after saving what ``given`` returned.
+
+        :raises SourceMisconfigured: a stored one would go to another server.
+        """
+        if self.source is None:
+            return {name: value for name, value in given["secrets"].items() if value}
+        return secrets_after(self.source, options=given["options"], given=given["secrets"])
 
     def _interval(self) -> int:
         assert self._data is not None

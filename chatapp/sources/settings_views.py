@@ -107,7 +107,7 @@ def _show(request: HttpRequest, form: SourceForm, base: KnowledgeBase, *, proble
 def _tried(form: SourceForm) -> list[str]:
     try:
         given = form.given()
-        secrets = form.secrets_to_try(given["secrets"])
+        secrets = form.secrets_to_try(given)
     except SourceMisconfigured as error:
         return [error.message]
     return kinds.problems_of(form.kind, given["options"], secrets=secrets, source=form.source)

@@ -15,7 +15,7 @@ from knowledge.documents.models import Chunk, DocumentVersion, IndexEntry, Index
 from knowledge.ingestion import stages
 from knowledge.types import Hit, Scope
 
-__all__ = ["Pair", "Records", "records_of"]
+__all__ = ["Pair", "Records", "parts", "records_of", "still_orphans"]
 
 Pair: TypeAlias = tuple[str, str]
 """Ids of a version and of a generation, which is written again."""
@@ -35,19 +35,22 @@ class Records:
     orphans: dict[str, list[str]] = field(default_factory=dict)  # by space
     again: set[Pair] = field(default_factory=set)
     busy: set[str] = field(default_factory=set)  # versions that jobs are at
+    judged: set[str] = field(default_factory=set)  # generations whose rows were read
     places: Counter[str] = field(default_factory=Counter)
 
 
 def records_of(base: KnowledgeBase, spaces: Collection[str], *, deep: bool) -> Records:
     """Compare keys, and with ``deep`` what every record says, in these spaces and those of the base's generations."""
     found, touched = Records(), Counter[str]()
-    kept = list(base.generations.exclude(state=IndexGeneration.State.COLLECTING))
     everything = {*spaces, *base.generations.values_list("space", flat=True)}
-    # In this order a version that goes live meanwhile is either still in work or among the live ones.
+    # In this order a generation that is begun meanwhile is among the kept ones, and a version that goes live meanwhile
+    # is either still in work or among the live ones.
     held = {space: _held(base, space) for space in everything}
+    kept = list(base.generations.exclude(state=IndexGeneration.State.COLLECTING))
+    found.judged = {str(row.pk) for row in kept}
     found.busy = {str(pk) for pk in _versions_in_work(base)}
     known = {str(pk) for pk in Chunk.objects.filter(generation__in=_beside(base, kept)).values_list("pk", flat=True)}
-    for generation in kept:
+    for generation in (row for row in kept if row.space in held):  # else it was begun meanwhile
         if generation.pk == base.live_generation_id or not generation.jobs.unfinished().exists():
             known |= _compare(base, generation, held[generation.space], found, touched, deep=deep)
     for space, keys in held.items():
@@ -141,7 +144,7 @@ def _misread(base: KnowledgeBase, generation: IndexGeneration, rows: dict[str, t
         keys = by_version[str(row.pk)]
         hits = [
             hit
-            for part in _parts(keys)
+            for part in parts(keys)
             for hit in wiring.store().fetch(part, space=generation.space, scope=_scope(base))
         ]
         wrong |= _other_text(row, generation, hits)
@@ -151,8 +154,21 @@ def _misread(base: KnowledgeBase, generation: IndexGeneration, rows: dict[str, t
     return wrong
 
 
-def _fetched(base: KnowledgeBase, generation: IndexGeneration, keys: list[str]) -> list[Hit]:
-    return wiring.store().fetch(keys, space=generation.space, scope=_scope(base))
+def still_orphans(space: str, scope: Scope, keys: list[str], *, judged: Collection[str]) -> list[str]:
+    """Return the keys without those whose record is of a generation that was begun after the rows were read."""
+    owners = {
+        record.key: record.generation
+        for part in parts(keys)
+        for record in wiring.store().records(space=space, scope=scope, keys=part)
+    }
+    unknown = set(owners.values()) - set(judged)
+    begun = {
+        str(pk)
+        for pk in IndexGeneration.objects.filter(pk__in=unknown)
+        .exclude(state=IndexGeneration.State.COLLECTING)
+        .values_list("pk", flat=True)
+    }
+    return [key for key in keys if owners.get(key) not in begun]
 
 
 def _other_text(version: DocumentVersion, generation: IndexGeneration, hits: list[Hit]) -> set[str]:
@@ -166,11 +182,12 @@ def _other_text(version: DocumentVersion, generation: IndexGeneration, hits: lis
 
 
 def _versions(pks: Collection[str]) -> Iterator[DocumentVersion]:
-    for part in _parts(list(pks)):
+    for part in parts(list(pks)):
         yield from DocumentVersion.objects.filter(pk__in=part).select_related("document")
 
 
-def _parts(values: list[str]) -> Iterator[list[str]]:
+def parts(values: list[str]) -> Iterator[list[str]]:
+    """Cut keys into lists that one statement takes."""
     return (values[at : at + PART] for at in range(0, len(values), PART))
 
 
@@ -192,7 +209,7 @@ def _versions_in_work(base: KnowledgeBase) -> list[object]:
 
 def _places(base: KnowledgeBase, counts: Counter[str]) -> Counter[str]:
     """Say in words, for each version, which document it is of and how the rows call it."""
-    rows = {str(v.pk): v for v in DocumentVersion.objects.filter(pk__in=counts).select_related("document")}
+    rows = {str(row.pk): row for row in _versions(counts)}
     named: Counter[str] = Counter()
     for pk, count in counts.items():
         row = rows.get(pk)

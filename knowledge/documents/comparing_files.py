@@ -42,7 +42,7 @@ class Files:
 
 def files_of(base: KnowledgeBase, *, busy: Collection[str], deep: bool) -> Files:
     """Compare the files of every version that no job is at; with ``deep`` the texts are read too."""
-    found = Files()
+    found, foreign = Files(), set[str]()
     kept = {str(row.pk): row for row in base.generations.all()}
     entries: dict[str, list[IndexEntry]] = defaultdict(list)
     for entry in IndexEntry.objects.filter(generation__in=kept.values()):
@@ -54,9 +54,10 @@ def files_of(base: KnowledgeBase, *, busy: Collection[str], deep: bool) -> Files
             continue
         names = set(files.names_in(version.folder))
         _sources(version, names, found, deep=deep)
-        _foreign(version, names, kept, found)
+        foreign |= _foreign(version, names, kept)
         for entry in entries[str(version.pk)]:
             _derived(version, kept[str(entry.generation_id)], entry, names, tokens, found, deep=deep)
+    found.foreign = _unowned(foreign)  # by the rows that are there now: a generation may have been begun meanwhile
     return found
 
 
@@ -76,17 +77,23 @@ def _sources(version: DocumentVersion, names: Collection[str], found: Files, *, 
             found.texts.append(version)
 
 
-def _foreign(
-    version: DocumentVersion, names: Iterable[str], kept: Collection[str], found: Files
-) -> None:  # fmt: skip
-    """Find files of generations that the base does not have, and those that were cut off while they were written."""
-    old = timezone.now() - UPLOAD_TIME
+def _foreign(version: DocumentVersion, names: Iterable[str], kept: Collection[str]) -> set[str]:
+    """Return the paths of files of other generations than these, and of those cut off while they were written."""
+    old, found = timezone.now() - UPLOAD_TIME, set[str]()
     for name in names:
         derived = DERIVED.fullmatch(name)
         path = f"{version.folder}/{name}"
         cut_off = name.startswith(HALF_WRITTEN) and (files.written(path) or old) < old
         if cut_off or (derived and derived[1] not in kept):
-            found.foreign.append(path)
+            found.add(path)
+    return found
+
+
+def _unowned(paths: Iterable[str]) -> list[str]:
+    """Return those paths whose generation, if they name one, has no row."""
+    named = {path: found[1] for path in paths if (found := DERIVED.fullmatch(path.rpartition("/")[2]))}
+    there = {str(pk) for pk in IndexGeneration.objects.filter(pk__in=set(named.values())).values_list("pk", flat=True)}
+    return sorted(path for path in paths if named.get(path) not in there)
 
 
 def _derived(
@@ -131,8 +138,8 @@ def _restored(version: DocumentVersion) -> str:
 
 
 def removed(paths: Iterable[str]) -> int:
-    """Delete files and return how many."""
-    return sum(files.delete(path) for path in paths)
+    """Delete files and return how many; those of a generation that has a row by now stay."""
+    return sum(files.delete(path) for path in _unowned(list(paths)))
 
 
 def folders_left(tenant: Tenant) -> Iterator[str]:

@@ -14,6 +14,7 @@ from knowledge import wiring
 from knowledge.documents import failpoints, files, jobs, places, reports
 from knowledge.documents.ingest import BUSY_SECONDS, UNEXPECTED
 from knowledge.documents.models import Chunk, IngestionJob, KnowledgeBase, Purge
+from knowledge.documents.places import Rule
 from knowledge.errors import IndexDiskFull, IndexMismatch, KnowledgeError, StoreBusy
 from knowledge.stores.locking import file_lock
 from knowledge.types import Scope
@@ -90,7 +91,7 @@ def _delete(job: IngestionJob, heartbeat: jobs.Heartbeat) -> None:
         jobs.hold(job)
         reports.finish(told)
         for place in places.registered():
-            if place.remove is not None:
+            if place.remove is not None and (place.rule != Rule.KEPT or told.erased):
                 place.remove(subject)
         document.delete()
         for space in spaces or {""}:

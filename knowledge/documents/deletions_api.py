@@ -10,6 +10,7 @@ from ninja import Router, Schema
 from ninja.errors import HttpError
 
 from knowledge.documents import access, paging, reports, signing
+from knowledge.documents.deletion_words import headline
 from knowledge.documents.models import DeletionReport
 from knowledge.documents.paging import PageSize
 from knowledge.tenants.access import Actor
@@ -39,7 +40,9 @@ class DeletionOut(Schema):
     erased: bool
     finished: datetime | None
     purged: datetime | None
-    gone: bool  # nothing is left that must be gone, and its bytes have left the disk
+    gone: bool  # nothing is left that must be gone, and its bytes have left the disk; copies may be ``fading``
+    fading: list[str]  # names of the places with copies that end by themselves
+    headline: str  # both in a sentence
     places: list[PlaceOut]
     signature: str
     verified: bool
@@ -50,7 +53,9 @@ class DeletionOut(Schema):
             id=str(report.pk), document=str(report.document_ref), knowledge_base=str(report.knowledge_base_ref),
             name=report.name, state=report.state, error=report.error, requested=report.requested,
             requested_by=report.requested_by, reason=report.reason, erased=report.erased, finished=report.finished,
-            purged=report.purged, gone=reports.is_gone(report), places=[PlaceOut(**entry) for entry in report.places],
+            purged=report.purged, gone=reports.is_gone(report),
+            fading=[entry["name"] for entry in reports.fading_of(report)], headline=headline(report),
+            places=[PlaceOut(**entry) for entry in report.places],
             signature=report.signature, verified=signing.is_signed(signing.facts_of(report), report.signature),
         )  # fmt: skip
 

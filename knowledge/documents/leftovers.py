@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from django.conf import settings
+from django.utils import timezone
 
 from knowledge import wiring
 from knowledge.documents import files
@@ -36,11 +37,14 @@ def leftovers(*, repair: bool, forget: Collection[str] = ()) -> Leftovers:
     """Find what organisations left whose rows are gone, and cut-off uploads; ``repair`` removes it.
 
     A store or bucket that other installations may share is only cleaned of the organisations that ``forget`` names.
+    The rows are read after what lies there: an organisation that is founded meanwhile has its row before its files.
     """
-    store, known = wiring.store(), {str(pk) for pk in Tenant.objects.values_list("pk", flat=True)}
+    store = wiring.store()
+    folders, tenants = ([name for name in names if as_uuid(name)] for names in (files.folders(""), store.tenants()))
+    known = {str(pk) for pk in Tenant.objects.values_list("pk", flat=True)}
     found = Leftovers(
-        folders=[name for name in files.folders("") if as_uuid(name) and name not in known],
-        tenants=[name for name in store.tenants() if as_uuid(name) and name not in known],
+        folders=[name for name in folders if name not in known and not _is_young(name)],
+        tenants=[name for name in tenants if name not in known],
         uploads=[str(path) for path in _cut_off()],
     )
     if repair:
@@ -63,6 +67,12 @@ def _may(tenant: str, *, own: bool, what: str, forget: Collection[str], found: L
         f"`manage.py reconcile --repair --forget {tenant}`."
     )
     return False
+
+
+def _is_young(folder: str) -> bool:
+    """Whether somebody wrote there a moment ago, whose row may not be there yet."""
+    written = files.last_written(folder)
+    return written is not None and written > timezone.now() - UPLOAD_TIME
 
 
 def _cut_off() -> list[Path]:

@@ -44,7 +44,8 @@ class Found:
 class Place:
     """A place by its key, the name people read, and how its things are counted.
 
-    ``remove`` takes them away in the transaction that deletes the document's row, where nothing else does.
+    ``remove`` takes them away in the transaction that deletes the document's row, where nothing else does; what is kept
+    by rule, in that which erases it.
     """
 
     key: str

@@ -131,8 +131,9 @@ def _compare(base: KnowledgeBase, spaces: set[str], report: Report, repair: bool
         report.files += comparing_files.removed(sides.foreign)
         scope = Scope(tenant=str(base.tenant_id), knowledge_bases=frozenset({str(base.pk)}))
         for space, keys in found.orphans.items():
-            report.repaired += _delete(space, scope, keys)
-        Chunk.objects.filter(pk__in=found.spare).delete()
+            report.repaired += _delete(space, scope, comparing.still_orphans(space, scope, keys, judged=found.judged))
+        for part in comparing.parts(found.spare):
+            Chunk.objects.filter(pk__in=part).delete()
         for version_id, generation_id in sorted({*found.again, *sides.again}, key=str):
             report.repaired += _again(version_id, generation_id, report)
     for generation in base.generations.exclude(state=IndexGeneration.State.COLLECTING) if deep or repair else ():
@@ -262,8 +263,9 @@ def rebuild(*, base: KnowledgeBase) -> tuple[int, int]:
         passages += rewrite(version)
         documents += 1
     scope = Scope(tenant=str(base.tenant_id), knowledge_bases=frozenset({str(base.pk)}))
-    for space, keys in comparing.records_of(base, {generation.space}, deep=False).orphans.items():
-        _delete(space, scope, keys)
+    found = comparing.records_of(base, {generation.space}, deep=False)
+    for space, keys in found.orphans.items():
+        _delete(space, scope, comparing.still_orphans(space, scope, keys, judged=found.judged))
     statistics.differ(generation, repair=True)
     statistics.tell_languages(generation)
     wiring.store().optimize(space=generation.space, tenant=str(base.tenant_id))

@@ -26,8 +26,8 @@ from knowledge.errors import KnowledgeError
 from knowledge.tenants.access import Actor
 
 __all__ = [
-    "Request", "begin", "count_after", "count_before", "failed", "finish", "is_gone", "left_of", "reopen", "resume",
-    "settle", "subject_of", "who",
+    "Request", "begin", "count_after", "count_before", "fading_of", "failed", "finish", "is_gone", "left_of", "reopen",
+    "resume", "settle", "subject_of", "who",
 ]  # fmt: skip
 
 logger = logging.getLogger(__name__)
@@ -155,12 +155,16 @@ def failed(*, tenant_id: UUID, document_ref: UUID, message: str) -> None:
 def reopen(*, tenant_id: UUID, document_ref: UUID) -> None:
     """The document's words were erased from answers after it was deleted: count and sign once more after the purge."""
     rows = DeletionReport.objects.filter(tenant_id=tenant_id, document_ref=document_ref)
+    for report in rows:
+        for place in places.registered():
+            if place.remove is not None and place.rule == Rule.KEPT:
+                place.remove(subject_of(report))
     rows.update(erased=True, name="")
     rows.exclude(finished=None).update(state=DeletionReport.State.WAITING, purged=None, signature="")
 
 
 def count_after(report: DeletionReport) -> None:
-    """Count what is left in each place now, and save it.
+    """Count what is left in each place now, and save it; a signature under the former counts goes with them.
 
     :raises KnowledgeError: a place cannot be asked at the moment.
     """
@@ -173,8 +177,8 @@ def count_after(report: DeletionReport) -> None:
             {"place": place.key, "name": place.name, "rule": place.rule.value, "before": before,
              "after": found.count, "note": found.note}
         )  # fmt: skip
-    report.places, report.checked = counted, timezone.now()
-    report.save(update_fields=["places", "checked"])
+    report.places, report.checked, report.signature = counted, timezone.now(), ""
+    report.save(update_fields=["places", "checked", "signature"])
 
 
 def left_of(report: DeletionReport) -> list[dict[str, Any]]:
@@ -183,8 +187,13 @@ def left_of(report: DeletionReport) -> list[dict[str, Any]]:
     return [entry for entry in report.places if entry["rule"] in strict and entry["after"]]
 
 
+def fading_of(report: DeletionReport) -> list[dict[str, Any]]:
+    """Return the places that may hold something of it until they empty themselves."""
+    return [entry for entry in report.places if entry["rule"] == Rule.FADES and entry["after"]]
+
+
 def is_gone(report: DeletionReport) -> bool:
-    """Tell whether nothing is left that must be gone, and its bytes have left the disk."""
+    """Tell whether nothing is left that must be gone, and its bytes have left the disk; see also ``fading_of``."""
     return report.state == DeletionReport.State.DONE and not left_of(report)
 
 

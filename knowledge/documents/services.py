@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.conf import settings
 from django.core.files.base import File
 from django.db import IntegrityError, transaction
 from django.db.models import Q
@@ -15,8 +14,9 @@ from django.utils import timezone
 from django.utils.text import slugify
 
 from knowledge.documents import cancelling, doorbells, failpoints, files, notices, order, reports, signals, validity
+from knowledge.documents.held import Held, checked
 from knowledge.documents.models import Document, DocumentVersion, IngestionJob, KnowledgeBase
-from knowledge.errors import DocumentEmpty, DocumentNotFound, DocumentTooLarge, RetryUseless
+from knowledge.errors import DocumentNotFound, RetryUseless
 from knowledge.retrieval.calibration import Curve
 from knowledge.tenants.access import Actor
 
@@ -91,12 +91,14 @@ def upload_document(
     metadata: dict[str, Any] | None = None,
     dates: Mapping[str, datetime | None] | None = None,
     name: str = "",
+    held: Held | None = None,
 ) -> Document:
     """Store the bytes and queue their ingestion; the same name again makes a new version.
 
     The name is the address, or else the file name, where none is given.
     ``dates``: of validity, by their names (:data:`~knowledge.documents.validity.DATES`). ``unchanged`` of the document
-    is then the number of the version that has these bytes already, if one has.
+    is then the number of the version that has these bytes already, if one has. ``held``: they are stored already,
+    by that name.
 
     :raises BadDates: they make no sense.
     :raises DocumentEmpty: the file holds nothing.
@@ -104,15 +106,16 @@ def upload_document(
     """
     filename, title = clean_filename(filename), clean_label(title)
     source_uri = clean_label(source_uri, limit=2000)
-    stored = _checked(upload)
+    stored = (held.sha256, held.size) if held else checked(upload)
     name = (name or source_uri or filename)[:400]
     document = base.documents.alive().filter(name=name).first()
     if document is None:
-        document = _new_document(actor, base, name=name, filename=filename, title=title, source_uri=source_uri)
+        pk = held.document if held else uuid.uuid4()
+        document = _new_document(actor, base, pk, name=name, filename=filename, title=title, source_uri=source_uri)
     try:
         validity.set_dates(document=document, changes=dates or {})
         retitled = _describe(document, title, metadata)
-        version = _add_version(document, upload, filename=filename, stored=stored, actor=actor)
+        version = _add_version(document, upload, filename=filename, stored=stored, actor=actor, held=held)
     except BaseException:
         Document.objects.filter(pk=document.pk, latest_number=0).delete()  # a row without a version says nothing
         raise
@@ -158,11 +161,12 @@ def _describe(document: Document, title: str, metadata: dict[str, Any] | None) -
 
 
 def _new_document(
-    actor: Actor, base: KnowledgeBase, *, name: str, filename: str, title: str, source_uri: str
+    actor: Actor, base: KnowledgeBase, pk: uuid.UUID, *, name: str, filename: str, title: str, source_uri: str
 ) -> Document:
     try:
         with transaction.atomic():
             return Document.objects.create(
+                pk=pk,
                 tenant_id=base.tenant_id,
                 knowledge_base=base,
                 name=name,
@@ -203,32 +207,26 @@ def add_version(
     :raises DocumentEmpty: the file holds nothing.
     :raises DocumentTooLarge: the file is over the upload limit.
     """
-    return _add_version(document, upload, filename=clean_filename(filename), stored=_checked(upload), actor=actor)
-
-
-def _checked(upload: File[bytes]) -> tuple[str, int]:
-    """Return ``(sha256, bytes)`` of an upload that may be stored."""
-    sha256, size = files.digest(upload)
-    if size == 0:
-        raise DocumentEmpty
-    if size > settings.MAX_UPLOAD_BYTES:
-        raise DocumentTooLarge(f"The file is larger than {settings.MAX_UPLOAD_BYTES // 2**20} MB.")
-    return sha256, size
+    return _add_version(document, upload, filename=clean_filename(filename), stored=checked(upload), actor=actor)
 
 
 def _add_version(
-    document: Document, upload: File[bytes], *, filename: str, stored: tuple[str, int], actor: Actor | None
-) -> DocumentVersion:
+    document: Document, upload: File[bytes], *, filename: str, stored: tuple[str, int], actor: Actor | None,
+    held: Held | None = None,
+) -> DocumentVersion:  # fmt: skip
     sha256, size = stored
+    is_stored = held is not None and held.document == document.pk  # else another one got the name meanwhile
     version = DocumentVersion(
-        id=uuid.uuid4(), document=document, filename=filename, size=size, sha256=sha256,
-        created_by_id=(actor and actor.user_id) or None,
+        id=held.version if held and is_stored else uuid.uuid4(), document=document, filename=filename, size=size,
+        sha256=sha256, created_by_id=(actor and actor.user_id) or None,
     )  # fmt: skip
-    return store_version(document, version, upload)
+    return store_version(document, version, upload, is_stored=is_stored)
 
 
-def store_version(document: Document, version: DocumentVersion, upload: File[bytes]) -> DocumentVersion:
-    """Store the bytes of a version that has no row yet, and queue it as the next one.
+def store_version(
+    document: Document, version: DocumentVersion, upload: File[bytes], *, is_stored: bool = False
+) -> DocumentVersion:  # fmt: skip
+    """Store the bytes of a version that has no row yet, unless they are, and queue it as the next one.
 
     Bytes equal to those of the newest version are recognised: that one is returned, and ``document.unchanged`` is its
     number.
@@ -236,7 +234,8 @@ def store_version(document: Document, version: DocumentVersion, upload: File[byt
     kept = _recognised(document, version.sha256)
     if kept is None:
         try:
-            files.save_upload(version, upload)
+            if not is_stored:
+                files.save_upload(version, upload)
             failpoints.reach("file_saved")
             kept = _queue_version(document, version)
         except BaseException:

@@ -6,7 +6,7 @@ unchanged costs no reading, and withdraws the documents of absent keys only afte
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +16,7 @@ from knowledge.errors import SourceItemFailed, SourceMisconfigured
 
 __all__ = [
     "LONGEST_KEY",
+    "TEST_BYTES",
     "Fetched",
     "Item",
     "Option",
@@ -32,6 +33,10 @@ LONGEST_KEY = 2000
 """Characters of a key."""
 
 OptionKind = Literal["text", "number", "switch", "secret", "lines"]
+
+
+TEST_BYTES = 2 * 1024 * 1024
+"""What a test of a connection reads at most: it runs while somebody waits, in the process that serves pages."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +87,8 @@ class SourceLimits:
 
     item_bytes: int = 50 * 1024 * 1024  # of one file; the upload limit
     items: int = 20_000  # of one listing; a longer one is cut short and says so
+    looked_at: int = 1_000_000  # things of a listing, taken or not
+    problems: int = 1_000  # of one listing; a longer one is cut short, too
     listing_bytes: int = 50 * 1024 * 1024  # of one sitemap, feed or page of a listing, inflated
     repository_bytes: int = 2 * 1024 * 1024 * 1024  # of a clone
     seconds: int = 60  # for one request
@@ -94,8 +101,11 @@ class SourceContext:
 
     allow: tuple[str, ...] = ()  # internal hosts and networks that may be reached: see ``knowledge.egress``
     roots: tuple[Path, ...] = ()  # the folders below which folder sources and repositories on this machine may lie
+    private: tuple[Path, ...] = ()  # the product's own folders: nothing in them or above them is ever read
     work: Path  # a private folder kept between runs, of this source alone; made when needed
+    run: str = ""  # of what is read again after a stop, so that it goes on; "" where nothing is resumed
     limits: SourceLimits = SourceLimits()
+    beat: Callable[[], None] = lambda: None  # called while a listing works and yields nothing; raises to end it
 
 
 class Source(Protocol):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from knowledge.egress import Reply, Target, parse_address
 from knowledge.errors import AddressRefused, EgressError, SourceError
 from knowledge.sources.base import LONGEST_KEY, Item, Problem
+from knowledge.sources.crawl_log import Visit, Visits
 from knowledge.sources.page_facts import PageFacts
 from knowledge.sources.page_memory import Bodies, PageNote
 from knowledge.sources.pages import body_of, facts_of, fingerprint_of, is_no_page, is_sibling, is_taken, read_robots
@@ -23,6 +24,9 @@ __all__ = ["Crawl", "Plan", "Waiting"]
 
 _LONGEST_PAUSE: Final = 60
 _LONGEST_RETRY: Final = 30
+_ELSEWHERE: Final = "It now leads to another site."
+_OUTSIDE: Final = "It now leads to a page that this source does not read."
+_NO_PAGE: Final = "It is no longer a page or a file of a kind that is read."
 _ACCEPT: Final = "text/html,application/xhtml+xml,application/pdf;q=0.9,*/*;q=0.5"
 
 
@@ -51,12 +55,16 @@ class Crawl:
     """Visits pages in order of their distance. Afterwards ``whole`` says whether nothing was cut off or hidden."""
 
     def __init__(
-        self, plan: Plan, *, web: Web, notes: Mapping[str, PageNote], known: Mapping[str, str], bodies: Bodies
-    ) -> None:
+        self, plan: Plan, *, web: Web, notes: Mapping[str, PageNote], known: Mapping[str, str], bodies: Bodies,
+        visits: Visits, beat: Callable[[], None],
+    ) -> None:  # fmt: skip
         self.whole = True
         self.notes: dict[str, PageNote] = {}
-        self._plan, self._web, self._known, self._bodies = plan, web, known, bodies
+        self._plan, self._web, self._known, self._bodies, self._beat = plan, web, known, bodies, beat
+        self._visits = visits
         self._former = notes
+        # Of these pages it is not known under which addresses they are asked for: any that fails may be one of them.
+        self._unnoted = known.keys() - {note.key for note in notes.values()}
         self._within = plan.within
         self._robots = Robots()
         self._waiting: deque[Waiting] = deque()
@@ -72,6 +80,7 @@ class Crawl:
         for one in first:
             self._enqueue(one)
         while self._waiting:
+            self._beat()
             if self._visited >= self._plan.pages:
                 yield from self._stop_short()
                 return
@@ -103,6 +112,10 @@ class Crawl:
                 yield Problem(key="", message="The site's robots.txt does not let the start page be read.")
             return
         self._visited += 1
+        past = self._visits.get(one.target.url)
+        if past is not None and not self._is_start(one):
+            yield from self._again(one, past)
+            return
         note = self._former.get(one.target.url)
         if note and self._known.get(note.key) != note.fingerprint:
             note = None  # it was not taken in as noted
@@ -121,6 +134,19 @@ class Crawl:
             yield from self._read(one, reply)
         elif reply.status not in (404, 410) or self._is_start(one):
             yield from self._missed(one, said(reply))
+        else:
+            self._visits.add(one.target.url, Visit())
+
+    def _again(self, one: Waiting, past: Visit) -> Iterator[Item | Problem]:
+        """A page that this run visited before it was stopped: what came of it then, without asking."""
+        if past.missed:
+            yield from self._missed(one, past.missed)
+        elif past.note:
+            self._met |= {parse_address(past.note.uri), parse_address(past.note.key)}
+            yield from self._offer(one, past.note)
+        elif past.arrived:
+            self._met.add(parse_address(past.arrived))
+            self._follow(one, past.links)
 
     def _ask(self, url: str, note: PageNote | None) -> Reply:
         """GET politely; once more where the server says when."""
@@ -145,9 +171,11 @@ class Crawl:
 
     def _missed(self, one: Waiting, message: str) -> Iterator[Problem]:
         """A page that could not be read: what it linked to last time is visited all the same."""
+        self._visits.add(one.target.url, Visit(missed=message))
         note = self._former.get(one.target.url)
-        if self._is_start(one) or (self._plan.follows and note is None):
-            self.whole = False  # what it would lead to stays unseen
+        lost = note is None and bool(self._unnoted) and one.target.url not in self._known
+        if self._is_start(one) or (self._plan.follows and note is None) or lost:
+            self.whole = False  # what it would lead to stays unseen, or which document it is
         if note is not None:
             self.notes[one.target.url] = note
             self._offered.add(note.key)
@@ -161,18 +189,33 @@ class Crawl:
                 self.whole = False
                 there = parse_address(reply.url).netloc
                 yield Problem(key="", message=f"The start address leads to {there}, or its robots.txt forbids it.")
+                return
+            yield from self._turned(one, _ELSEWHERE if parse_address(reply.url).host != one.target.host else _OUTSIDE)
             return
         if not is_taken(media_type_of(reply.headers, reply.url), files=self._plan.files):
+            yield from self._turned(one, _NO_PAGE)
             return
         facts = facts_of(reply)
         links = self._links(final, facts)
         if facts.is_hidden:
+            self._visits.add(one.target.url, Visit(arrived=final.url, links=links))
             self._follow(one, links)
             return
         note = self._noted(one, reply, final, facts, links)
         if self._known.get(note.key) != note.fingerprint and note.key not in self._offered:
             self._bodies.keep(note.fingerprint, body_of(reply))
         yield from self._offer(one, note)
+
+    def _turned(self, one: Waiting, message: str) -> Iterator[Problem]:
+        """A page that is none of ours now. One that was taken in is not withdrawn for that: it is more often a fault.
+
+        A site that is being rebuilt, or wants a sign-in for a day, sends all of its pages elsewhere.
+        """
+        note = self._former.get(one.target.url)
+        if (note.key if note else one.target.url) in self._known:
+            yield from self._missed(one, message)
+        else:
+            self._visits.add(one.target.url, Visit())
 
     def _arrived(self, reply: Reply) -> Target | None:
         """Where the reply came from, if that is a page of ours; a start may move to the same host with ``www.``."""
@@ -218,6 +261,7 @@ class Crawl:
 
     def _offer(self, one: Waiting, note: PageNote) -> Iterator[Item | Problem]:
         """Yield the page unless another address offered it already; its links wait for their turn."""
+        self._visits.add(one.target.url, Visit(note=note))
         self.notes[one.target.url] = note
         self._follow(one, note.links)
         target = parse_address(note.key)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import html
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from knowledge.errors import SourceError
 from knowledge.parsing.decode import clean
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from lxml.etree import _Element
 
 __all__ = ["Entry", "read_feed"]
+
+_START: Final = 1024
+_MOST_PARTS: Final = 2_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,21 +42,20 @@ class Entry:
         return "sha256:" + hashlib.sha256((stated or self.title + self.content).encode()).hexdigest()
 
 
-def read_feed(data: bytes) -> list[Entry]:
-    """Read a feed, whatever its kind, in its own order.
+def read_feed(data: bytes) -> Iterator[Entry]:
+    """Read a feed, whatever its kind, in its own order; an entry that is not asked for is not made.
 
-    :raises SourceError: it is none.
+    :raises SourceError: it is none, or has too many parts; before the first entry.
     """
-    if data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
-        return _json_feed(data)
+    if data[:_START].lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
+        return map(_json_item, _json_items(data))
     root = parse_xml(data, what="The feed")
     kind = local(root)
     if kind == "feed":
-        return [_atom(entry) for entry in children(root, "entry")]
+        return map(_atom, children(root, "entry"))
     if kind in ("rss", "rdf"):
         channels = children(root, "channel")
-        items = [item for place in (*channels, root) for item in children(place, "item")]
-        return [_rss(item) for item in items]
+        return (_rss(item) for place in (*channels, root) for item in children(place, "item"))
     raise SourceError("The address is not that of a feed: neither RSS nor Atom nor JSON Feed.")
 
 
@@ -97,7 +100,9 @@ def _atom_text(entry: _Element, name: str) -> str:
     return ""
 
 
-def _json_feed(data: bytes) -> list[Entry]:
+def _json_items(data: bytes) -> list[dict[str, Any]]:
+    if sum(data.count(mark) for mark in (b",", b"{", b"[")) > _MOST_PARTS:  # each a value in memory, or in a text
+        raise SourceError(f"The feed has more than {_MOST_PARTS:,} parts, which is not accepted.")
     try:
         feed = json.loads(data.decode("utf-8-sig"))
     except (ValueError, RecursionError) as err:
@@ -105,7 +110,7 @@ def _json_feed(data: bytes) -> list[Entry]:
     items = feed.get("items")
     if not isinstance(items, list) or "jsonfeed.org" not in str(feed.get("version", "")):
         raise SourceError("The address is not that of a feed: neither RSS nor Atom nor JSON Feed.")
-    return [_json_item(item) for item in items if isinstance(item, dict)]
+    return [item for item in items if isinstance(item, dict)]
 
 
 def _json_item(item: dict[str, Any]) -> Entry:

@@ -15,7 +15,9 @@ from knowledge.sources.patterns import PATTERN_OPTIONS, Patterns, is_readable
 from knowledge.sources.values import Values
 from knowledge.sources.words import megabytes, nothing_left, too_many
 
-__all__ = ["FolderSource", "allowed_folder"]
+__all__ = ["FolderSource", "allowed_folder", "overlap"]
+
+PRIVATE = "The folder holds data of this product itself, or lies in it. Choose another folder."
 
 
 class FolderSource:
@@ -34,9 +36,10 @@ class FolderSource:
     )
 
     def __init__(self, values: Values, *, context: SourceContext) -> None:
-        self._root = allowed_folder(values.text("path"), roots=context.roots)
+        self._root = allowed_folder(values.text("path"), roots=context.roots, private=context.private)
+        self._private = context.private
         self._patterns = Patterns(values.lines("include"), values.lines("exclude"))
-        self._limits = context.limits
+        self._limits, self._beat = context.limits, context.beat
         self.complete = False
 
     def check(self) -> list[str]:
@@ -83,9 +86,10 @@ class FolderSource:
 
     def _walk(self) -> Iterator[Item | Problem]:
         """Go through the folders in the order of their names. The key of a folder's problem ends with a slash."""
-        waiting = [""]
+        waiting, private = [""], {_identity(path) for path in self._private} - {None}
         while waiting:
             folder = waiting.pop()
+            self._beat()
             try:
                 with os.scandir(self._root / folder) as scan:
                     entries = sorted(scan, key=lambda entry: entry.name)
@@ -99,7 +103,8 @@ class FolderSource:
                 if entry.name.startswith("."):
                     continue
                 if entry.is_dir(follow_symlinks=False):
-                    below.append(key + "/")
+                    if not private or _identity(entry.path) not in private:  # mounted here under another name
+                        below.append(key + "/")
                 elif is_readable(key) and self._patterns.takes(key) and (found := self._offered(key, entry)):
                     yield found
             waiting += reversed(below)
@@ -121,18 +126,35 @@ class FolderSource:
         return _item(key, facts)
 
 
-def allowed_folder(path: str, *, roots: tuple[Path, ...]) -> Path:
+def allowed_folder(path: str, *, roots: tuple[Path, ...], private: tuple[Path, ...]) -> Path:
     """Resolve a folder somebody typed in.
 
-    :raises SourceMisconfigured: it does not lie in a folder that the operator opened. Whether it exists is not told.
+    :raises SourceMisconfigured: it does not lie in a folder that the operator opened, or the product's own data lies
+        in it or around it. Whether it exists is not told.
     """
     if not roots:
         raise SourceMisconfigured("No folders are open to sources here. The operator opens them by SOURCE_FOLDERS.")
     if "\0" not in path and Path(path).is_absolute():
         resolved = Path(path).resolve()
         if any(resolved.is_relative_to(root.resolve()) for root in roots):
+            if any(overlap(resolved, one) for one in private):
+                raise SourceMisconfigured(PRIVATE)
             return resolved
     raise SourceMisconfigured("The folder does not lie in one that is open to sources (SOURCE_FOLDERS).")
+
+
+def overlap(one: Path, other: Path) -> bool:
+    """Whether one folder is the other, or lies in it."""
+    one, other = one.resolve(), other.resolve()
+    return one.is_relative_to(other) or other.is_relative_to(one)
+
+
+def _identity(path: Path | str) -> tuple[int, int] | None:
+    try:
+        facts = Path(path).stat()
+    except OSError:
+        return None
+    return facts.st_dev, facts.st_ino
 
 
 def _open_below(root: Path, key: str) -> int:

@@ -56,7 +56,7 @@ class GitSource:
         self._path: Path | None = None
         self._target: Target | None = None
         if address.startswith("/"):
-            self._path = allowed_folder(address, roots=context.roots)
+            self._path = allowed_folder(address, roots=context.roots, private=context.private)
         elif re.match(r"[^/:]+:(?!//)", address) or address.startswith(("ssh:", "git:", "file:")):
             raise SourceMisconfigured("“Address” must be the https address of the repository.")
         else:

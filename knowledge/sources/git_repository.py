@@ -51,7 +51,6 @@ _ALWAYS: Final[Mapping[str, str]] = {
     "transfer.bundleURI": "false",
 }
 _KEPT_VARIABLES: Final = ("PATH", "GIT_SSL_CAINFO", "GIT_SSL_CAPATH", "LD_LIBRARY_PATH")
-_MOST_PACKS: Final = 10
 _REASONS: Final = (
     ("couldn't find remote ref", "The repository has no such branch, or no commit yet."),
     ("not a valid object name", "The folder does not exist in this branch."),
@@ -110,19 +109,30 @@ class Repository:
             raise SourceError("The repository has no such branch, or no commit yet.")
 
     def update(self, branch: str) -> None:
-        """Bring the clone to the newest commit of a branch, without its history.
+        """Bring the clone to the newest commit of a branch, without its history, and clear what it replaces.
 
         :raises SourceError: that did not succeed; the clone is as it was.
         """
         self._require_git()
         self._prepare()
         wanted = f"refs/heads/{branch}" if branch else "HEAD"
+        # Left where a run ends on the way, and then the next one clears what this one replaced.
+        uncleared = self._work / "uncleared"
+        due, before = uncleared.exists(), self._head()
+        uncleared.touch()
         self._git(
             "fetch", "--quiet", "--depth=1", "--no-tags", "--no-write-fetch-head", "--end-of-options",
             self._remote.address, f"+{wanted}:{_REF}", seconds=self._limits.clone_seconds,
         )  # fmt: skip
-        if len(list((self._folder / "objects" / "pack").glob("*.pack"))) > _MOST_PACKS:
+        if due or before not in ("", self._head()):
+            # What the branch has no more may be deleted everywhere: it must not stay in the packs of a private clone.
             self._git("gc", "--quiet", "--prune=now", seconds=self._limits.clone_seconds)
+        uncleared.unlink()
+
+    def _head(self) -> str:
+        """The commit the clone is at; "" for none yet."""
+        printed = self._git("for-each-ref", "--format=%(objectname)", _REF, seconds=self._limits.seconds)
+        return printed.decode().strip()
 
     def entries(self, prefix: str) -> Iterator[Entry]:
         """The files below a folder ("" for all), with paths from the root; links and submodules are left out.
@@ -155,7 +165,8 @@ class Repository:
         if not (self._folder / "HEAD").exists():
             shutil.rmtree(self._folder, ignore_errors=True)
             self._git("init", "--quiet", "--bare", "--template=", seconds=self._limits.seconds)
-        for left in (*self._folder.rglob("*.lock"), *(self._folder / "objects" / "pack").glob("tmp_*")):
+        packs = self._folder / "objects" / "pack"
+        for left in (*self._folder.rglob("*.lock"), *packs.glob("tmp_*"), *packs.glob("*.keep")):
             left.unlink(missing_ok=True)
 
     def _require_git(self) -> None:

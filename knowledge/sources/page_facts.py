@@ -1,7 +1,9 @@
 """What a web page says about itself and links to, read in one linear pass without building a tree.
 
-The page is read for its text later, by the walled parser. Here, in the process of the worker, no parser written in C
-meets it, and no page can make this take more than time in proportion to its length.
+The page is read for its text later, by the walled parser. Here, in the process of the worker, only its tags are looked
+for, by expressions that never go back, and no page can make this take more than time in proportion to its length.
+That is said of pages alone: feeds, sitemaps and listings of buckets are XML, which libxml2 reads in this process too,
+under the limits of ``knowledge.sources.xml``.
 """
 
 from __future__ import annotations

@@ -74,9 +74,11 @@ class Bodies:
         self._folder = work / "bodies"
         self._bytes = 0
 
-    def clear(self) -> None:
-        shutil.rmtree(self._folder, ignore_errors=True)
-        self._bytes = 0
+    def open(self, *, keep: bool) -> None:
+        """Begin a listing: without what others left, or with what the same run kept before it was stopped."""
+        if not keep:
+            shutil.rmtree(self._folder, ignore_errors=True)
+        self._bytes = sum(path.stat().st_size for path in self._folder.iterdir()) if self._folder.is_dir() else 0
 
     def keep(self, fingerprint: str, data: bytes) -> None:
         """Keep a body while there is room; without it, it is asked for again."""

@@ -23,6 +23,7 @@ _NO_PAGES: Final = frozenset(
     ".ttf .otf .eot .mp3 .mp4 .m4a .m4v .mov .avi .mkv .webm .ogg .wav .zip .gz .tgz .bz2 .xz .7z .rar .tar .dmg .exe "
     ".msi .deb .rpm .apk .iso .bin .wasm .ics .vcf .torrent".split()
 )
+_LONGEST_ROBOTS: Final = 2 * 1024 * 1024
 _NOT_TAKEN: Final = ("image/", "text/x-source", "application/json")
 _AGENT_DIRECTIVE: Final = re.compile(r"(?:footnote|robots)\s*:\s*(.*)", re.IGNORECASE)
 
@@ -92,7 +93,7 @@ def read_robots(target: Target, *, web: Web) -> Robots:
     """
     place = Target(target.scheme, target.host, target.port, "/robots.txt")
     try:
-        reply = web.get(place.url, listing=True)
+        reply = web.get(place.url, listing=True, most=_LONGEST_ROBOTS)
     except AddressRefused:
         raise
     except EgressError as err:

@@ -12,12 +12,12 @@ from urllib.parse import quote, unquote_plus, urlencode
 
 from knowledge.egress import FetchLimits, Reply, fetch, parse_address
 from knowledge.errors import EgressError, SourceError, SourceItemFailed, SourceMisconfigured
-from knowledge.sources.base import LONGEST_KEY, Fetched, Item, Option, Problem, SourceContext
+from knowledge.sources.base import LONGEST_KEY, TEST_BYTES, Fetched, Item, Option, Problem, SourceContext
 from knowledge.sources.patterns import PATTERN_OPTIONS, Patterns, is_readable
 from knowledge.sources.s3_signing import Keys, signature_headers
 from knowledge.sources.values import Values
 from knowledge.sources.web import address_of, rules_of, said
-from knowledge.sources.words import megabytes, nothing_left, too_many
+from knowledge.sources.words import megabytes, nothing_left, too_many, too_many_problems
 from knowledge.sources.xml import children, local, parse_xml, text_of
 
 if TYPE_CHECKING:
@@ -72,26 +72,30 @@ class S3Source:
         self._prefix = values.text("prefix")
         self._patterns = Patterns(values.lines("include"), values.lines("exclude"))
         self._rules = rules_of(context)
-        self._limits = context.limits
+        self._limits, self._beat = context.limits, context.beat
         self.complete = False
 
     def check(self) -> list[str]:
         try:
-            self._page("", most=1)
+            self._page("", most=1, size=TEST_BYTES)
         except (EgressError, SourceError) as err:
             return [err.message]
         return []
 
     def items(self, known: Mapping[str, str]) -> Iterator[Item | Problem]:
-        listed = 0
+        listed = problems = 0
         try:
             for element in self._objects():
                 found = self._offered(element)
                 if isinstance(found, Item) and listed == self._limits.items:
                     yield too_many(self._limits.items)
                     return
+                if isinstance(found, Problem) and problems == self._limits.problems:
+                    yield too_many_problems(self._limits.problems)
+                    return
                 if found is not None:
                     listed += isinstance(found, Item)
+                    problems += isinstance(found, Problem)
                     yield found
         except (EgressError, SourceError) as err:
             yield Problem(key="", message=err.message)
@@ -112,24 +116,32 @@ class S3Source:
     def _objects(self) -> Iterator[_Element]:
         """Go through all pages of the listing.
 
-        :raises SourceError: the server does not go on where it said it would.
+        :raises SourceError: the server does not go on where it said it would, or goes on beyond the limit.
         """
-        token = ""
+        token, seen, looked = "", {""}, 0
         while True:
+            self._beat()
             root = self._page(token)
-            yield from children(root, "contents")
+            objects = children(root, "contents")
+            looked += max(1, len(objects))  # a page without one counts, too: it could go on for ever
+            yield from objects
             if text_of(root, "istruncated") != "true":
                 return
-            following = text_of(root, "nextcontinuationtoken")
-            if following in ("", token):
+            token = text_of(root, "nextcontinuationtoken")
+            if token in seen:
                 raise SourceError("The server's listing of the bucket does not go on.")
-            token = following
+            if looked >= self._limits.looked_at:
+                raise SourceError(
+                    f"The bucket has more than {self._limits.looked_at:,} objects there. None is withdrawn. "
+                    "Narrow the source by “Only keys that begin with”."
+                )
+            seen.add(token)
 
-    def _page(self, token: str, *, most: int = 1000) -> _Element:
+    def _page(self, token: str, *, most: int = 1000, size: int = _LISTING_SIZE) -> _Element:
         asked = {"encoding-type": "url", "list-type": "2", "max-keys": str(most), "prefix": self._prefix}
         if token:
             asked["continuation-token"] = token
-        reply = self._get("?" + urlencode(asked, quote_via=quote, safe="~"), size=_LISTING_SIZE)
+        reply = self._get("?" + urlencode(asked, quote_via=quote, safe="~"), size=size)
         root = parse_xml(reply.body, what="The server's listing")
         if local(root) != "listbucketresult":
             raise SourceError("The server does not speak the protocol of S3. Check its address.")

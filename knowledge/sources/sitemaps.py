@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 from knowledge.egress import Target, inflated, parse_address
@@ -17,6 +19,7 @@ from knowledge.sources.xml import children, local, parse_xml, text_of
 __all__ = ["Listed", "is_sitemap", "read_sitemaps"]
 
 _MOST_FILES: Final = 200
+_MOST_LINES: Final = 50_000  # of one file, as the protocol has it
 _GZIP: Final = b"\x1f\x8b"
 
 
@@ -69,8 +72,10 @@ def _read(target: Target, *, web: Web, limit: int) -> list[tuple[Listed, bool]]:
         data = inflated(data, limit=limit)
     base = parse_address(reply.url)
     if not data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
-        lines = data.decode(errors="replace").split()
-        return [(Listed(found), False) for line in lines if (found := _address(line))]
+        lines = list(islice(re.finditer(rb"\S+", data), _MOST_LINES + 1))
+        if len(lines) > _MOST_LINES:
+            raise SourceError(f"It lists more than {_MOST_LINES:,} addresses, which is not accepted.")
+        return [(Listed(found), False) for line in lines if (found := _address(line[0].decode(errors="replace")))]
     root = parse_xml(data, what="It")
     kind = local(root)
     if kind not in ("urlset", "sitemapindex"):

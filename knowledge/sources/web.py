@@ -50,13 +50,16 @@ class Web:
         headers: Mapping[str, str] | None = None,
         wanted: Wanted | None = None,
         listing: bool = False,
+        most: int | None = None,
     ) -> Reply:
         """GET an address through the egress function; ``listing``: under the limit of a listing, not of an item.
+
+        :param most: bytes, where that is less than the limit.
 
         :raises EgressError: it may not be reached, does not answer, or answers too much.
         """
         size = self._limits.listing_bytes if listing else self._limits.item_bytes
-        limits = FetchLimits(size=size, seconds=self._limits.seconds)
+        limits = FetchLimits(size=min(size, most or size), seconds=self._limits.seconds)
         return fetch(url, rules=self._rules, headers=headers, limits=limits, wanted=wanted)
 
 

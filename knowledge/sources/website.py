@@ -9,8 +9,9 @@ from typing import ClassVar
 from knowledge.egress import parse_address
 from knowledge.errors import EgressError, SourceError, SourceItemFailed
 from knowledge.sources.base import Fetched, Item, Option, Problem, SourceContext
+from knowledge.sources.crawl_log import Visits
 from knowledge.sources.crawling import Crawl, Plan, Waiting
-from knowledge.sources.page_memory import Bodies, load_notes, save_notes
+from knowledge.sources.page_memory import Bodies, digest, load_notes, save_notes
 from knowledge.sources.pages import body_of, facts_of, fingerprint_of, is_sibling, is_taken, read_robots
 from knowledge.sources.patterns import PATTERN_OPTIONS, Patterns
 from knowledge.sources.robots import Robots
@@ -98,6 +99,7 @@ class WebsiteSource:
             pause=values.number("pause"),
             trusts_dates=values.switch("trust_dates"),
         )
+        self._run = context.run and digest(f"{context.run} {sorted(values.settings.items())}".encode())
         self._context = context
         self._web = Web(context)
         self._bodies = Bodies(context.work)
@@ -120,8 +122,12 @@ class WebsiteSource:
             yield Problem(key="", message=err.message)
             return
         former = load_notes(self._context.work)
-        self._bodies.clear()
-        crawl = Crawl(self._plan, web=self._web, notes=former, known=known, bodies=self._bodies)
+        visits = Visits(self._context.work, run=self._run)
+        self._bodies.open(keep=bool(visits))
+        crawl = Crawl(
+            self._plan, web=self._web, notes=former, known=known, bodies=self._bodies, visits=visits,
+            beat=self._context.beat,
+        )  # fmt: skip
         listed = 0
         try:
             for found in self._listing(crawl, robots):

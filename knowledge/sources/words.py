@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from knowledge.sources.base import Problem
 
-__all__ = ["megabytes", "nothing_left", "too_many"]
+__all__ = ["megabytes", "nothing_left", "too_many", "too_many_problems"]
 
 
 def megabytes(size: int) -> str:
@@ -15,6 +15,15 @@ def too_many(limit: int) -> Problem:
     """Say that a listing was cut short."""
     message = (
         f"There are more than {limit:,} documents; the rest is left out, and none is withdrawn. Narrow the source."
+    )
+    return Problem(key="", message=message)
+
+
+def too_many_problems(limit: int) -> Problem:
+    """Say that a listing of which too much cannot be read was cut short."""
+    message = (
+        f"More than {limit:,} of its documents cannot be read; the rest is left out, and none is withdrawn. "
+        "Narrow the source."
     )
     return Problem(key="", message=message)
 

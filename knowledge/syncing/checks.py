@@ -10,6 +10,8 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 
 from knowledge.egress import BadAllowEntry, Rules
+from knowledge.sources.folder import overlap
+from knowledge.syncing.kinds import private_folders
 
 
 @register("footnote_start")
@@ -24,5 +26,15 @@ def sources_configuration(app_configs: Sequence[Any] | None = None, **_: Any) ->
         Error(f"SOURCE_FOLDERS must name whole paths, not {folder!r}.", id="knowledge.E008")
         for folder in settings.SOURCE_FOLDERS
         if not Path(folder).expanduser().is_absolute()
+    ]
+    found += [
+        Error(
+            f"SOURCE_FOLDERS opens {folder!r}, which holds the product's own data ({private}) or lies in it.",
+            hint="Open the folders beside it one by one, or move DATA_DIR.",
+            id="knowledge.E009",
+        )
+        for folder in settings.SOURCE_FOLDERS
+        for private in private_folders()
+        if Path(folder).expanduser().is_absolute() and overlap(Path(folder).expanduser(), private)
     ]
     return found

@@ -44,7 +44,8 @@ class Comparison:
             self._tally.save_now_and_then()
             if isinstance(found, Problem):
                 self._seen.add(found.key)
-                self._tally.failed(found.key, found.message)
+                known = self._known.get(found.key)
+                self._tally.failed(found.key, found.message, document=known.document if known else None)
             else:
                 self._take(found)
         back = [known for key, known in self._known.items() if known.missing_since and key in self._seen]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from knowledge.documents.places import Found, Place, Rule, Subject, register
+from knowledge.syncing import run_log
 from knowledge.syncing.kinds import work_folder
 from knowledge.syncing.models import Source, SourceItem
 
@@ -12,6 +13,10 @@ __all__ = ["register_all"]
 def register_all() -> None:
     """Name the places of this package."""
     register(Place(key="source_items", name="Items of sources that it came from", rule=Rule.WORDLESS, count=_items))
+    register(
+        Place(key="run_log", name="Its path in the logs of sources", rule=Rule.KEPT, count=run_log.count,
+              remove=run_log.blank)
+    )  # fmt: skip
     register(Place(key="source_copies", name="Private copies of sources", rule=Rule.FADES, count=_copies))
 
 

@@ -14,6 +14,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from knowledge.documents import jobs, services
+from knowledge.documents.held import holding
 from knowledge.documents.models import Document, KnowledgeBase
 from knowledge.errors import KnowledgeError
 from knowledge.sources.base import Fetched, Item
@@ -94,7 +95,8 @@ class Saying:
         self._tally = tally
 
     def store(self, fetched: Fetched, *, sha256: str, known: Known | None) -> None:
-        self._tally.did("added" if known is None or known.document is None else "changed", fetched.item.key)
+        document = known.document if known else None
+        self._tally.did("changed" if document else "added", fetched.item.key, document=document)
 
     def announce(self, item: Item) -> None:
         self._tally.did("added", item.key)
@@ -103,11 +105,11 @@ class Saying:
         self._tally.count("skipped" if known.is_removed else "unchanged")
 
     def failed(self, key: str, message: str, *, known: Known | None) -> None:
-        self._tally.failed(key, message)
+        self._tally.failed(key, message, document=known.document if known else None)
 
     def withdraw(self, known: Known) -> None:
         if known.document is not None:
-            self._tally.did("withdrawn", known.key)
+            self._tally.did("withdrawn", known.key, document=known.document)
 
     def withhold(self, rows: Iterable[Known]) -> None:
         for known in rows:
@@ -136,18 +138,19 @@ class Doing:
         """
         item, source = fetched.item, self._source
         is_new = known is None or known.document is None
-        with transaction.atomic():
+        name, upload = document_name(source, item.key), ContentFile(fetched.data or b"")
+        with holding(base=source.knowledge_base, name=name, upload=upload) as held, transaction.atomic():
             jobs.hold(self._run)
             if not KnowledgeBase.objects.filter(pk=source.knowledge_base_id, deleting=False).exists():
                 raise BaseGone
             document = services.upload_document(
-                actor=self._actor, base=source.knowledge_base, upload=ContentFile(fetched.data or b""),
-                filename=item.filename, title=item.title, source_uri=item.uri, name=document_name(source, item.key),
+                actor=self._actor, base=source.knowledge_base, upload=upload, filename=item.filename,
+                title=item.title, source_uri=item.uri, name=name, held=held,
                 metadata={"source": source.name} if is_new else None,
             )  # fmt: skip
             facts = {"document": document, "document_ref": document.pk, "sha256": sha256, "stored_by": self._run.pk}
             self._remember(item.key, fingerprint=short(item.fingerprint), error="", missing_since=None, **facts)
-            self._tally.did("added" if is_new else "changed", item.key)
+            self._tally.did("added" if is_new else "changed", item.key, document=document.pk)
             self._tally.save()
 
     def announce(self, item: Item) -> None:
@@ -163,7 +166,7 @@ class Doing:
     def failed(self, key: str, message: str, *, known: Known | None) -> None:
         """Note why; what was stored of the item stays, and the next run tries again."""
         self._remember(key, error=message)
-        self._tally.failed(key, message)
+        self._tally.failed(key, message, document=known.document if known else None)
 
     def withdraw(self, known: Known) -> None:
         """Take the document of an item out of the knowledge base, and forget the item.
@@ -177,7 +180,7 @@ class Doing:
                 services.delete_document(
                     document=document, actor=None if self._run.scheduled else self._actor, reason=self._reason()
                 )
-                self._tally.did("withdrawn", known.key)
+                self._tally.did("withdrawn", known.key, document=known.document)
             SourceItem.objects.filter(pk=known.pk).delete()
             self._tally.save()
 

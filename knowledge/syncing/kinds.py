@@ -5,8 +5,8 @@ from __future__ import annotations
 import shutil
 import time
 import uuid
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,11 @@ class Settings:
 
 def work_folder(source: uuid.UUID) -> Path:
     return Path(settings.DATA_DIR) / "sources" / str(source)
+
+
+def private_folders() -> tuple[Path, ...]:
+    """Return the folders of the product's own data, which no source reads: this one's, and that of a default start."""
+    return Path(settings.DATA_DIR), Path(settings.BASE_DIR) / ".data"
 
 
 def forget_work(source: uuid.UUID) -> None:
@@ -65,13 +70,14 @@ def checked(kind: str, options: Mapping[str, Any], *, secrets: Mapping[str, str]
     return Settings(options=proper, secrets=kept)
 
 
-def plugin_of(source: Source) -> base.Source:
-    """Build the plug-in of a stored source.
+def plugin_of(source: Source, *, run: str = "", beat: Callable[[], None] = lambda: None) -> base.Source:
+    """Build the plug-in of a stored source, for a run; it calls ``beat`` while it works and yields nothing.
 
     :raises SourceMisconfigured: its settings do not hold any more.
     """
     secrets = vault.unseal(source.sealed, source=source.pk)
-    return source_of(source.kind, source.options, secrets=secrets, context=_context(source.pk))
+    context = replace(_context(source.pk), run=run, beat=beat)
+    return source_of(source.kind, source.options, secrets=secrets, context=context)
 
 
 def problems(plugin: base.Source) -> list[str]:
@@ -116,6 +122,7 @@ def _context(source: uuid.UUID) -> base.SourceContext:
     return base.SourceContext(
         allow=tuple(settings.EGRESS_ALLOW),
         roots=tuple(Path(folder).expanduser() for folder in settings.SOURCE_FOLDERS),
+        private=private_folders(),
         work=work_folder(source),
         limits=base.SourceLimits(item_bytes=settings.MAX_UPLOAD_BYTES),
     )

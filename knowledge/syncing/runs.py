@@ -5,50 +5,36 @@ from __future__ import annotations
 import logging
 import uuid
 from contextlib import suppress
-from datetime import timedelta
 
 from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 from django.db import transaction
-from django.utils import timezone
 
 from knowledge.documents import jobs
-from knowledge.documents.leased import LeasedJob
 from knowledge.errors import KnowledgeError
-from knowledge.syncing import kinds
+from knowledge.syncing import kinds, run_log
 from knowledge.syncing.comparing import Comparison, too_many
 from knowledge.syncing.items import Doing, known_items, treatment_of
 from knowledge.syncing.models import Source, SyncRun
 from knowledge.syncing.tally import Tally
+from knowledge.syncing.turns import go_on_later, waits_its_turn
 
 logger = logging.getLogger(__name__)
 
 UNEXPECTED = "Something went wrong while this source was read."
 STOPPED = "The worker was stopped each time it read this source."
 GONE = "The source was deleted."
-TURN_SECONDS = 15
 
 
 def run_sync(*, run_id: uuid.UUID) -> None:
     """Do the run if it is ours to do; record how it ended. Safe to call any number of times."""
-    if _waits_its_turn(run_id):
+    if waits_its_turn(run_id):
         return
     run = jobs.claim_of(SyncRun.objects.select_related("tenant", "source__knowledge_base"), run_id)
     if run is None:
         return
     with suppress(jobs.LeaseLost):  # cancelled, or another worker's: how it ends is not ours to say
         _attempt(run)
-
-
-def _waits_its_turn(run_id: uuid.UUID) -> bool:
-    """Leave a worker to everything else: a large source takes hours, and only so many runs go on at once."""
-    now = timezone.now()
-    others = SyncRun.objects.filter(state=LeasedJob.State.RUNNING, lease_until__gt=now).exclude(pk=run_id)
-    if others.count() < settings.SYNCS_AT_ONCE:
-        return False
-    later = now + timedelta(seconds=TURN_SECONDS)
-    SyncRun.objects.filter(pk=run_id, state=LeasedJob.State.QUEUED).update(not_before=later, published=None)
-    return True
 
 
 def _attempt(run: SyncRun) -> None:
@@ -73,7 +59,7 @@ def _attempt(run: SyncRun) -> None:
         raise
     except SoftTimeLimitExceeded:
         logger.info("Run %s of source %s goes on in another task", run.pk, run.source_id)
-        jobs.postpone(run, seconds=0)
+        go_on_later(run, tally)
     except KnowledgeError as error:
         logger.warning("Source %s: %s: %s", run.source_id, error.code, error.message)
         jobs.fail(run, message=error.message, permanent=error.permanent)
@@ -92,7 +78,11 @@ def _got_on(run: SyncRun) -> bool:
 
 
 def _compare(run: SyncRun, source: Source, tally: Tally, heartbeat: jobs.Heartbeat) -> None:
-    plugin = kinds.plugin_of(source)
+    def beat() -> None:
+        heartbeat.check()
+        tally.moved += 1
+
+    plugin = kinds.plugin_of(source, run=str(run.pk), beat=beat)
     known = known_items(source)
     treat = treatment_of(run, tally)
     comparison = Comparison(plugin, known, treat, tally, heartbeat)
@@ -126,4 +116,5 @@ def _remove(run: SyncRun, source: Source, tally: Tally, heartbeat: jobs.Heartbea
 @transaction.atomic
 def _finish(run: SyncRun, tally: Tally, *, withheld: int, report: dict[str, object]) -> None:
     tally.save(withheld=withheld)
+    run_log.blank_erased(run)
     jobs.finish(run, report=report)

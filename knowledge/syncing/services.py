@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from knowledge.documents import doorbells
@@ -14,11 +18,15 @@ from knowledge.documents.leased import LeasedJob
 from knowledge.documents.models import KnowledgeBase
 from knowledge.documents.services import clean_label
 from knowledge.errors import KnowledgeError, SourceMisconfigured
-from knowledge.syncing import kinds, schedule, vault
+from knowledge.syncing import kinds, run_log, schedule, vault
 from knowledge.syncing.models import Source, SyncRun
-from knowledge.tenants.access import Actor
+from knowledge.syncing.secrets import secrets_after
+from knowledge.tenants.access import Actor, system_actor
 
 LONGEST_NAME = 200
+REMOVAL_AGAIN = timedelta(minutes=10)
+"""After this long a removal that failed is tried again."""
+
 SETTINGS = ("name", "options", "secrets", "interval", "at_hour", "enabled")
 """What can be changed of a source; its kind and knowledge base stay."""
 
@@ -51,13 +59,13 @@ def create_source(
 def update_source(*, source: Source, changes: Mapping[str, Any]) -> Source:
     """Change what is given of ``SETTINGS``. Secrets that are not named stay; an empty one is forgotten.
 
-    :raises SourceMisconfigured: the settings or the schedule cannot be.
+    :raises SourceMisconfigured: the settings or the schedule cannot be, or a kept secret would go to another server.
     """
     if "name" in changes:
         source.name = _named(changes["name"])
     if {"options", "secrets"} & changes.keys():
-        kept = _kept_secrets(source) | dict(changes.get("secrets") or {})
         options = changes.get("options", source.options)
+        kept = secrets_after(source, options=options, given=changes.get("secrets") or {})
         found = kinds.checked(source.kind, options, secrets=kept, source=source.pk)
         source.options, source.sealed = found.options, vault.seal(found.secrets, source=source.pk)
     source.enabled = changes.get("enabled", source.enabled)
@@ -67,13 +75,6 @@ def update_source(*, source: Source, changes: Mapping[str, Any]) -> Source:
         )
     source.save(update_fields=["name", "options", "sealed", "enabled", "interval", "at_hour", "next_run"])
     return source
-
-
-def _kept_secrets(source: Source) -> dict[str, str]:
-    try:
-        return vault.unseal(source.sealed, source=source.pk)
-    except SourceMisconfigured:  # sealed under another key: they can only be entered again
-        return {}
 
 
 def _set_schedule(source: Source, *, interval: int, at_hour: int | None) -> None:
@@ -105,6 +106,7 @@ def start_run(
                 published=now, allow_withdrawals=allow_withdrawals, scheduled=actor is None,
                 requested_by_id=(actor.user_id or None) if actor else None,
             )  # fmt: skip
+            run_log.drop_old(source)
             transaction.on_commit(lambda: doorbells.ring(run))
     except IntegrityError as err:
         raise RunUnderWay from err
@@ -112,7 +114,7 @@ def start_run(
 
 
 def cancel_run(*, run: SyncRun) -> None:
-    """Stop a run; what it stored stays. A removal goes on: its documents left the search when it was asked for."""
+    """Stop a run; what it stored stays. A removal goes on: half of it would leave documents that nobody looks after."""
     if run.kind == SyncRun.Kind.REMOVE:
         raise RunUnderWay("The removal of a source cannot be stopped. It ends when its last document is withdrawn.")
     SyncRun.objects.filter(pk=run.pk).unfinished().update(
@@ -134,7 +136,7 @@ def delete_source(*, source: Source, actor: Actor, withdraw: bool) -> SyncRun | 
 
 
 def start_due() -> int:
-    """Queue a run of every source whose time has come, unless one is open; return how many were queued."""
+    """Queue a run of every source whose time has come, and removals that failed; return how many were queued."""
     now, started = timezone.now(), 0
     due = Source.objects.filter(
         next_run__lte=now, enabled=True, deleting=False, knowledge_base__deleting=False, tenant__active=True
@@ -149,4 +151,20 @@ def start_due() -> int:
             started += 1
         except RunUnderWay:
             continue
+    return started + _resume_removals(now)
+
+
+def _resume_removals(now: datetime) -> int:
+    """Queue the removal of sources again whose last one failed: nobody can see such a source, or ask for it."""
+    left = Source.objects.filter(deleting=True, knowledge_base__deleting=False)
+    left = left.exclude(Exists(SyncRun.objects.unfinished().filter(source=OuterRef("pk"))))
+    left = left.exclude(Exists(SyncRun.objects.filter(source=OuterRef("pk"), finished__gt=now - REMOVAL_AGAIN)))
+    started = 0
+    for source in left.select_related("tenant")[:200]:
+        last = source.runs.filter(kind=SyncRun.Kind.REMOVE).order_by("-created").first()
+        # In the name of whoever wanted it: the reports of the deletions say so.
+        actor = replace(system_actor(source.tenant), user_id=(last.requested_by_id if last else None) or 0)
+        with suppress(RunUnderWay):
+            start_run(source=source, actor=actor, kind=SyncRun.Kind.REMOVE)
+            started += 1
     return started

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import uuid
 from collections.abc import Mapping
 from typing import Any
 
@@ -29,6 +30,8 @@ class Tally:
         self.counts = {name: kept.get(name, 0) if name in DONE else 0 for name in COUNTS}
         self.errors: list[dict[str, str]] = []
         self.changes: list[dict[str, str]] = list(run.changes) if kept else []
+        self.moved = sum(self.counts[name] for name in DONE)
+        """Steps of any kind, what earlier tasks of the run stored among them: more than last time, and it gets on."""
         self._expected = 0
         self._saved = time.monotonic()
 
@@ -38,17 +41,18 @@ class Tally:
 
     def count(self, name: str) -> None:
         self.counts[name] += 1
+        self.moved += 1
 
-    def did(self, action: str, key: str) -> None:
-        """Count something done to an item, and note it."""
+    def did(self, action: str, key: str, *, document: uuid.UUID | None = None) -> None:
+        """Count something done to an item, and note it, with the document whose erasure takes the note back."""
         self.count(action)
         if len(self.changes) < MOST_CHANGES:
-            self.changes.append({"action": action, "key": key[:LONGEST_SHOWN]})
+            self.changes.append(_line(key, document, action=action))
 
-    def failed(self, key: str, message: str) -> None:
+    def failed(self, key: str, message: str, *, document: uuid.UUID | None = None) -> None:
         self.count("failed")
         if len(self.errors) < MOST_ERRORS:
-            self.errors.append({"key": key[:LONGEST_SHOWN], "message": message})
+            self.errors.append(_line(key, document, message=message))
 
     def save(self, **more: Any) -> None:
         """Write the counts to the row.
@@ -72,3 +76,7 @@ class Tally:
         return {
             "counts": self.counts, "errors": self.errors, "changes": self.changes, "progress": min(share, 0.99),
         }  # fmt: skip
+
+
+def _line(key: str, document: uuid.UUID | None, **said: str) -> dict[str, str]:
+    return {"key": key[:LONGEST_SHOWN], **said, **({"document": str(document)} if document else {})}

@@ -321,6 +321,8 @@ def test_what_organisations_left_that_are_gone_is_found_and_removed(
     World(actor, services.create_knowledge_base(actor=actor, name="Theirs")).add("The wren sings.")
     KnowledgeBase.objects.filter(tenant=other_tenant).delete()
     Tenant.objects.filter(pk=gone).delete()
+    for path in Path(default_storage.path(gone)).rglob("*"):
+        aged(path)
     found = leftovers.leftovers(repair=False)
     assert (found.folders, found.tenants, found.agrees) == ([gone], [gone], False)
     found = leftovers.leftovers(repair=True)

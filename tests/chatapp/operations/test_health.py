@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.template.loader import render_to_string
 from django.test import RequestFactory
 from prometheus_client.parser import text_string_to_metric_families
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -177,3 +178,10 @@ def test_reranker_in_use_is_named(
     monkeypatch.setattr(wiring, "_built", {})
     assert parts.reranker() == Part(name="reranker", ok=True, version=version, detail=detail)
     wiring.reset()
+
+
+@pytest.mark.parametrize(("purges", "says"), [(1, "1 place still"), (3, "3 places still"), (0, "none is left")])
+def test_the_page_counts_what_is_still_to_be_cleared_as_places(purges: int, says: str) -> None:
+    page = render_to_string("health/_work.html", {"found": {"documents": {}, "purges": purges}})
+    assert says in page  # the database and Redis are among them, not indexes alone
+    assert "index" not in page

@@ -63,6 +63,21 @@ def test_beyond_the_budget_nothing_is_paired_and_that_is_said() -> None:
     assert len(align("abcd", "dcba", budget=Budget(items=3, cells=0))) == 0
 
 
+@pytest.mark.parametrize("turned", [False, True])
+def test_few_words_against_very_many_take_no_time(turned: bool) -> None:
+    chance = random.Random(7)
+    few, many = ([str(chance.randrange(40)) for _ in range(size)] for size in (60, 400_000))
+    old, new = (many, few) if turned else (few, many)
+    budget = Budget()
+    began = time.process_time()
+    pairs = align(old, new, budget=budget)
+    assert time.process_time() - began < 2
+    check(old, new, pairs)
+    assert len(pairs) == 60
+    assert not budget.exceeded
+    assert budget.cells < Budget().cells - 60 * 390_000 - 390_000  # the way back is paid for, too
+
+
 @pytest.mark.parametrize("alphabet", [2, 50, 10**6])
 def test_time_is_bounded_whatever_the_items(alphabet: int) -> None:
     chance = random.Random(7)

@@ -11,6 +11,7 @@ from django.test import Client
 from django.utils import timezone
 
 from knowledge.documents import signing
+from knowledge.documents.deletions_api import DeletionOut
 from knowledge.documents.models import DeletionReport
 
 pytestmark = pytest.mark.django_db
@@ -57,6 +58,21 @@ def test_list_and_report_say_what_became_of_it(signed_in: Any, report: DeletionR
     for words in ("Gone", "Records of the index", "kept by rule", "editor@acme.test", "Superseded",
                   "Right: nobody has changed this report", "Download as JSON"):  # fmt: skip
         assert words in shown, words
+
+
+def test_copies_that_end_by_themselves_are_told_where_gone_is_said(signed_in: Any, report: DeletionReport) -> None:
+    copies = {"place": "source_copies", "name": "Private copies of sources", "rule": "fades", "before": 3, "after": 3,
+              "note": ""}  # fmt: skip
+    DeletionReport.objects.update(places=[*report.places, copies])
+    client = signed_in()
+    shown = client.get(page(report)).content.decode()
+    assert "Gone from here</p>" in shown
+    assert "Gone from here; copies that end by themselves remain: Private copies of sources (3)." in shown
+    assert "Gone from here; copies end by themselves" in client.get("/documents/deletions/").content.decode()
+    report.refresh_from_db()
+    told = DeletionOut.of(report)
+    assert (told.gone, told.fading) == (True, ["Private copies of sources"])
+    assert told.headline.startswith("Gone from here; copies that end by themselves remain")
 
 
 def test_a_report_without_a_name_is_listed_by_its_id(signed_in: Any, report: DeletionReport) -> None:

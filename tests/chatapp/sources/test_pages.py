@@ -317,3 +317,23 @@ def test_pages_cost_the_same_queries_for_many_sources(
         page()
     with django_assert_max_num_queries(16):
         page(f"{source.pk}/")
+
+
+def test_neither_a_test_nor_a_change_sends_a_stored_secret_to_another_server(
+    page: Any, tenant: Any, base: KnowledgeBase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from knowledge.sources.git import GitSource
+
+    def asked(self: GitSource) -> list[str]:
+        raise AssertionError("the other server was asked")
+
+    monkeypatch.setattr(GitSource, "check", asked)
+    row = services.create_source(
+        actor=system_actor(tenant), base=base, kind="git", name="Repository",
+        options={"url": "https://git.example.org/a.git"}, secrets={"token": SECRET},
+    )  # fmt: skip
+    form = {"name": "Repository", "option.url": "https://elsewhere.example/a.git", "option.token": "", "unit": ""}
+    for action in ("test", "save"):
+        shown = words(page(f"{row.pk}/edit", {**form, "action": action}))
+        assert "The address changed: enter the token again." in shown
+    assert Source.objects.get().options == {"url": "https://git.example.org/a.git"}

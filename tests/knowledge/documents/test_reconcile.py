@@ -10,11 +10,13 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 
 from knowledge import wiring
-from knowledge.documents import files, indexing, reconcile, services
+from knowledge.documents import building, comparing_files, files, generations, indexing, leftovers, reconcile, services
 from knowledge.documents.models import Document, DocumentVersion, IndexGeneration, KnowledgeBase, Purge
+from knowledge.tenants.models import Tenant
 from knowledge.types import IndexRecord
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -215,6 +217,93 @@ def test_version_that_goes_live_meanwhile_is_left_alone(world: Any, monkeypatch:
         report = compare(world, repair=True)
     assert (report.orphans, report.missing, report.repaired) == ([], [], 0)
     assert len(world.keys()) == 2
+
+
+def built_beside(world: Any) -> IndexGeneration:
+    beside = generations.start(base=world.base, chunker="fixed:target=100")
+    building.run(job_id=beside.jobs.get().pk)
+    beside.refresh_from_db()
+    assert beside.state == "ready"
+    return beside
+
+
+@pytest.mark.parametrize("at", ["records", "files"])
+def test_a_generation_that_is_begun_meanwhile_is_left_alone(
+    world: Any, sections: Callable[..., str], monkeypatch: pytest.MonkeyPatch, at: str
+) -> None:
+    document = world.add(sections("otter", 3))
+    begun: list[IndexGeneration] = []
+    lately: list[bool] = []
+    real = wiring.store().keys if at == "records" else files.names_in
+
+    def looked(*given: Any, **named: Any) -> Any:
+        if not lately:
+            lately.append(True)
+            begun.append(built_beside(world))
+        return real(*given, **named)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(*((wiring.store(), "keys") if at == "records" else (files, "names_in")), looked)
+        report = compare(world, repair=True)
+    assert (report.orphans, report.folders, report.files, len(begun)) == ([], [], 0, 1)
+    kept = files.names_in(document.versions.get().folder)
+    assert any(str(begun[0].pk) in name for name in kept)
+    assert compare(world).agrees
+
+
+def test_before_removal_it_is_asked_again_whether_the_generation_is_there(
+    world: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document = world.add("Words.")
+    key = plant(world)
+    [record] = list(wiring.store().records(space=world.space, scope=world.scope, keys=[key]))
+    path = f"{document.versions.get().folder}/terms-{record.generation}.json.gz"
+    default_storage.save(path, ContentFile(b"x"))
+    real = comparing_files.files_of
+
+    def then_begun(base: KnowledgeBase, **named: Any) -> Any:
+        found = real(base, **named)
+        live = IndexGeneration.objects.get()
+        live.pk = record.generation
+        live.save(force_insert=True)
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(comparing_files, "files_of", then_begun)
+        report = compare(world, repair=True)
+    assert (report.orphans, report.folders) == ([key], [path])
+    assert {key} <= world.keys()
+    assert default_storage.exists(path)
+    IndexGeneration.objects.filter(pk=record.generation).delete()
+    compare(world, repair=True)
+    assert not {key} & world.keys()
+    assert not default_storage.exists(path)
+
+
+def test_an_organisation_founded_while_it_is_looked_loses_nothing(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    document = world.add("Words.")
+    real, rows = files.folders, []
+
+    def founded(folder: str) -> list[str]:
+        found = real(folder)
+        if not folder and not rows:
+            rows.append(Tenant.objects.create(slug="late", name="Late"))
+            found.append(str(rows[0].pk))
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "folders", founded)
+        found = leftovers.leftovers(repair=False).folders
+    assert rows
+    assert str(rows[0].pk) not in found
+    gone = str(uuid4())
+    default_storage.save(f"{gone}/{document.pk}/original", ContentFile(b"x"))
+    assert gone not in leftovers.leftovers(repair=True).folders  # written a moment ago
+    assert default_storage.exists(f"{gone}/{document.pk}/original")
+    long_ago = time.time() - 7200
+    os.utime(default_storage.path(f"{gone}/{document.pk}/original"), (long_ago, long_ago))
+    assert gone in leftovers.leftovers(repair=True).folders
+    assert not default_storage.exists(f"{gone}/{document.pk}/original")
 
 
 def test_tenants_are_compared_apart(world: Any, other_world: Any) -> None:

@@ -195,6 +195,30 @@ def test_what_is_left_is_told_loudly_and_counted_again_once_repaired(
     assert signed(report)
 
 
+def test_new_counts_never_stand_over_the_signature_of_the_former_ones(
+    world: Any, extra: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = [2]
+    extra(Place(key="attic", name="The attic", rule=Rule.GONE, count=lambda _: Found(count=left[0])))
+    document = world.add("The otter sleeps.")
+    services.delete_document(document=document)
+    world.work()
+    assert signed(report_of(document))
+
+    def killed(report: DeletionReport) -> None:
+        raise KeyboardInterrupt
+
+    left[0] = 1
+    DeletionReport.objects.update(checked=timezone.now() - timedelta(minutes=11))
+    with monkeypatch.context() as patch:
+        patch.setattr(reports, "sign", killed)
+        with pytest.raises(KeyboardInterrupt):
+            reports.settle()
+    report = report_of(document)
+    assert [e["after"] for e in report.places if e["place"] == "attic"] == [1]
+    assert report.signature == ""
+
+
 @pytest.mark.usefixtures("redis_server")
 def test_what_answers_keep_by_rule_is_no_failure_until_it_is_erased(world: Any, extra: Any) -> None:
     extra(Place(key="shelf", name="The shelf", rule=Rule.KEPT, count=lambda _: Found(count=1)))

@@ -46,11 +46,14 @@ def make_source(tmp_path: Path) -> MakeSource:
         secrets: Mapping[str, str] | None = None,
         allow: tuple[str, ...] = ("127.0.0.1",),
         roots: tuple[Path, ...] = (),
+        private: tuple[Path, ...] = (),
         limits: SourceLimits | None = None,
+        run: str = "",
     ) -> Source:
         context = SourceContext(
-            allow=allow, roots=roots, work=tmp_path / "work", limits=limits or SourceLimits(seconds=5)
-        )
+            allow=allow, roots=roots, private=private, run=run, work=tmp_path / "work",
+            limits=limits or SourceLimits(seconds=5),
+        )  # fmt: skip
         return source_of(kind, options, secrets=secrets or {}, context=context)
 
     return make

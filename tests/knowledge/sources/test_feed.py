@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from local_site import Answer, Asked, Site, local_site
 
-from knowledge.sources.base import SourceItemFailed, SourceLimits
+from knowledge.sources import feed_entries
+from knowledge.sources.base import TEST_BYTES, SourceItemFailed, SourceLimits
 from knowledge.sources.feed_entries import read_feed
 
 RSS = """<?xml version="1.0" encoding="UTF-8"?>
@@ -185,3 +186,35 @@ def test_what_is_no_feed_is_said(site: Site, source: Any, listed: Any, body: Any
     listing = listed(one)
     assert (listing.items, listing.complete) == ([], False)
     assert says in listing.problems[0].message
+
+
+@pytest.mark.parametrize("body", ["<rss><channel>" + "<a/>" * 600_000, '{"items":[' + "0," * 2_000_001])
+def test_a_feed_of_countless_parts_is_refused(site: Site, source: Any, listed: Any, body: str) -> None:
+    site.pages["/news/feed"] = Answer(body)
+    (problem,) = listed(source()).problems
+    assert "which is not accepted" in problem.message
+
+
+def test_only_as_many_entries_are_made_as_are_wanted(
+    site: Site, source: Any, listed: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[object] = []
+
+    def counted(entry: Any) -> Any:
+        made.append(entry)
+        return atom(entry)
+
+    atom = feed_entries._atom
+    monkeypatch.setattr(feed_entries, "_atom", counted)
+    entries = "".join(f"<entry><id>{number}</id><title>t</title></entry>" for number in range(500))
+    site.pages["/news/feed"] = Answer(f"<feed>{entries}</feed>")
+    assert len(listed(source(entries=3)).items) == 3
+    assert len(made) <= 4
+
+
+def test_a_test_of_the_connection_reads_no_more_than_a_run_has_to(site: Site, source: Any, listed: Any) -> None:
+    site.pages["/news/feed"] = Answer(b"<html>" + b"x" * TEST_BYTES)
+    assert source().check() == []  # it answers; that it is no feed would take reading it all
+    assert "not valid XML" in listed(source()).problems[0].message
+    site.pages["/news/feed"] = Answer("<html/>")
+    assert "not that of a feed" in source().check()[0]

@@ -209,3 +209,28 @@ def test_folder_outside_the_opened_ones_is_refused(make_source: Any, root: Path,
 def test_no_folder_is_open_by_default(make_source: Any, root: Path) -> None:
     with pytest.raises(SourceMisconfigured, match="SOURCE_FOLDERS"):
         make_source("folder", {"path": str(root)})
+
+
+@pytest.mark.parametrize("kind", ["folder", "git"])
+@pytest.mark.parametrize("path", ["", "data", "data/sources", "link"])
+def test_the_products_own_data_is_never_a_source(make_source: Any, tmp_path: Path, kind: str, path: str) -> None:
+    opened = tmp_path / "open"
+    (opened / "data" / "sources").mkdir(parents=True)
+    (opened / "papers").mkdir()
+    (opened / "link").symlink_to(opened / "data")
+    setting, rest = ("path" if kind == "folder" else "url"), {"roots": (opened,), "private": (opened / "data",)}
+    with pytest.raises(SourceMisconfigured, match="data of this product itself"):
+        make_source(kind, {setting: str(opened / path)}, **rest)
+    make_source(kind, {setting: str(opened / "papers")}, **rest)
+
+
+def test_own_data_that_comes_to_lie_in_a_folder_later_is_passed_over(
+    make_source: Any, listed: Any, root: Path, tmp_path: Path
+) -> None:
+    private = tmp_path / "data"
+    private.mkdir()
+    source = make_source("folder", {"path": str(root)}, roots=(root.parent,), private=(private,))
+    (private / "answers.md").write_text("Of another organisation.")
+    private.rename(root / "rules" / "data")
+    private.symlink_to(root / "rules" / "data")
+    assert listed(source).keys == ["a.md", "rules/b.txt"]

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 from bucket import KEYS, REGION, Bucket, serving_bucket
-from local_site import Answer
+from local_site import Answer, Asked
 
 from knowledge.egress import parse_address
-from knowledge.sources.base import SourceItemFailed, SourceLimits, SourceMisconfigured
+from knowledge.sources.base import TEST_BYTES, SourceContext, SourceItemFailed, SourceLimits, SourceMisconfigured
+from knowledge.sources.plugins import source_of
 from knowledge.sources.s3_signing import Keys, signature_headers
 
 # From "Examples: Signature Calculations" of the Amazon S3 API reference; the keys are AWS's example keys.
@@ -201,3 +203,64 @@ def test_internal_server_is_refused_by_default(bucket: Bucket, make_source: Any)
     one = make_source("s3", {"bucket": "papers", "endpoint": bucket.url}, allow=())
     assert "EGRESS_ALLOW" in one.check()[0]
     assert bucket.site.asked == []
+
+
+def test_a_test_of_the_connection_reads_little(source: Any, bucket: Bucket) -> None:
+    bucket.site.fallback = lambda asked: Answer("<ListBucketResult>" + " " * TEST_BYTES + "</ListBucketResult>")
+    assert "2 MB" in source().check()[0]
+
+
+def page_of(contents: str, token: str) -> Answer:
+    following = f"<IsTruncated>true</IsTruncated><NextContinuationToken>{token}</NextContinuationToken>"
+    return Answer(f"<ListBucketResult>{contents}{following}</ListBucketResult>")
+
+
+def test_a_listing_that_goes_round_ends(source: Any, listed: Any, bucket: Bucket) -> None:
+    asked: list[Asked] = []
+
+    def answer(one: Asked) -> Answer:
+        asked.append(one)
+        return page_of("", "ab"[len(asked) % 2])
+
+    bucket.site.fallback = answer
+    listing = listed(source())
+    assert "does not go on" in listing.problems[0].message
+    assert len(asked) == 3
+
+
+def test_a_listing_without_an_end_is_left(source: Any, listed: Any, bucket: Bucket) -> None:
+    asked: list[Asked] = []
+
+    def answer(one: Asked) -> Answer:
+        asked.append(one)
+        return page_of("<Contents><Key>a.bin</Key></Contents>" * 2, str(len(asked)))
+
+    bucket.site.fallback = answer
+    listing = listed(source(limits=SourceLimits(looked_at=10)), {"a": "b"})
+    assert (len(asked), listing.complete) == (5, False)
+    assert "more than 10 objects" in listing.problems[0].message
+
+
+def test_a_bucket_of_problems_is_cut_short(source: Any, listed: Any, bucket: Bucket) -> None:
+    bucket.objects = {f"{number}.md": b"long" for number in range(9)}
+    listing = listed(source(limits=SourceLimits(problems=3, item_bytes=1)))
+    assert (len(listing.problems), listing.complete) == (4, False)
+    assert "More than 3 of its documents" in listing.problems[-1].message
+
+
+def test_whoever_runs_it_is_called_while_nothing_is_offered(bucket: Bucket, tmp_path: Path) -> None:
+    calls: list[int] = []
+
+    def beat() -> None:
+        calls.append(1)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+
+    bucket.objects = {f"{number}.bin": b"0" for number in range(50)}
+    bucket.page_size = 5
+    context = SourceContext(allow=("127.0.0.1",), work=tmp_path, beat=beat)
+    options = {"bucket": "papers", "region": REGION, "endpoint": bucket.url}
+    secrets = {"access_key": KEYS.access, "secret_key": KEYS.secret}
+    with pytest.raises(KeyboardInterrupt):
+        list(source_of("s3", options, secrets=secrets, context=context).items({}))
+    assert len(bucket.site.asked) == 2

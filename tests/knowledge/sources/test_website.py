@@ -52,8 +52,8 @@ def site() -> Iterator[Site]:
 
 @pytest.fixture
 def source(site: Site, make_source: Any) -> Any:
-    def make(limits: SourceLimits | None = None, **options: object) -> Any:
-        return make_source("website", {"url": f"{site.url}/docs/", "pause": 0, **options}, limits=limits)
+    def make(limits: SourceLimits | None = None, run: str = "", **options: object) -> Any:
+        return make_source("website", {"url": f"{site.url}/docs/", "pause": 0, **options}, limits=limits, run=run)
 
     return make
 
@@ -392,6 +392,7 @@ def test_dates_of_the_sitemap_spare_requests_only_when_trusted(site: Site, mappe
         (index("/part.xml"), "HTTP 404"),
         (gzip.compress(b" " * 3_000_000), "limit"),
         (b"\x1f\x8bnonsense", "not"),
+        ("a " * 50_001, "more than 50,000 addresses"),
     ],
 )
 def test_broken_sitemap_withdraws_nothing(site: Site, mapped: Any, listed: Any, body: Any, says: str) -> None:
@@ -484,3 +485,111 @@ def test_check_says_nothing_of_a_good_site(source: Any, site: Site) -> None:
     assert source().check() == []
     site.pages["/docs/"] = Answer(status=401)
     assert source().check() == [f"{site.url}/docs/: It asks for a sign-in (HTTP 401)."]
+
+
+# --- runs that are stopped
+
+
+def stopped(source: Any, after: int, known: dict[str, str] | None = None) -> list[Any]:
+    """List a source until so many things were offered, as a worker does whose time is up."""
+    listing = source.items(known or {})
+    found = [next(listing) for _ in range(after)]
+    listing.close()
+    return found
+
+
+def test_a_run_that_was_stopped_goes_on_behind_what_it_visited(
+    site: Site, source: Any, listed: Any, tmp_path: Path
+) -> None:
+    site.pages["/docs/"] = page("a", "b.html", "gone", "broken", "hidden", "old")
+    site.pages["/docs/hidden"] = page("behind", head='<meta name="robots" content="noindex">')
+    site.pages["/docs/behind"] = page("last", title="Behind")
+    site.pages["/docs/last"] = page(title="Last")
+    site.pages["/docs/broken"] = Answer(status=500)
+    site.pages["/docs/old"] = Answer(status=302, headers={"Location": "/docs/b.html"})
+    whole = listed(source())
+    (tmp_path / "work" / "pages.json").unlink()
+    site.forget()
+    stopped(source(run="one"), 7)  # the start, a, b, broken, deep, behind, last
+    first = site.paths
+    with (tmp_path / "work" / "visits.jsonl").open("a") as file:
+        file.write('{"url": "cut o')  # the worker was killed
+    (tmp_path / "work" / "pages.json").unlink()
+    site.forget()
+    one = source(run="one")
+    second = listed(one)
+    assert (second.keys, second.problems, second.complete) == (whole.keys, whole.problems, whole.complete)
+    assert set(site.paths) & set(first) == {"/robots.txt", "/docs/"}
+    assert one.fetch(second[f"{site.url}/docs/b.html"]).data == site.pages["/docs/b.html"].encode()
+    site.forget()
+    assert listed(source(run="one")).keys == whole.keys  # once more, behind the cut line
+    assert site.paths == ["/robots.txt", "/docs/"]
+    site.forget()
+    listed(source(run="two"))
+    assert set(first) < set(site.paths)
+
+
+def test_other_settings_make_a_stopped_run_begin_anew(site: Site, source: Any, listed: Any) -> None:
+    stopped(source(run="one"), 3)
+    site.forget()
+    assert len(listed(source(run="one", depth=1)).keys) == 4
+    assert {"/docs/a", "/docs/b.html"} <= set(site.paths)
+
+
+# --- pages that are none any more
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        (Answer(status=302, headers={"Location": "http://localhost:{port}/sign-in"}), "leads to another site"),
+        (Answer(status=302, headers={"Location": "/other"}), "does not read"),
+        (Answer(b"x", headers={"Content-Type": "image/png"}), "no longer a page"),
+    ],
+)
+@pytest.mark.parametrize("noted", [True, False])
+def test_a_page_that_turns_into_something_else_is_not_withdrawn(
+    site: Site, make_source: Any, listed: Any, tmp_path: Path, answer: Answer, says: str, noted: bool
+) -> None:
+    def source() -> Any:
+        options = {"url": f"{site.url}/docs/", "pause": 0}
+        return make_source("website", options, allow=("127.0.0.1", "localhost"))
+
+    site.pages["/sign-in"] = page(title="Sign in")
+    first = listed(source())
+    if not noted:
+        (tmp_path / "work" / "pages.json").unlink()
+    headers = {name: value.replace("{port}", str(site.port)) for name, value in answer.headers.items()}
+    site.pages["/docs/a"] = Answer(answer.body, answer.status, headers)
+    for _ in range(2):
+        listing = listed(source(), first.known)
+        (problem,) = [problem for problem in listing.problems if problem.key]
+        assert problem.key == f"{site.url}/docs/a"
+        assert says in problem.message
+        if noted:
+            assert "/docs/deep" in paths(site, listing)  # what it linked to
+
+
+def test_a_link_that_always_led_elsewhere_is_no_problem(site: Site, source: Any, listed: Any) -> None:
+    site.pages["/docs/b.html"] = Answer(status=302, headers={"Location": "/other"})
+    listing = listed(source(), {f"{site.url}/docs/": "x"})
+    assert (listing.problems, listing.complete) == ([], True)
+
+
+def test_a_failing_page_whose_note_was_lost_withdraws_nothing(
+    site: Site, mapped: Any, listed: Any, tmp_path: Path
+) -> None:
+    site.pages["/docs/a"] = page(title="A", head='<link rel="canonical" href="/docs/real-a">')
+    site.pages["/sitemap.xml"] = urlset(*((f"{site.url}/docs/{name}", "") for name in ("a", "b.html")))
+    first = listed(mapped())
+    assert f"{site.url}/docs/real-a" in first.keys
+    (tmp_path / "work" / "pages.json").unlink()
+    kept = site.pages["/docs/a"]
+    site.pages["/docs/a"] = Answer(status=500)
+    assert [listed(mapped(), first.known).complete for _ in range(2)] == [False, False]
+    site.pages["/docs/a"] = kept
+    assert listed(mapped(), first.known).complete
+    site.pages["/docs/new"] = Answer(status=500)
+    urls = [(f"{site.url}/docs/{name}", "") for name in ("a", "b.html", "new")]
+    site.pages["/sitemap.xml"] = urlset(*urls)
+    assert listed(mapped(), first.known).complete  # nothing of what is known can be behind it

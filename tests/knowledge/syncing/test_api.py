@@ -188,3 +188,17 @@ def test_the_list_costs_the_same_queries_for_many_sources(
         services.start_run(source=source, actor=actor)
     with django_assert_max_num_queries(12):
         assert len(api("GET", f"/knowledge-bases/{base.pk}/sources")[1]["items"]) == 13
+
+
+def test_a_changed_address_asks_for_the_secret_again(api: Any, base: Any) -> None:
+    body = {
+        "kind": "git",
+        "name": "R",
+        "options": {"url": "https://git.example.org/a.git"},
+        "secrets": {"token": SECRET},
+    }
+    made = api("POST", f"/knowledge-bases/{base.pk}/sources", body)[1]
+    status, refused = api("PATCH", f"/sources/{made['id']}", {"options": {"url": "https://elsewhere.example/a.git"}})
+    assert status == 400
+    assert "The address changed: enter the token again." in json.dumps(refused)
+    assert api("GET", f"/sources/{made['id']}")[1]["options"] == {"url": "https://git.example.org/a.git"}

@@ -11,7 +11,7 @@ from django.core.checks import run_checks
 def messages(settings: Any, **lists: list[str]) -> list[str]:
     for name, value in lists.items():
         setattr(settings, name, value)
-    wanted = ("knowledge.E007", "knowledge.E008")
+    wanted = ("knowledge.E007", "knowledge.E008", "knowledge.E009")
     return [found.msg for found in run_checks(tags=["footnote_start"]) if found.id in wanted]
 
 
@@ -30,3 +30,13 @@ def test_entry_that_means_nothing_stops_the_start(settings: Any, entry: str) -> 
 
 def test_folder_without_its_whole_path_stops_the_start(settings: Any) -> None:
     assert messages(settings, SOURCE_FOLDERS=["papers"]) == ["SOURCE_FOLDERS must name whole paths, not 'papers'."]
+
+
+@pytest.mark.parametrize("opened", ["{data}", "{data}/files", "{data}/.."])
+def test_a_folder_that_holds_the_products_own_data_stops_the_start(settings: Any, tmp_path: Any, opened: str) -> None:
+    settings.DATA_DIR, settings.BASE_DIR = tmp_path / "inner" / "data", tmp_path / "product"
+    folder = opened.format(data=settings.DATA_DIR)
+    (message,) = messages(settings, SOURCE_FOLDERS=[folder])
+    assert repr(folder) in message
+    assert messages(settings, SOURCE_FOLDERS=[str(tmp_path / "inner" / "data-of-others")]) == []
+    assert len(messages(settings, SOURCE_FOLDERS=[str(tmp_path)])) == 2

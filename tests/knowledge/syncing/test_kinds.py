@@ -14,6 +14,7 @@ from git_server import WorkingTree
 from local_site import Answer, Site, local_site
 
 from knowledge.documents.models import Document
+from knowledge.errors import SourceMisconfigured
 from knowledge.sources.plugins import SOURCES
 from knowledge.syncing import kinds, services
 
@@ -159,3 +160,13 @@ def test_every_kind_says_its_settings_as_the_form_draws_them(kind: str) -> None:
         assert option.label
         assert option.kind in ("text", "number", "switch", "secret", "lines")
         assert option.name.isidentifier()
+
+
+def test_a_folder_source_cannot_read_the_data_of_the_product(
+    actor: Any, base: Any, settings: Any, tmp_path: Path
+) -> None:
+    settings.SOURCE_FOLDERS = ["/"]
+    for folder in (settings.DATA_DIR, Path(settings.DATA_DIR) / "files", settings.BASE_DIR, "/"):
+        with pytest.raises(SourceMisconfigured, match="data of this product itself"):
+            kinds.checked("folder", {"path": str(folder)}, secrets={}, source=uuid.uuid4())
+    assert kinds.checked("folder", {"path": str(tmp_path)}, secrets={}, source=uuid.uuid4()).options

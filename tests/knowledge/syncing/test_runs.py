@@ -9,13 +9,16 @@ from typing import Any
 
 import pytest
 from celery.exceptions import SoftTimeLimitExceeded
+from django.core.files.storage import default_storage
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from knowledge.documents import files
 from knowledge.documents import services as document_services
 from knowledge.documents.deletion_models import DeletionReport
 from knowledge.documents.models import Document, DocumentVersion, IngestionJob
 from knowledge.embedding import LocalEmbedder
+from knowledge.errors import StoreBusy
 from knowledge.sources.base import Problem
 from knowledge.syncing import kinds, runs, services
 from knowledge.syncing.models import Source, SourceItem, SyncRun
@@ -377,6 +380,54 @@ def test_a_stop_within_an_item_leaves_all_of_it_or_nothing(
     assert (Document.objects.count(), DocumentVersion.objects.count(), SourceItem.objects.count()) == (1, 1, 1)
 
 
+def stored_files() -> set[str]:
+    return {str(path) for path in Path(default_storage.location).rglob("*") if path.is_file()}  # type: ignore[attr-defined]
+
+
+def test_bytes_are_stored_before_the_transaction_that_writes_their_rows(
+    source: Source, shelf: Any, sync: Any, world: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, within = files.save_upload, []
+
+    def saved(version: DocumentVersion, upload: Any) -> None:
+        within.append(connection.in_atomic_block)
+        real(version, upload)
+
+    monkeypatch.setattr(files, "save_upload", saved)
+    shelf.texts |= {"a.md": "One.", "b.md": "Two."}
+    assert counts(sync(source)) == {"listed": 2, "added": 2}
+    world.work()
+    shelf.texts["a.md"] = "One, changed."
+    assert counts(sync(source)) == {"listed": 2, "unchanged": 1, "changed": 1}
+    assert within == [False] * 3
+    newest = Document.objects.get(title="a.md").versions.order_by("-number").first()
+    assert files.read(newest, files.ORIGINAL) == b"One, changed."
+
+
+def test_bytes_without_a_row_do_not_stay(source: Source, shelf: Any, actor: Any, world: Any) -> None:
+    shelf.texts |= {"a.md": "One.", "b.md": "Two."}
+    run = services.start_run(source=source, actor=actor)
+    before = stored_files()
+
+    def cancel(key: str) -> None:
+        services.cancel_run(run=run)
+
+    shelf.before_fetch = cancel
+    runs.run_sync(run_id=run.pk)
+    assert Document.objects.count() == 0
+    assert stored_files() == before
+
+
+def test_bytes_that_the_document_has_already_are_stored_once(source: Source, shelf: Any, sync: Any, world: Any) -> None:
+    shelf.texts["a.md"] = "One."
+    sync(source)
+    before = stored_files()
+    SourceItem.objects.update(sha256="0" * 64, fingerprint="")  # what was noted of it is wrong
+    sync(source)
+    assert DocumentVersion.objects.count() == 1
+    assert stored_files() == before
+
+
 def test_a_cancelled_run_stops_and_keeps_what_it_stored(source: Source, shelf: Any, actor: Any, world: Any) -> None:
     shelf.texts |= {f"{n}.md": f"Number {n}." for n in range(6)}
     run = services.start_run(source=source, actor=actor)
@@ -530,6 +581,36 @@ def test_a_removal_that_was_killed_goes_on(
     runs.run_sync(run_id=run.pk)
     run.refresh_from_db()
     assert (run.state, run.counts["withdrawn"], Source.objects.count(), texts(world)) == ("done", 4, 0, {})
+
+
+def test_a_removal_that_failed_is_queued_again_by_itself(
+    source: Source, shelf: Any, sync: Any, world: Any, actor: Any, owner: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from knowledge.syncing import items
+
+    def busy(**_: Any) -> None:
+        raise StoreBusy
+
+    shelf.texts |= {f"{n}.md": f"The number {n}." for n in range(3)}
+    sync(source)
+    run = services.delete_source(source=source, actor=replace(actor, user_id=owner.pk), withdraw=True)
+    assert run is not None
+    assert services.start_due() == 0  # it is queued
+    with monkeypatch.context() as patched:
+        patched.setattr(items.services, "delete_document", busy)
+        for _ in range(3):
+            SyncRun.objects.filter(pk=run.pk).update(not_before=run.created)
+            runs.run_sync(run_id=run.pk)
+    run.refresh_from_db()
+    assert (run.state, Source.objects.get().deleting) == ("failed", True)
+    assert services.start_due() == 0  # not at once
+    SyncRun.objects.update(finished=run.created - services.REMOVAL_AGAIN)
+    assert services.start_due() == 1
+    assert services.start_due() == 0
+    again = SyncRun.objects.get(state="queued")
+    assert (again.kind, again.requested_by, again.scheduled) == ("remove", owner, False)
+    runs.run_sync(run_id=again.pk)
+    assert (Source.objects.count(), texts(world)) == (0, {})
 
 
 # --- cost

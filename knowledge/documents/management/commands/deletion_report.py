@@ -12,6 +12,7 @@ from django.db.models import Q
 
 from knowledge.documents import reports, signing
 from knowledge.documents.access import as_uuid
+from knowledge.documents.deletion_words import headline
 from knowledge.documents.models import DeletionReport
 
 
@@ -55,7 +56,8 @@ class Command(BaseCommand):
             self.stdout.write(f"  {entry['name']}: {before} -> {after}. {entry['note']}".rstrip())
         if report.finished is not None:
             left = len(reports.left_of(report))
-            self.stdout.write(f"  {left} places hold something that must be gone." if left else "  Nothing is left.")
+            said = headline(report) if reports.fading_of(report) else "Nothing is left."
+            self.stdout.write(f"  {left} places hold something that must be gone." if left else f"  {said}")
 
 
 def _saved(path: Path) -> tuple[dict[str, Any], str]:
