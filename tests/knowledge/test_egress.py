@@ -358,6 +358,7 @@ def test_compressed_reply_is_inflated(site: Site) -> None:
 @pytest.mark.parametrize(
     ("body", "encoding"),
     [(gzip.compress(b"x" * 5000)[:-12], "gzip"), (b"plain", "gzip"), (b"x", "br"), (gzip.compress(b"x"), "gzip, gzip")],
+    ids=["cut", "plain", "unknown", "twice"],
 )
 def test_broken_compression_is_a_sentence(site: Site, body: bytes, encoding: str) -> None:
     site.pages["/"] = Answer(body, headers={"Content-Encoding": encoding})
