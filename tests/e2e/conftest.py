@@ -30,11 +30,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def site(live_app_factory: Callable[..., Any], _scripted_session: Any) -> Any:
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that the operator opened to sources."""
+    return tmp_path_factory.mktemp("shared")
+
+
+@pytest.fixture(scope="session")
+def site(live_app_factory: Callable[..., Any], _scripted_session: Any, shared: Path) -> Any:
     """A product of its own whose model is the scripted one that cites what it is given."""
     return live_app_factory(
-        start=False, LLM_MODEL="openai/scripted-cite", LLM_API_BASE=_scripted_session.url, LLM_API_KEY="scripted"
-    ).start(limit=240)
+        start=False, LLM_MODEL="openai/scripted-cite", LLM_API_BASE=_scripted_session.url, LLM_API_KEY="scripted",
+        SOURCE_FOLDERS=str(shared),
+    ).start(limit=240)  # fmt: skip
 
 
 @pytest.fixture(scope="session")

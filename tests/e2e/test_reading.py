@@ -130,11 +130,11 @@ def test_a_block_and_its_outline_light_each_other(visit: Callable[..., Any], ids
 
 
 def test_pages_are_chosen_from_the_strip_and_the_list_of_those_to_look_at(
-    visit: Callable[..., Any], ids: dict[str, str]
+    visit: Callable[..., Any], site: Any, ids: dict[str, str]
 ) -> None:
     window = visit(viewport={"width": 1440, "height": 900})
     page = window.page
-    page.goto(f"{window.url}/documents/")
+    page.goto(f"{window.url}/documents/?base={site.first_run['knowledge_base']}")
     page.get_by_role("link", name="How preview.pdf was read").click()
     page.get_by_role("heading", name="Page 1 of 4").wait_for()
     page.get_by_role("region", name="Look at these pages").get_by_role("link", name="Page 3").click()

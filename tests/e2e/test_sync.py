@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,21 +14,6 @@ from playwright.sync_api import expect
 pytestmark = [pytest.mark.timeout(400)]
 
 ENDED = re.compile("Ended|Failed|gone")
-
-
-@pytest.fixture(scope="session")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder that the operator opened to sources."""
-    return tmp_path_factory.mktemp("shared")
-
-
-@pytest.fixture(scope="session")
-def site(live_app_factory: Callable[..., Any], _scripted_session: Any, shared: Path) -> Any:
-    """A product of its own whose sources may read that folder."""
-    return live_app_factory(
-        start=False, LLM_MODEL="openai/scripted-cite", LLM_API_BASE=_scripted_session.url, LLM_API_KEY="scripted",
-        SOURCE_FOLDERS=str(shared),
-    ).start(limit=240)  # fmt: skip
 
 
 @pytest.fixture
@@ -69,7 +54,9 @@ def pictured(page: Any, folder: Path, name: str) -> None:
 
 def answers(site: Any, question: str) -> list[str]:
     """The texts that a search finds."""
-    status, found = site.call("POST", "/search", {"query": question})
+    status, found = site.call(
+        "POST", "/search", {"query": question, "knowledge_bases": [site.first_run["knowledge_base"]]}
+    )
     assert status == 200, found
     return [passage["text"] for passage in found["passages"]]
 
@@ -93,7 +80,7 @@ def ready(site: Any, version: dict[str, int]) -> None:
 def test_a_folder_is_kept_up_to_date(visit: Any, site: Any, handbook: Path, pictures: Path) -> None:
     window = visit(viewport={"width": 1280, "height": 860})
     page = window.page
-    page.goto(f"{site.url}/documents/")
+    page.goto(f"{site.url}/documents/?base={site.first_run['knowledge_base']}")
     page.locator(".documents-table tbody tr").first.wait_for()
     page.get_by_role("link", name="Sources", exact=True).click()
     page.get_by_label("New source").select_option("folder")

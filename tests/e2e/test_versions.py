@@ -64,7 +64,7 @@ def test_two_versions_side_by_side(
 
 
 def test_a_version_is_restored_dates_are_set_and_a_reader_of_the_page_sees_it(
-    visit: Callable[..., Any], document: str, pictures: Path
+    visit: Callable[..., Any], site: Any, document: str, pictures: Path
 ) -> None:
     window = visit(viewport={"width": 1280, "height": 800})
     page = window.page
@@ -92,7 +92,7 @@ def test_a_version_is_restored_dates_are_set_and_a_reader_of_the_page_sees_it(
     page.emulate_media(color_scheme="dark")
     page.set_viewport_size({"width": 1280, "height": 800})
     page.screenshot(path=pictures / "74-versions-dark.png", full_page=True)
-    page.goto(f"{window.url}/documents/")
+    page.goto(f"{window.url}/documents/?base={site.first_run['knowledge_base']}")
     expect(page.locator(f"[data-document='{document}'] .validity-badge")).to_have_text(
         "no longer valid since 1 March 2020"
     )

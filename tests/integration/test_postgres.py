@@ -18,7 +18,7 @@ import pytest
 from running import ROOT, Running
 from servers import Postgres, postgres_programs
 
-from chatapp.operations.bench import corpus
+from chatapp.operations.bench import corpus, switching
 from chatapp.operations.bench.client import Upload
 
 pytestmark = [pytest.mark.timeout(600)]
@@ -128,6 +128,14 @@ def test_two_first_documents_at_once_make_one_generation(
     assert {row["status"] for row in rows.values()} == {"ready"}
     made = postgres.query(f"SELECT count(*) FROM documents_indexgeneration WHERE knowledge_base_id = '{base}'")
     assert made == [(1,)]
+    assert running.manage("reconcile").returncode == 0
+
+
+def test_another_index_is_built_used_and_left_under_questions(running: Running) -> None:
+    found = switching.measure(running.client, documents=6, chunker="fixed:target=300", say=lambda _: None)
+    assert (found.wrong, found.empty, found.failed) == (0, 0, 0), found
+    assert found.questions >= 2 * switching.AFTER
+    assert max(found.switch_seconds, found.back_seconds) < 5, found
     assert running.manage("reconcile").returncode == 0
 
 

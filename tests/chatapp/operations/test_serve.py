@@ -65,6 +65,7 @@ def test_every_part_reports_itself(live_app: Any) -> None:
         "reranker",
         "reading",
         "worker",
+        "queues",
     }
     assert body["parts"]["redis"]["version"]
 

@@ -12,6 +12,7 @@ import { UploadQueue } from "./upload-queue.js";
 /** @typedef {import("../lib/types.js").DocumentRow} DocumentRow */
 /** @typedef {import("../lib/types.js").KnowledgeBase} KnowledgeBase */
 
+const LAST_BASE = "documents-base";
 const POLL = 3_000;
 const POLL_BESIDE_NOTICES = 15_000;
 
@@ -122,10 +123,11 @@ export class DocumentsPage extends HTMLElement {
   /** @param {string} [chosen] */
   async #loadBases(chosen) {
     this.bases = await apiList("/knowledge-bases");
-    const wanted = chosen ?? new URLSearchParams(location.search).get("base") ?? "";
+    const wanted =
+      chosen ?? new URLSearchParams(location.search).get("base") ?? localStorage.getItem(LAST_BASE) ?? "";
     this.select.replaceChildren(...this.bases.map((base) => el("option", { value: base.id }, base.name)));
-    const there = this.bases.some((base) => base.id === wanted);
-    await this.#choose(there ? wanted : (this.bases[0]?.id ?? ""));
+    const found = this.bases.find((base) => base.id === wanted || base.slug === wanted);
+    await this.#choose((found ?? this.bases[0])?.id ?? "");
   }
 
   /** @param {string} id */
@@ -138,6 +140,7 @@ export class DocumentsPage extends HTMLElement {
       this.#summarise();
       return;
     }
+    localStorage.setItem(LAST_BASE, id);
     history.replaceState(null, "", `?base=${id}`);
     const sources = this.querySelector("[data-sources]");
     if (sources instanceof HTMLAnchorElement) sources.search = `?base=${id}`;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -9,6 +10,8 @@ from django.core.management.base import BaseCommand, CommandError
 from knowledge.documents import alarms, upkeep
 from knowledge.documents.models import IndexJob
 from knowledge.tenants.models import Tenant
+
+WAIT_SECONDS = 60
 
 
 class Command(BaseCommand):
@@ -23,11 +26,19 @@ class Command(BaseCommand):
         failed = 0
         for job in waiting:
             upkeep.run_upkeep(job_id=job.pk)
-            job.refresh_from_db()
+            self._wait_for_another(job)
             failed += job.state != IndexJob.State.DONE
             self.stdout.write(f"{names[job.tenant_id]}, {job.space}: {self._told(job)}")
         if failed:
             raise CommandError(f"{failed} of {len(waiting)} indexes could not be kept up; see above.")
+
+    def _wait_for_another(self, job: IndexJob) -> None:
+        """Read the job anew; one that a worker holds is given the time to end."""
+        deadline = time.monotonic() + WAIT_SECONDS
+        job.refresh_from_db()
+        while job.state == IndexJob.State.RUNNING and time.monotonic() < deadline:
+            time.sleep(0.2)
+            job.refresh_from_db()
 
     def _told(self, job: IndexJob) -> str:
         if job.state != IndexJob.State.DONE:
