@@ -132,7 +132,7 @@ def test_two_first_documents_at_once_make_one_generation(
 
 
 def test_another_index_is_built_used_and_left_under_questions(running: Running) -> None:
-    found = switching.measure(running.client, documents=6, chunker="fixed:target=300", say=lambda _: None)
+    found = switching.measure(running.client, documents=6, chunker="structural:max_tokens=240", say=lambda _: None)
     assert (found.wrong, found.empty, found.failed) == (0, 0, 0), found
     assert found.questions >= 2 * switching.AFTER
     assert max(found.switch_seconds, found.back_seconds) < 5, found
