@@ -1,6 +1,6 @@
 """Every failpoint x kill -9, exception, hang, on the whole product: afterwards the invariants hold.
 
-A few of them run always; all of them, on both stores, with ``CRASH_MATRIX=full`` (about a quarter of an hour).
+A few of them run always; all of them, on both stores, with ``TESTS=full`` (about a quarter of an hour).
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from typing import Any, NoReturn
 
 import psutil
 import pytest
+from amount import of
 from invariants import NAMES
 from running import ROOT, Running
 
@@ -31,11 +32,10 @@ from knowledge.stores.weaviate_binary import find_server
 
 pytestmark = [pytest.mark.timeout(1800)]
 
-FULL = os.environ.get("CRASH_MATRIX") == "full"
 WEB = ("file_saved", "row_written", "before_enqueue")
 DELETE = "between_delete_in_database_and_index"
 SMOKE = [("before_enqueue", "kill9"), ("after_vector_write", "kill9"), ("after_switch", "exception"), (DELETE, "kill9")]
-CELLS = [(point, fault) for point in POINTS for fault in FAULTS] if FULL else SMOKE
+CELLS = of(SMOKE, [(point, fault) for point in POINTS for fault in FAULTS])
 SECTIONS = 70  # more than a batch, so that there is a middle
 RECOVERS_WITHIN = 90
 
@@ -93,7 +93,7 @@ class Matrix:
         return {name: wrong for name, wrong in found.items() if wrong}
 
 
-@pytest.fixture(scope="module", params=["lance", "weaviate"] if FULL else ["lance"])
+@pytest.fixture(scope="module", params=of(["lance"], ["lance", "weaviate"]))
 def matrix(
     request: pytest.FixtureRequest, start_product: Callable[..., Running], tmp_path_factory: pytest.TempPathFactory,
     missing_part: Callable[[str, str], NoReturn],

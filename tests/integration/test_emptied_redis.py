@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NoReturn
 
 import pytest
+from amount import of
 from running import Running
 from servers import RedisByUrl
 
@@ -16,7 +17,7 @@ from chatapp.operations.redis_server import RedisMissing, redis_binary
 
 pytestmark = [pytest.mark.timeout(1200)]
 
-DOCUMENTS = 100
+DOCUMENTS = of(40, 100)
 
 
 @pytest.fixture(scope="module")
