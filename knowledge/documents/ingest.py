@@ -81,10 +81,10 @@ def _attempt(job: IngestionJob, version: DocumentVersion) -> None:
     except jobs.LeaseLost:
         raise
     except StoreBusy as error:
-        _wait(job, error)
+        _wait(job, version, error)
     except OUTAGES as error:
         if timezone.now() - job.created < OUTAGE:
-            _wait(job, error)
+            _wait(job, version, error)
         else:
             record_failure(job, version, message=error.message, permanent=False)
     except KnowledgeError as error:
@@ -96,10 +96,14 @@ def _attempt(job: IngestionJob, version: DocumentVersion) -> None:
         record_failure(job, version, message=UNEXPECTED, permanent=False)
 
 
-def _wait(job: IngestionJob, error: KnowledgeError) -> None:
+def _wait(job: IngestionJob, version: DocumentVersion, error: KnowledgeError) -> None:
     """Put the job back; nothing of this is the document's fault, and no attempt is counted."""
     logger.info("Document %s waits: %s", job.document_ref, error.code)
-    jobs.postpone(job, seconds=BUSY_SECONDS, why=error.message)
+    with transaction.atomic():
+        put_back = jobs.postpone(job, seconds=BUSY_SECONDS, why=error.message)
+        changed = put_back and _tell(version, Document.Status.QUEUED)
+    if changed:
+        notices.changed(version.document)
 
 
 def _ingest(job: IngestionJob, version: DocumentVersion, heartbeat: jobs.Heartbeat) -> None:
@@ -288,19 +292,24 @@ def record_failure(
         over = jobs.fail(job, message=message, permanent=permanent, lost=lost)
         document, error = version.document, job.last_error if over else ""
         status = Document.Status.FAILED if over else Document.Status.QUEUED
-        changed = (
-            Document.objects.alive()
-            .filter(pk=document.pk, latest_number=version.number)
-            .update(status=status, error=error, stage_progress=0.0, failed_for_good=for_good)
-        )
+        changed = _tell(version, status, error=error, failed_for_good=for_good)
         if over:
             live = Document.objects.filter(pk=document.pk, current_version=version.pk).exists()  # processed again
             state = DocumentVersion.State.LIVE if live else DocumentVersion.State.FAILED
             DocumentVersion.objects.filter(pk=version.pk).update(state=state)
     if changed:
-        document.status, document.error, document.stage_progress = status, error, 0.0
-        document.failed_for_good = for_good
         notices.changed(document)
+
+
+def _tell(version: DocumentVersion, status: str, *, error: str = "", failed_for_good: bool = False) -> bool:
+    """Put the end of an attempt on the document's row; False when a newer version, or its deletion, has the word."""
+    document = version.document
+    facts = {"status": status, "error": error, "stage_progress": 0.0, "failed_for_good": failed_for_good}
+    if not Document.objects.alive().filter(pk=document.pk, latest_number=version.number).update(**facts):
+        return False
+    for name, value in facts.items():
+        setattr(document, name, value)
+    return True
 
 
 def _leave(job: IngestionJob, version: DocumentVersion) -> None:

@@ -115,9 +115,12 @@ def finish(job: LeasedJob, *, report: dict[str, Any] | None = None) -> None:
     )
 
 
-def postpone(job: LeasedJob, *, seconds: int, why: str = "") -> None:
-    """Put the job back without counting the attempt: it was not the document's fault. ``why`` is for people."""
-    ours(job).update(
+def postpone(job: LeasedJob, *, seconds: int, why: str = "") -> bool:
+    """Put the job back without counting the attempt: it was not the document's fault. ``why`` is for people.
+
+    Return False when the job is no longer ours.
+    """
+    put_back = ours(job).update(
         state=LeasedJob.State.QUEUED,
         attempts=F("attempts") - 1,
         not_before=timezone.now() + timedelta(seconds=seconds),
@@ -125,6 +128,7 @@ def postpone(job: LeasedJob, *, seconds: int, why: str = "") -> None:
         published=None,
         last_error=why,
     )
+    return bool(put_back)
 
 
 def take_lost(job: LeasedJob, *, now: datetime) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -173,6 +174,7 @@ def test_failed_document_says_why_and_is_tried_again(
     api: Api, world: Any, documents: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("django.conf.settings.JOB_ATTEMPTS", 1)
+    monkeypatch.setattr(ingest, "OUTAGE", timedelta(0))  # nobody waits until the index comes back
     _, made = api.upload(documents)
     with monkeypatch.context() as patch:
         patch.setattr(ingest, "_ingest", unavailable)

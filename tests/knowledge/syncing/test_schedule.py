@@ -108,11 +108,10 @@ def test_a_source_whose_run_is_open_waits_for_the_next_time(due: Source, actor: 
 
 
 @pytest.mark.django_db(transaction=True)
-def test_what_is_paused_deleted_or_closed_does_not_run(due: Source, tenant: Any, base: Any) -> None:
+def test_what_is_paused_or_closed_does_not_run(due: Source, tenant: Any, base: Any) -> None:
     moment = {"next_run": due.next_run}
     for model, pk, change, back in (
         (Source, due.pk, {"enabled": False}, {"enabled": True}),
-        (Source, due.pk, {"deleting": True}, {"deleting": False}),
         (type(base), base.pk, {"deleting": True}, {"deleting": False}),
         (type(tenant), tenant.pk, {"active": False}, {"active": True}),
     ):
@@ -122,6 +121,13 @@ def test_what_is_paused_deleted_or_closed_does_not_run(due: Source, tenant: Any,
         rows.update(**back)
     Source.objects.filter(pk=due.pk).update(**moment)
     assert services.start_due() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_source_that_is_being_deleted_is_only_removed(due: Source) -> None:
+    Source.objects.filter(pk=due.pk).update(deleting=True)
+    assert services.start_due() == 1
+    assert SyncRun.objects.get().kind == SyncRun.Kind.REMOVE
 
 
 @pytest.mark.django_db(transaction=True)
