@@ -69,20 +69,6 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     shutil.rmtree(DATA_DIR, ignore_errors=True)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep those together that share a running product; whatever is apart may run in two processes at once."""
-    for item in items:
-        if item.get_closest_marker("serial"):
-            item.add_marker(pytest.mark.xdist_group(_running_product(item)))
-
-
-def _running_product(item: pytest.Item) -> str:
-    store = getattr(getattr(item, "callspec", None), "params", {}).get("product")
-    if store:
-        return f"product on {store}"
-    return "e2e" if item.path.parent.name == "e2e" else item.path.stem
-
-
 # --- parts --------------------------------------------------------------------------------------
 
 
