@@ -236,7 +236,8 @@ class LiveApp:
         content: dict[str, str] = json.loads((self.data_dir / "first-run.json").read_text())
         return content
 
-    def start(self, *, limit: float = 120) -> LiveApp:
+    def start(self, *, limit: float = 120, until: str = "") -> LiveApp:
+        """Start it and wait until it is ready, or until its console says ``until``."""
         self.data_dir.mkdir(parents=True, exist_ok=True)
         environment = {
             **os.environ, "DATA_DIR": str(self.data_dir), "PORT": str(self.port), "HOST": "127.0.0.1", "FOOTNOTE_TESTING": "0",
@@ -250,7 +251,7 @@ class LiveApp:
                 [sys.executable, "manage.py", "serve", "--timings"],
                 cwd=ROOT, env=environment, stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
-        while not self._ready():
+        while not (until in self.console if until else self._ready()):
             if self.process.poll() is not None or time.monotonic() - began > limit:
                 self.stop()
                 pytest.fail(f"The product did not start:\n{self.console[-3000:]}")

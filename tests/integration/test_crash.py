@@ -84,6 +84,7 @@ def test_a_killed_web_process_is_replaced_and_answers_go_on(product: Any, abando
     assert product.app.call("GET", "/readyz")[0] == 200
 
 
+@pytest.mark.parametrize("product", ["lance"], indirect=True)  # it waits for the sweep, which knows no store
 def test_the_run_of_a_killed_web_process_ends_in_words(
     product: Any, abandoned: Any, eventually: Callable[..., Any]
 ) -> None:
