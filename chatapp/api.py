@@ -22,8 +22,8 @@ from chatapp.conversations import api as conversations
 from chatapp.conversations.completions import router as completions
 from chatapp.conversations.verifying import router as verify
 from knowledge.documents import api as knowledge_api
-from knowledge.documents import generations_api
-from knowledge.documents.deletions_api import deletions
+from knowledge.documents.deletions.api import deletions
+from knowledge.documents.indexes import api as generations_api
 from knowledge.documents.schemas import storable
 from knowledge.errors import KnowledgeError
 from knowledge.syncing import api as syncing_api

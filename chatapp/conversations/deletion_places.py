@@ -13,7 +13,7 @@ from redis.exceptions import RedisError
 from chatapp.conversations import stream_log
 from chatapp.conversations.events import KEEP_SECONDS, LIVE_SECONDS, stream_key
 from chatapp.conversations.models import AuditEntry, ContextPassage, PassageSnapshot
-from knowledge.documents.places import Found, Place, Rule, Subject, add_purger, register
+from knowledge.documents.deletions.places import Found, Place, Rule, Subject, add_purger, register
 
 __all__ = ["register_all"]
 

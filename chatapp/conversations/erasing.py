@@ -32,8 +32,8 @@ from chatapp.conversations.models import AnswerRun, Citation, ContextPassage, Er
 from chatapp.conversations.redaction import Repeats, redacted, redacted_events
 from chatapp.conversations.retrieval import wordless
 from chatapp.conversations.sealing import canonical, source_part
-from knowledge.documents import reports
-from knowledge.documents.deletion import request_purge
+from knowledge.documents.deletions import reports
+from knowledge.documents.deletions.deletion import request_purge
 from knowledge.documents.signals import document_erased
 from knowledge.tenants.access import Actor
 

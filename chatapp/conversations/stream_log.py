@@ -14,7 +14,7 @@ __all__ = ["NAME", "rewritten"]
 logger = logging.getLogger(__name__)
 
 NAME = "redis"
-"""What a purge of it is asked for by (``knowledge.documents.places``)."""
+"""What a purge of it is asked for by (``knowledge.documents.deletions.places``)."""
 
 SECONDS = 30
 STEP = 0.05

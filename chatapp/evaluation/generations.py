@@ -16,7 +16,7 @@ from chatapp.evaluation.labelled import Span
 from chatapp.evaluation.metrics import first_hits
 from chatapp.evaluation.question_files import Asked
 from knowledge.documents import searching
-from knowledge.documents.indexes import model_words
+from knowledge.documents.indexes.overview import model_words
 from knowledge.documents.models import IndexGeneration
 from knowledge.types import Passage, Query, RetrievalResult, Scope
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from chatapp.evaluation.expected import place
 from chatapp.evaluation.generations import Comparison, compare
 from chatapp.evaluation.question_files import Asked
-from knowledge.documents import generations
+from knowledge.documents.indexes import generations
 from knowledge.documents.models import IndexGeneration, KnowledgeBase
 from knowledge.errors import KnowledgeError
 

@@ -12,7 +12,7 @@ from chatapp.evaluation.labelled import UnusableSet
 from chatapp.evaluation.question_files import Asked, read_questions
 from knowledge import wiring
 from knowledge.chunking.plugins import LONGEST, UnknownChunker, chunker_of
-from knowledge.documents import indexes
+from knowledge.documents.indexes import overview
 
 __all__ = ["KINDS", "BuildForm", "Kind", "QuestionsForm"]
 
@@ -85,7 +85,7 @@ class BuildForm(forms.Form):
 
 def filled() -> BuildForm:
     """Return the form with what the settings choose."""
-    choice = indexes.chosen()
+    choice = overview.chosen()
     name, _, options = choice.chunker.partition(":")
     given = dict(part.partition("=")[::2] for part in options.split(",") if part)
     initial = {"embedding": choice.embedding, "kind": name, "target": given.pop("target", ""),

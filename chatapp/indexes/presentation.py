@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.utils import timezone
 
-from knowledge.documents import indexes
-from knowledge.documents.generations import Standing
+from knowledge.documents.indexes import overview
+from knowledge.documents.indexes.generations import Standing
 from knowledge.documents.models import IndexGeneration, IndexJob
 
 __all__ = ["IndexRow", "rows_of", "time_words"]
@@ -54,14 +54,14 @@ def rows_of(standings: Sequence[Standing]) -> list[IndexRow]:
 def _row(standing: Standing, *, now: datetime) -> IndexRow:
     row, job = standing.generation, standing.job
     leaving = row.state == State.COLLECTING
-    seconds = indexes.seconds_left(standing, now=now)
+    seconds = overview.seconds_left(standing, now=now)
     kept = row.switched + timedelta(days=settings.KEEP_GENERATIONS_DAYS) if row.switched else None
     former = row.state == State.RETIRED and not standing.live
     return IndexRow(
-        id=str(row.pk), live=standing.live, phase=indexes.phase(standing), model=indexes.model_words(row),
+        id=str(row.pk), live=standing.live, phase=overview.phase(standing), model=overview.model_words(row),
         dimension=row.dimension, chunker=row.chunker, documents=standing.documents, held=standing.held,
         passages=row.chunks, since=(row.switched if standing.live else None) or row.created,
-        busy=job is not None and job.state in indexes.OPEN, left=time_words(seconds) if seconds is not None else "",
+        busy=job is not None and job.state in overview.OPEN, left=time_words(seconds) if seconds is not None else "",
         error=job.last_error if job is not None and job.state == IndexJob.State.FAILED else "",
         waits=row.switch_when_ready and not standing.live, former=former,
         switchable=not standing.live and not leaving and not row.switch_when_ready,

@@ -18,7 +18,8 @@ from chatapp.indexes.asking import recent_questions
 from chatapp.indexes.comparing import RECENT, called, compared, other_of
 from chatapp.indexes.forms import EMPTY_TARGET, KINDS, BuildForm, QuestionsForm, filled
 from chatapp.indexes.presentation import rows_of
-from knowledge.documents import access, generations, indexes
+from knowledge.documents import access
+from knowledge.documents.indexes import generations, overview
 from knowledge.documents.models import IndexGeneration, KnowledgeBase
 from knowledge.errors import KnowledgeError, NotFound
 from knowledge.tenants.access import Actor
@@ -141,7 +142,7 @@ def _shown(
     context = {
         "base": base, "bases": access.visible_knowledge_bases(actor=actor).order_by("name", "pk"),
         "live": next((row for row in rows if row.live), None), "others": [row for row in rows if not row.live],
-        "busy": any(row.busy for row in rows), "notice": indexes.difference(base),
+        "busy": any(row.busy for row in rows), "notice": overview.difference(base),
         "form": form or filled(), "kinds": KINDS, "empty_target": EMPTY_TARGET,
         "can_administer": actor.can_administer, "problem": problem, "result": result, "recent": RECENT,
     }  # fmt: skip

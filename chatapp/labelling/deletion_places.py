@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from chatapp.conversations.models import ContextPassage
 from chatapp.labelling.models import SentenceLabel
-from knowledge.documents.places import Found, Place, Rule, Subject, register
+from knowledge.documents.deletions.places import Found, Place, Rule, Subject, register
 
 __all__ = ["register_all"]
 

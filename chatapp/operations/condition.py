@@ -14,10 +14,10 @@ from django.utils import timezone
 
 from chatapp.operations import parts
 from knowledge import wiring
-from knowledge.documents import alarms, reconcile_jobs, upkeep
+from knowledge.documents.indexes import alarms, reconcile_jobs, upkeep
+from knowledge.documents.indexes.reconcile import KINDS
 from knowledge.documents.leased import LeasedJob
 from knowledge.documents.models import DeletionReport, Document, IndexGeneration, IndexJob, Purge
-from knowledge.documents.reconcile import KINDS
 from knowledge.errors import KnowledgeError
 from knowledge.tenants.models import Tenant
 from knowledge.types import StoreFacts

@@ -12,10 +12,11 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from chatapp.accounts.pages import member_page
-from knowledge.documents import access, reports, signing
-from knowledge.documents.deletion_words import headline
+from knowledge.documents import access
+from knowledge.documents.deletions import reports, signing
+from knowledge.documents.deletions.places import Rule
+from knowledge.documents.deletions.words import headline
 from knowledge.documents.models import DeletionReport
-from knowledge.documents.places import Rule
 from knowledge.tenants.access import Actor
 
 PAGE = 50

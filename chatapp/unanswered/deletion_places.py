@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chatapp.conversations.models import AnswerRun
-from knowledge.documents.places import Found, Place, Rule, Subject, register
+from knowledge.documents.deletions.places import Found, Place, Rule, Subject, register
 
 __all__ = ["register_all"]
 

@@ -15,7 +15,8 @@ class DocumentsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from knowledge.documents import builtin_places, checks, doorbells  # noqa: F401  ``checks`` registers itself
+        from knowledge.documents import doorbells
+        from knowledge.documents.deletions import builtin_places
         from knowledge.documents.models import IndexJob, IngestionJob
 
         doorbells.register(IngestionJob, _task_of)

@@ -11,20 +11,9 @@ from django.db import transaction
 from django.utils import timezone
 
 from knowledge import wiring
-from knowledge.documents import (
-    failpoints,
-    files,
-    generations,
-    indexing,
-    jobs,
-    notices,
-    pace,
-    selectors,
-    statistics,
-    token_files,
-    versions,
-)  # fmt: skip
-from knowledge.documents.indexing import Indexed
+from knowledge.documents import failpoints, files, jobs, notices, pace, selectors, versions
+from knowledge.documents.indexes import generations, indexing, statistics, token_files
+from knowledge.documents.indexes.indexing import Indexed
 from knowledge.documents.models import (
     Chunk,
     Document,
@@ -244,7 +233,7 @@ def _archive(document: Document) -> None:
 
 def withdraw_others(version: DocumentVersion, generation: IndexGeneration) -> int:
     """Remove what a generation has of every other version of the document; return how many records that were."""
-    from knowledge.documents.deletion import request_purge
+    from knowledge.documents.deletions.deletion import request_purge
 
     rows = Chunk.objects.filter(generation=generation, version__document=version.document_id).exclude(version=version)
     others = {str(pk) for pk in rows.values_list("version_id", flat=True).distinct()}
@@ -329,7 +318,7 @@ def _leave(job: IngestionJob, version: DocumentVersion) -> None:
 
 def _go_back(version: DocumentVersion, *, live: bool) -> None:
     """Undo what a cancelled job did to a version: a live one is whole again, another one leaves nothing."""
-    from knowledge.documents.reconcile import rewrite
+    from knowledge.documents.indexes.reconcile import rewrite
 
     if live:  # its records were being written anew, and some of them are not there
         rewrite(version)
@@ -340,7 +329,7 @@ def _go_back(version: DocumentVersion, *, live: bool) -> None:
 
 def withdraw(version: DocumentVersion) -> None:
     """Remove what was indexed of a version that is not live, and archive it."""
-    from knowledge.documents.deletion import request_purge
+    from knowledge.documents.deletions.deletion import request_purge
 
     document = version.document
     scope = Scope(

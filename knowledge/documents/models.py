@@ -11,7 +11,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
-from knowledge.documents.deletion_models import DeletionReport as DeletionReport
+from knowledge.documents.deletions.models import DeletionReport as DeletionReport
 from knowledge.documents.leased import LeasedJob
 from knowledge.tenants.models import Tenant
 from knowledge.types import Scope

@@ -7,9 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 from knowledge import wiring
-from knowledge.documents import live, selectors, token_files
+from knowledge.documents import live, selectors
 from knowledge.documents.filters import SearchFilters, narrowed
-from knowledge.documents.indexing import embedder_of
+from knowledge.documents.indexes import token_files
+from knowledge.documents.indexes.indexing import embedder_of
 from knowledge.documents.models import IndexGeneration
 from knowledge.documents.signals import searched
 from knowledge.embedding.base import Embedder

@@ -13,7 +13,8 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.text import slugify
 
-from knowledge.documents import cancelling, doorbells, failpoints, files, notices, order, reports, signals, validity
+from knowledge.documents import cancelling, doorbells, failpoints, files, notices, order, signals, validity
+from knowledge.documents.deletions import reports
 from knowledge.documents.held import Held, checked
 from knowledge.documents.models import Document, DocumentVersion, IngestionJob, KnowledgeBase
 from knowledge.errors import DocumentNotFound, RetryUseless

@@ -11,20 +11,9 @@ from celery.exceptions import WorkerLostError
 from celery.signals import task_failure, worker_process_init, worker_ready
 from django.utils import timezone
 
-from knowledge.documents import (
-    broker,
-    building,
-    deletion,
-    doorbells,
-    generations,
-    ingest,
-    jobs,
-    lost,
-    order,
-    reconcile_jobs,
-    upkeep,
-    validity,
-)  # fmt: skip
+from knowledge.documents import broker, doorbells, ingest, jobs, lost, order, validity
+from knowledge.documents.deletions import deletion
+from knowledge.documents.indexes import building, generations, reconcile_jobs, upkeep
 
 logger = logging.getLogger(__name__)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from knowledge.documents.places import Found, Place, Rule, Subject, register
+from knowledge.documents.deletions.places import Found, Place, Rule, Subject, register
 from knowledge.syncing import run_log
 from knowledge.syncing.kinds import work_folder
 from knowledge.syncing.models import Source, SourceItem

@@ -9,8 +9,8 @@ from typing import Any
 
 from django.db.models import Q
 
+from knowledge.documents.deletions.places import Found, Subject
 from knowledge.documents.models import DeletionReport
-from knowledge.documents.places import Found, Subject
 from knowledge.syncing.models import Source, SyncRun
 
 __all__ = ["blank", "blank_erased", "count", "drop_old"]

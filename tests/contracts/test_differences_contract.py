@@ -20,7 +20,8 @@ from django.db import connection
 from document_world import World
 
 from knowledge import wiring
-from knowledge.documents import leftovers, reconcile, services, statistics, tasks
+from knowledge.documents import services, tasks
+from knowledge.documents.indexes import leftovers, reconcile, statistics
 from knowledge.documents.models import (
     Chunk,
     Document,
@@ -295,7 +296,7 @@ def test_quick_comparison_reads_no_record(world: World, monkeypatch: pytest.Monk
 
 
 def test_another_generation_of_the_base_is_compared_too(world: World) -> None:
-    from knowledge.documents import building, generations
+    from knowledge.documents.indexes import building, generations
 
     beside = generations.start(base=world.base, chunker="fixed:target=100")
     building.run(job_id=beside.jobs.get().pk)

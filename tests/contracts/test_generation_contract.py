@@ -10,7 +10,8 @@ import pytest
 from document_world import World
 
 from knowledge import wiring
-from knowledge.documents import building, generations, services, tasks
+from knowledge.documents import services, tasks
+from knowledge.documents.indexes import building, generations
 from knowledge.documents.models import Chunk, Document, IndexGeneration, IndexJob
 from knowledge.documents.signals import document_changed
 from knowledge.ingestion import stages

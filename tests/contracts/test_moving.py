@@ -11,7 +11,8 @@ import pytest
 from document_world import World
 
 from knowledge import wiring
-from knowledge.documents import moving, moving_check, services, tasks
+from knowledge.documents import services, tasks
+from knowledge.documents.indexes import moving, moving_check
 from knowledge.documents.models import Document
 from knowledge.documents.signals import document_changed
 from knowledge.errors import IndexMismatch

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from knowledge import wiring
+from knowledge.documents.indexes.reconcile import reconcile
 from knowledge.documents.models import KnowledgeBase
-from knowledge.documents.reconcile import reconcile
 from knowledge.stores.base import Store
 from knowledge.types import IndexRecord, Scope
 

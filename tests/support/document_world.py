@@ -11,7 +11,9 @@ from django.utils import timezone
 
 from knowledge import wiring
 from knowledge.analysis import index_terms
-from knowledge.documents import deletion, indexing, ingest, searching, selectors, services
+from knowledge.documents import ingest, searching, selectors, services
+from knowledge.documents.deletions import deletion
+from knowledge.documents.indexes import indexing
 from knowledge.documents.models import (
     Chunk,
     Document,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.utils import timezone
 
-from knowledge.documents import building
+from knowledge.documents.indexes import building
 from knowledge.documents.models import IndexJob
 
 FIXED = "fixed:target=200"

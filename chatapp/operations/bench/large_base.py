@@ -18,7 +18,7 @@ from django.db import transaction
 from chatapp.operations.bench.made_texts import TOPICS, MadeTexts
 from knowledge import wiring
 from knowledge.chunking.base import search_text
-from knowledge.documents import indexing, statistics, token_files
+from knowledge.documents.indexes import indexing, statistics, token_files
 from knowledge.documents.models import Chunk, Document, DocumentVersion, IndexEntry, KnowledgeBase
 from knowledge.embedding.base import has_tokens
 from knowledge.ingestion import stages

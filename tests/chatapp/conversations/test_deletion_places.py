@@ -15,7 +15,7 @@ from stored_answers import stored_answer, stored_source
 from chatapp.conversations import stream_log
 from chatapp.conversations.erasing import erase
 from chatapp.conversations.events import stream_key
-from knowledge.documents.deletion import purge, run_delete
+from knowledge.documents.deletions.deletion import purge, run_delete
 from knowledge.documents.models import DeletionReport, Document, IngestionJob, KnowledgeBase
 from knowledge.documents.services import delete_document, erase_document
 from knowledge.tenants.access import actor_for

@@ -32,7 +32,7 @@ from chatapp.conversations.models import (
 )
 from chatapp.conversations.records import digest_of, record_of
 from chatapp.conversations.sealing import canonical
-from knowledge.documents.deletion import purge
+from knowledge.documents.deletions.deletion import purge
 from knowledge.documents.models import Document
 from knowledge.documents.services import erase_document
 

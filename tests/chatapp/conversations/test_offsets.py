@@ -14,10 +14,10 @@ from chatapp.conversations.services import ensure_default_assistant
 from chatapp.language_models.services import sync_environment_model
 from knowledge import wiring
 from knowledge.documents import services
-from knowledge.documents.indexing import generation_for
+from knowledge.documents.indexes.indexing import generation_for
+from knowledge.documents.indexes.reconcile import rebuild
 from knowledge.documents.ingest import run_ingest
 from knowledge.documents.models import DocumentVersion, IndexGeneration, KnowledgeBase
-from knowledge.documents.reconcile import rebuild
 from knowledge.documents.selectors import version_text
 from knowledge.tenants.access import system_actor
 

@@ -16,7 +16,8 @@ from chatapp.evaluation.question_files import Asked, Wanted
 from chatapp.evaluation.verdicts import lines, sentences, verdict
 from chatapp.indexes.asking import recent_questions
 from chatapp.indexes.comparing import NothingToCompare, called, compared, other_of
-from knowledge.documents import generations, searching
+from knowledge.documents import searching
+from knowledge.documents.indexes import generations
 from knowledge.documents.models import DocumentVersion, IndexGeneration
 from knowledge.tenants.access import actor_for, system_actor
 

@@ -17,7 +17,8 @@ from index_work import FIXED, work_on_indexes
 
 from chatapp.indexes.forms import BuildForm, filled
 from chatapp.indexes.presentation import time_words
-from knowledge.documents import generations, selectors
+from knowledge.documents import selectors
+from knowledge.documents.indexes import generations
 from knowledge.documents.models import IndexGeneration
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("redis_server")]

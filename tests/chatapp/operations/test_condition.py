@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from chatapp.operations import parts
 from knowledge import wiring
-from knowledge.documents import alarms
+from knowledge.documents.indexes import alarms
 from knowledge.documents.models import Document, IndexGeneration, IndexJob, IngestionJob, KnowledgeBase, Purge
 from knowledge.errors import StoreUnavailable
 from knowledge.tenants.models import Tenant

@@ -10,8 +10,8 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from knowledge.documents import signing
-from knowledge.documents.deletions_api import DeletionOut
+from knowledge.documents.deletions import signing
+from knowledge.documents.deletions.api import DeletionOut
 from knowledge.documents.models import DeletionReport
 
 pytestmark = pytest.mark.django_db

@@ -12,7 +12,9 @@ import pytest
 from django.utils import timezone
 
 from knowledge import wiring
-from knowledge.documents import cancelling, deletion, indexing, ingest, jobs, order, services, tasks
+from knowledge.documents import cancelling, ingest, jobs, order, services, tasks
+from knowledge.documents.deletions import deletion
+from knowledge.documents.indexes import indexing
 from knowledge.documents.models import Document, DocumentVersion, IngestionJob
 from knowledge.errors import DocumentNotFound, ParserCrashed, RetryUseless, StoreUnavailable
 

@@ -11,7 +11,8 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from knowledge import wiring
-from knowledge.documents import leftovers, services
+from knowledge.documents import services
+from knowledge.documents.indexes import leftovers
 from knowledge.documents.management.commands import ingest
 from knowledge.documents.models import Document
 

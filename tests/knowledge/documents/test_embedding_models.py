@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from knowledge import wiring
-from knowledge.documents import reconcile, searching, services
+from knowledge.documents import searching, services
+from knowledge.documents.indexes import reconcile
 from knowledge.documents.models import IndexGeneration
 from knowledge.types import Query, RetrievalResult, Scope
 

@@ -11,7 +11,8 @@ import pytest
 from django.utils import timezone
 
 from knowledge import wiring
-from knowledge.documents import files, indexing, ingest, selectors, services, tasks
+from knowledge.documents import files, ingest, selectors, services, tasks
+from knowledge.documents.indexes import indexing
 from knowledge.documents.models import Document, DocumentVersion, IngestionJob
 from knowledge.errors import (
     KnowledgeError,

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from knowledge.documents import live, reconcile
+from knowledge.documents import live
+from knowledge.documents.indexes import reconcile
 from knowledge.documents.models import DocumentVersion, IndexGeneration
 from knowledge.types import Passage
 

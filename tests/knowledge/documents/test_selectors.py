@@ -10,7 +10,8 @@ from uuid import uuid4
 import pytest
 from django.db import connection
 
-from knowledge.documents import files, indexing, live, searching, selectors, services
+from knowledge.documents import files, live, searching, selectors, services
+from knowledge.documents.indexes import indexing
 from knowledge.documents.models import Chunk, DocumentVersion, TermStatistic
 from knowledge.types import Query, Scope
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from knowledge.documents import reports
 from knowledge.documents import services as document_services
-from knowledge.documents.deletion_models import DeletionReport
+from knowledge.documents.deletions import reports
+from knowledge.documents.deletions.models import DeletionReport
 from knowledge.documents.models import Document
 from knowledge.syncing import runs, services
 from knowledge.syncing.models import Source, SyncRun

@@ -15,7 +15,7 @@ from django.test.utils import CaptureQueriesContext
 
 from knowledge.documents import files
 from knowledge.documents import services as document_services
-from knowledge.documents.deletion_models import DeletionReport
+from knowledge.documents.deletions.models import DeletionReport
 from knowledge.documents.models import Document, DocumentVersion, IngestionJob
 from knowledge.embedding import LocalEmbedder
 from knowledge.errors import StoreBusy

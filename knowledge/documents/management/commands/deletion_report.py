@@ -10,9 +10,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db.models import Q
 
-from knowledge.documents import reports, signing
 from knowledge.documents.access import as_uuid
-from knowledge.documents.deletion_words import headline
+from knowledge.documents.deletions import reports, signing
+from knowledge.documents.deletions.words import headline
 from knowledge.documents.models import DeletionReport
 
 

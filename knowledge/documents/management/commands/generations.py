@@ -10,8 +10,9 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from knowledge import wiring
-from knowledge.documents import access, generations, indexes
-from knowledge.documents.generations import Standing
+from knowledge.documents import access
+from knowledge.documents.indexes import generations, overview
+from knowledge.documents.indexes.generations import Standing
 from knowledge.documents.management.arguments import actor_named, add_tenant, bases_named
 from knowledge.documents.models import IndexGeneration, IndexJob, KnowledgeBase
 from knowledge.errors import KnowledgeError
@@ -85,7 +86,7 @@ class Command(BaseCommand):
             self.stdout.write(_line(standing))
             if standing.job is not None and standing.job.state == IndexJob.State.FAILED:
                 self.stdout.write(f"  {standing.job.last_error} Try again with --retry {standing.generation.pk}.")
-        if notice := indexes.difference(base):
+        if notice := overview.difference(base):
             self.stdout.write(notice)
         self.stdout.write(f"Embedding models to choose from: {', '.join(wiring.embedding_choices())}.")
 
@@ -101,7 +102,7 @@ class Command(BaseCommand):
                 self.stdout.write("It was removed.")
                 return
             job = standing.job
-            if job is None or job.state not in indexes.OPEN:
+            if job is None or job.state not in overview.OPEN:
                 break
             self.stdout.write(f"{standing.held} of {standing.documents} documents", ending="\r")
             self.stdout.flush()
@@ -137,14 +138,16 @@ def _left(base: KnowledgeBase) -> IndexGeneration:
 
 
 def _made_of(generation: IndexGeneration) -> str:
-    return f"{indexes.model_words(generation)} ({generation.dimension} dimensions), {generation.chunker}"
+    return f"{overview.model_words(generation)} ({generation.dimension} dimensions), {generation.chunker}"
 
 
 def _line(standing: Standing) -> str:
     row = standing.generation
-    words = f"{row.pk}  {indexes.phase(standing)}: {_made_of(row)}; {standing.held} of {standing.documents} documents, "
+    words = (
+        f"{row.pk}  {overview.phase(standing)}: {_made_of(row)}; {standing.held} of {standing.documents} documents, "
+    )
     words += f"{row.chunks} passages"
     if row.switch_when_ready:
         words += "; is used as soon as it is whole"
-    left = indexes.seconds_left(standing, now=timezone.now())
+    left = overview.seconds_left(standing, now=timezone.now())
     return f"{words}; about {left} s left." if left is not None else f"{words}."

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from knowledge import wiring
-from knowledge.documents import moving, moving_check
+from knowledge.documents.indexes import moving, moving_check
 from knowledge.errors import KnowledgeError, StoreBusy
 from knowledge.stores.base import Store
 from knowledge.stores.locking import file_lock

@@ -7,8 +7,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from knowledge.documents.indexes.reconcile import rebuild
 from knowledge.documents.management.arguments import actor_named, add_tenant, bases_named
-from knowledge.documents.reconcile import rebuild
 
 
 class Command(BaseCommand):

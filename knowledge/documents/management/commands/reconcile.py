@@ -7,8 +7,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from knowledge.documents.leftovers import leftovers
-from knowledge.documents.reconcile import KINDS, Report, reconcile
+from knowledge.documents.indexes.leftovers import leftovers
+from knowledge.documents.indexes.reconcile import KINDS, Report, reconcile
 from knowledge.tenants.models import Tenant
 
 SHOWN_PLACES = 20

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from knowledge.documents import alarms, upkeep
+from knowledge.documents.indexes import alarms, upkeep
 from knowledge.documents.models import IndexJob
 from knowledge.tenants.models import Tenant
 
