@@ -90,5 +90,5 @@ def test_a_process_ends_or_hangs_there(ask: Callable[[str], None], tmp_path: Pat
 
 
 def test_every_point_is_somewhere_in_the_code() -> None:
-    code = "".join(path.read_text() for path in (ROOT / "knowledge/documents").glob("*.py"))
+    code = "".join(path.read_text() for path in (ROOT / "knowledge/documents").rglob("*.py"))
     assert sorted(re.findall(r'failpoints\.reach\("(\w+)"\)', code)) == sorted(failpoints.POINTS)
