@@ -18,7 +18,7 @@ AFTER = 50
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Switching:
-    """What was measured, in seconds; ``wrong`` are answers to questions that were answered rightly before."""
+    """What was measured, in seconds; ``wrong`` are answers to questions that both indexes answer rightly."""
 
     chunks: int
     documents: int
@@ -26,6 +26,7 @@ class Switching:
     switch_seconds: float  # of the request that switches
     back_seconds: float  # of the request that goes back
     questions: int
+    unknown: int  # questions that the other index alone does not answer rightly: its model's doing, not the switch's
     wrong: int
     empty: int
     failed: int
@@ -56,12 +57,16 @@ def measure(
         built = time.monotonic() - began
         switched = _switch(client, made)
         asker.wait_for(AFTER, seconds=120)
+        both = set(sure_of(client, base, sure))
         back = _switch(client, before["id"])
         asker.wait_for(AFTER, seconds=120)
+    wrong = [each for each in asker.asked if each.number in both and not right(each)]
+    for each in wrong[:3]:
+        say(f"Wrong: section {each.number}, {each.began - began:.1f} s after the build began: {each.content[:300]}")
     return Switching(
         chunks=sum(row["chunks"] for row in rows), documents=documents, build_seconds=round(built, 1),
         switch_seconds=round(switched, 3), back_seconds=round(back, 3), questions=len(asker.asked),
-        wrong=sum(not right(each) for each in asker.asked), empty=sum(each.empty for each in asker.asked),
+        unknown=len(sure) - len(both), wrong=len(wrong), empty=sum(each.empty for each in asker.asked),
         failed=len(asker.failed),
     )  # fmt: skip
 
@@ -89,4 +94,5 @@ def lines(found: Switching) -> list[str]:
         f"Switching: another index of {found.chunks} passages built in {found.build_seconds} s",
         f"  switched to in {found.switch_seconds} s, left again in {found.back_seconds} s",
         f"  of {found.questions} answers wrong {found.wrong}, without a source {found.empty}, failed {found.failed}",
+        f"  questions that the other index alone does not answer, and which are not counted: {found.unknown}",
     ]
