@@ -18,7 +18,7 @@ from chatapp.evaluation.question_files import Asked
 from knowledge.documents import searching
 from knowledge.documents.indexes.overview import model_words
 from knowledge.documents.models import IndexGeneration
-from knowledge.types import Passage, Query, RetrievalResult, Scope
+from knowledge.types import Passage, Query, RetrievalResult
 
 __all__ = ["Agreement", "Comparison", "Judged", "compare"]
 
@@ -154,10 +154,9 @@ def _ask(asked: Asked, live: IndexGeneration, other: IndexGeneration, *, swapped
     found: dict[bool, RetrievalResult] = {}
     for second in (True, False) if swapped else (False, True):
         generation = other if second else live
-        base = str(generation.knowledge_base_id)
-        scope = Scope(tenant=str(generation.knowledge_base.tenant_id), knowledge_bases=frozenset({base}))
+        base = generation.knowledge_base
         query = Query(text=asked.text, history=asked.history, limit=DEPTH, rewritten=asked.rewritten)
-        found[second] = searching.search(query, scope=scope, generations={base: str(generation.pk)})
+        found[second] = searching.search(query, scope=base.scope, generations={str(base.pk): str(generation.pk)})
     return found[False], found[True]
 
 

@@ -8,11 +8,12 @@ import uuid
 from datetime import timedelta
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from knowledge import wiring
 from knowledge.documents import failpoints, files, jobs, notices, pace, selectors, versions
-from knowledge.documents.indexes import generations, indexing, statistics, token_files
+from knowledge.documents.indexes import generations, indexing
 from knowledge.documents.indexes.indexing import Indexed
 from knowledge.documents.models import (
     Chunk,
@@ -235,18 +236,14 @@ def withdraw_others(version: DocumentVersion, generation: IndexGeneration) -> in
     """Remove what a generation has of every other version of the document; return how many records that were."""
     from knowledge.documents.deletions.deletion import request_purge
 
-    rows = Chunk.objects.filter(generation=generation, version__document=version.document_id).exclude(version=version)
-    others = {str(pk) for pk in rows.values_list("version_id", flat=True).distinct()}
+    indexed = Chunk.objects.filter(generation=generation, version=OuterRef("pk"))
+    others = list(version.document.versions.filter(Exists(indexed)).exclude(pk=version.pk))
     if not others:
         return 0
-    for other in version.document.versions.filter(pk__in=others):
+    for other in others:
         other.document = version.document
-        statistics.forget(other, generation)
-        token_files.forget(other, generation)
-    target = indexing.target_of(version, generation)
-    gone = wiring.store().delete(space=target.space, scope=target.scope, versions=others, generation=target.generation)
-    rows.delete()
-    request_purge(tenant_id=version.document.tenant_id, space=target.space)
+    gone = indexing.take_out(others, generation)
+    request_purge(tenant_id=version.document.tenant_id, space=generation.space)
     return gone
 
 

@@ -43,6 +43,11 @@ class KnowledgeBase(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def scope(self) -> Scope:
+        """This base alone."""
+        return Scope(tenant=str(self.tenant_id), knowledge_bases=frozenset({str(self.pk)}))
+
 
 class IndexGeneration(models.Model):
     """An immutable pair of embedding space and chunker; built beside the live one, then switched.

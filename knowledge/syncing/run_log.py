@@ -4,13 +4,13 @@ erased; and of each source only the newest runs are kept."""
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from itertools import islice
 from typing import Any
 
 from django.db.models import Q
 
 from knowledge.documents.deletions.places import Found, Subject
 from knowledge.documents.models import DeletionReport
+from knowledge.stores.common import batches
 from knowledge.syncing.models import Source, SyncRun
 
 __all__ = ["blank", "blank_erased", "count", "drop_old"]
@@ -37,8 +37,8 @@ def blank(subject: Subject) -> None:
 def blank_erased(run: SyncRun) -> None:
     """Take out of the log of a run that ends now what was erased while it was under way."""
     run.refresh_from_db(fields=["changes", "errors"])
-    named = iter({line["document"] for line in (*run.changes, *run.errors) if line.get("document")})
-    while some := list(islice(named, AT_ONCE)):
+    named = {line["document"] for line in (*run.changes, *run.errors) if line.get("document")}
+    for some in batches(sorted(named), AT_ONCE):
         erased = DeletionReport.objects.filter(tenant=run.tenant_id, document_ref__in=some, erased=True)
         _blank(run, {str(ref) for ref in erased.values_list("document_ref", flat=True)})
 

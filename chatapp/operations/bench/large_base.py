@@ -81,7 +81,7 @@ class _Builder:
         tenant = Tenant.objects.create(slug=f"bench-{uuid.uuid4().hex[:8]}", name="Bench")
         self._base = KnowledgeBase.objects.create(tenant=tenant, name="Bench", slug="bench")
         self._generation = indexing.generation_for(self._base)
-        self._scope = Scope(tenant=str(tenant.pk), knowledge_bases=frozenset({str(self._base.pk)}))
+        self._scope = self._base.scope
 
     def run(self) -> Built:
         documents = -(-self._chunks // CHUNKS)

@@ -7,7 +7,6 @@ import time
 import uuid
 from collections.abc import Callable
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, OuterRef
 from django.utils import timezone
@@ -15,7 +14,7 @@ from django.utils import timezone
 from knowledge import wiring
 from knowledge.documents import files, jobs, selectors
 from knowledge.documents.deletions import deletion
-from knowledge.documents.indexes import generations, indexing, statistics, token_files
+from knowledge.documents.indexes import generations, index_jobs, indexing, statistics, token_files
 from knowledge.documents.models import (
     Chunk,
     Document,
@@ -27,8 +26,7 @@ from knowledge.documents.models import (
     KnowledgeBase,
     TermStatistic,
 )
-from knowledge.errors import DocumentError, IndexMismatch, KnowledgeError, StoreBusy
-from knowledge.types import Scope
+from knowledge.errors import DocumentError, IndexMismatch
 
 logger = logging.getLogger(__name__)
 
@@ -41,10 +39,12 @@ SHORT_SECONDS = 5
 TELL_SECONDS = 1.0
 """Its progress is counted and told that often: each count reads all documents of the base."""
 
-BUSY_SECONDS = 15
 PART = 100
-STOPPED = "The worker was stopped each time it worked on this index."
-UNEXPECTED = "Something went wrong while this index was worked on."
+WORDS = index_jobs.Words(
+    stopped="The worker was stopped each time it worked on this index.",
+    unexpected="Something went wrong while this index was worked on.",
+    busy_seconds=15,
+)
 
 
 def run(*, job_id: uuid.UUID) -> None:
@@ -53,7 +53,7 @@ def run(*, job_id: uuid.UUID) -> None:
     if job is None:
         return
     try:
-        _attempt(job)
+        index_jobs.attempt(job, lambda heartbeat: _work(job, heartbeat), words=WORDS, lasting=True)
     except jobs.LeaseLost:
         logger.info("Index job %s was taken over or cancelled", job.pk)
         _leave(job)
@@ -66,35 +66,18 @@ def _leave(job: IndexJob) -> None:
         return
     gone = IndexGeneration.objects.filter(pk=generation.pk).exclude(state=IndexGeneration.State.COLLECTING)
     if job.kind == IndexJob.Kind.BUILD and not gone.exists():
-        scope = Scope(tenant=str(job.tenant_id), knowledge_bases=frozenset({str(generation.knowledge_base_id)}))
+        scope = generation.knowledge_base.scope
         if wiring.store().delete(space=generation.space, scope=scope, generation=str(generation.pk)):
             deletion.request_purge(tenant_id=job.tenant_id, space=generation.space)
 
 
-def _attempt(job: IndexJob) -> None:
-    if job.attempts > settings.JOB_ATTEMPTS:
-        jobs.fail(job, message=STOPPED, permanent=True)
-        return
-    generation = job.generation
-    if generation is None:
+def _work(job: IndexJob, heartbeat: jobs.Heartbeat) -> None:
+    if job.generation is None:
         jobs.finish(job)
-        return
-    try:
-        with jobs.Heartbeat(job) as heartbeat:
-            if job.kind == IndexJob.Kind.COLLECT:
-                _collect(job, generation, heartbeat)
-            else:
-                _build(job, generation, heartbeat)
-    except jobs.LeaseLost:
-        raise
-    except StoreBusy as error:
-        jobs.postpone(job, seconds=BUSY_SECONDS, why=error.message)
-    except KnowledgeError as error:
-        logger.warning("Index %s: %s: %s", generation.pk, error.code, error.message)
-        jobs.fail(job, message=error.message, permanent=error.permanent)
-    except Exception:  # boundary of the job: whatever it was, the row says so and the worker lives
-        logger.exception("Index job %s failed", job.pk)
-        jobs.fail(job, message=UNEXPECTED, permanent=False)
+    elif job.kind == IndexJob.Kind.COLLECT:
+        _collect(job, job.generation, heartbeat)
+    else:
+        _build(job, job.generation, heartbeat)
 
 
 def _build(job: IndexJob, generation: IndexGeneration, heartbeat: jobs.Heartbeat) -> None:
@@ -208,13 +191,7 @@ def _withdraw_left(generation: IndexGeneration, heartbeat: jobs.Heartbeat) -> in
 
 def _withdraw(generation: IndexGeneration, version: DocumentVersion) -> int:
     """Remove a version's records, chunk rows and derived files from a generation; return how many records."""
-    target = indexing.target_of(version, generation)
-    gone = wiring.store().delete(
-        space=target.space, scope=target.scope, versions=[target.version], generation=target.generation
-    )
-    Chunk.objects.filter(generation=generation, version=version).delete()
-    statistics.forget(version, generation)
-    token_files.forget(version, generation)
+    gone = indexing.take_out([version], generation)
     if gone:
         deletion.request_purge(tenant_id=version.document.tenant_id, space=generation.space)
     if not DocumentVersion.objects.filter(pk=version.pk).exists():  # deleted meanwhile: its folder was emptied before
@@ -225,8 +202,7 @@ def _withdraw(generation: IndexGeneration, version: DocumentVersion) -> int:
 def _collect(job: IndexJob, generation: IndexGeneration, heartbeat: jobs.Heartbeat) -> None:
     """Remove a generation: records, derived files, rows."""
     base = generation.knowledge_base
-    scope = Scope(tenant=str(base.tenant_id), knowledge_bases=frozenset({str(base.pk)}))
-    records = wiring.store().delete(space=generation.space, scope=scope, generation=str(generation.pk))
+    records = wiring.store().delete(space=generation.space, scope=base.scope, generation=str(generation.pk))
     rows = DocumentVersion.objects.filter(
         Exists(Chunk.objects.filter(generation=generation, version=OuterRef("pk")))
     ).select_related("document")
@@ -236,7 +212,7 @@ def _collect(job: IndexJob, generation: IndexGeneration, heartbeat: jobs.Heartbe
         token_files.forget(version, generation)
     _delete_rows(heartbeat, lambda: Chunk.objects.filter(generation=generation))
     _delete_rows(heartbeat, lambda: TermStatistic.objects.filter(generation=generation))
-    left = wiring.store().count(space=generation.space, scope=scope, generation=str(generation.pk))
+    left = wiring.store().count(space=generation.space, scope=base.scope, generation=str(generation.pk))
     if left:
         raise IndexMismatch(f"{left} passages of the removed index are still there.")
     with transaction.atomic():

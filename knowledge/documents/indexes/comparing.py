@@ -14,9 +14,10 @@ from knowledge.documents import selectors
 from knowledge.documents.indexes import generations, statistics
 from knowledge.documents.models import Chunk, DocumentVersion, IndexEntry, IndexGeneration, KnowledgeBase
 from knowledge.ingestion import stages
+from knowledge.stores.common import batches
 from knowledge.types import Hit, Scope
 
-__all__ = ["Pair", "Records", "parts", "records_of", "still_orphans"]
+__all__ = ["PART", "Pair", "Records", "records_of", "still_orphans"]
 
 Pair: TypeAlias = tuple[str, str]
 """Ids of a version and of a generation, which is written again."""
@@ -65,11 +66,7 @@ def records_of(base: KnowledgeBase, spaces: Collection[str], *, deep: bool) -> R
 
 
 def _held(base: KnowledgeBase, space: str) -> dict[str, tuple[str, str]]:
-    return {key: (document, version) for key, document, version in wiring.store().keys(space=space, scope=_scope(base))}
-
-
-def _scope(base: KnowledgeBase) -> Scope:
-    return Scope(tenant=str(base.tenant_id), knowledge_bases=frozenset({str(base.pk)}))
+    return {key: (document, version) for key, document, version in wiring.store().keys(space=space, scope=base.scope)}
 
 
 def _beside(base: KnowledgeBase, kept: Iterable[IndexGeneration]) -> list[IndexGeneration]:
@@ -113,7 +110,7 @@ def _keys(
     base: KnowledgeBase, generation: IndexGeneration, rows: dict[str, tuple[str, str]], held: dict[str, tuple[str, str]]
 ) -> tuple[list[str], set[str]]:
     """Return the rows without a record, and those whose record names another document, version or generation."""
-    store, space, scope = wiring.store(), generation.space, _scope(base)
+    store, space, scope = wiring.store(), generation.space, base.scope
     absent = [key for key in rows if key not in held]
     later = {hit.key for hit in store.fetch(absent, space=space, scope=scope)}  # written since
     misnamed = {key for key, names in rows.items() if key in held and held[key] != names}
@@ -145,8 +142,8 @@ def _misread(base: KnowledgeBase, generation: IndexGeneration, rows: dict[str, t
         keys = by_version[str(row.pk)]
         hits = [
             hit
-            for part in parts(keys)
-            for hit in wiring.store().fetch(part, space=generation.space, scope=_scope(base))
+            for part in batches(keys, PART)
+            for hit in wiring.store().fetch(part, space=generation.space, scope=base.scope)
         ]
         wrong |= _other_text(row, generation, hits)
         counts = statistics.recall(row, generation)
@@ -159,7 +156,7 @@ def still_orphans(space: str, scope: Scope, keys: list[str], *, judged: Collecti
     """Return the keys without those whose record is of a generation that was begun after the rows were read."""
     owners = {
         record.key: record.generation
-        for part in parts(keys)
+        for part in batches(keys, PART)
         for record in wiring.store().records(space=space, scope=scope, keys=part)
     }
     unknown = set(owners.values()) - set(judged)
@@ -183,13 +180,8 @@ def _other_text(version: DocumentVersion, generation: IndexGeneration, hits: lis
 
 
 def _versions(pks: Collection[str]) -> Iterator[DocumentVersion]:
-    for part in parts(list(pks)):
+    for part in batches(list(pks), PART):
         yield from DocumentVersion.objects.filter(pk__in=part).select_related("document")
-
-
-def parts(values: list[str]) -> Iterator[list[str]]:
-    """Cut keys into lists that one statement takes."""
-    return (values[at : at + PART] for at in range(0, len(values), PART))
 
 
 def _spare(generation: IndexGeneration, busy: Collection[str]) -> list[str]:

@@ -15,10 +15,11 @@ from knowledge import wiring
 from knowledge.documents import files, ingest
 from knowledge.documents.access import as_uuid
 from knowledge.documents.indexes import indexing, token_files
-from knowledge.documents.indexes.comparing import Pair
+from knowledge.documents.indexes.comparing import PART, Pair
 from knowledge.documents.models import Document, DocumentVersion, IndexEntry, IndexGeneration, KnowledgeBase
 from knowledge.embedding.base import has_tokens
 from knowledge.errors import KnowledgeError
+from knowledge.stores.common import batches
 from knowledge.tenants.models import Tenant
 
 __all__ = ["Files", "files_of", "folders_left", "removed", "restored", "told"]
@@ -155,8 +156,7 @@ def folders_left(tenant: Tenant) -> Iterator[str]:
 def _folders_left(root: str) -> Iterator[str]:
     """Yield the folders of documents without a row, and of versions without one. Names that are no ids are not ours."""
     found = [name for name in files.folders(root) if as_uuid(name)]
-    for at in range(0, len(found), 500):
-        part = found[at : at + 500]
+    for part in batches(found, PART):
         inside = {name: [v for v in files.folders(f"{root}/{name}") if as_uuid(v)] for name in part}
         there = {str(pk) for pk in Document.objects.filter(pk__in=part).values_list("pk", flat=True)}
         versions = DocumentVersion.objects.filter(document__pk__in=part).values_list("pk", flat=True)

@@ -6,6 +6,7 @@ import logging
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
@@ -17,16 +18,28 @@ from knowledge.documents import doorbells, jobs
 from knowledge.documents.models import IndexJob
 from knowledge.errors import KnowledgeError, StoreBusy
 
-__all__ = ["Work", "history", "request", "run"]
+__all__ = ["Work", "attempt", "history", "request", "run"]
 
 logger = logging.getLogger(__name__)
 
 KEPT = 50
 """Jobs of a kind that are over and stay, of one table."""
 
-BUSY_SECONDS = 60
-STOPPED = "The worker was stopped each time: look for the reason in its log, memory above all."
-UNEXPECTED = "Something went wrong that nobody foresaw; the log of the worker says what."
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Words:
+    """What a job says when it ends badly, and how long it waits for a busy index."""
+
+    stopped: str
+    unexpected: str
+    busy_seconds: int
+
+
+WORDS = Words(
+    stopped="The worker was stopped each time: look for the reason in its log, memory above all.",
+    unexpected="Something went wrong that nobody foresaw; the log of the worker says what.",
+    busy_seconds=60,
+)
 
 Work = Callable[[IndexJob], dict[str, Any]]
 """Does a job's work and returns what it did, for the job's report."""
@@ -58,31 +71,33 @@ def run(kind: IndexJob.Kind, job_id: uuid.UUID, work: Work) -> None:
     if job is None:
         return
     with suppress(jobs.LeaseLost):
-        _attempt(job, work)
+        attempt(job, lambda _: jobs.finish(job, report=work(job)), words=WORDS)
     _forget_old(kind, job)
 
 
-def _attempt(job: IndexJob, work: Work) -> None:
-    """Do the work, and write down what stopped it.
+def attempt(job: IndexJob, work: Callable[[jobs.Heartbeat], None], *, words: Words, lasting: bool = False) -> None:
+    """Do work that ends its job by itself, and write down what stopped it.
+
+    :param lasting: an error that calls itself permanent is not tried again.
 
     :raises jobs.LeaseLost: the job is no longer ours.
     """
     if job.attempts > settings.JOB_ATTEMPTS:  # it ended without a word each time
-        jobs.fail(job, message=STOPPED, permanent=True)
+        jobs.fail(job, message=words.stopped, permanent=True)
         return
     try:
-        with jobs.Heartbeat(job):
-            report = work(job)
+        with jobs.Heartbeat(job) as heartbeat:
+            work(heartbeat)
+    except jobs.LeaseLost:
+        raise
     except StoreBusy as error:
-        jobs.postpone(job, seconds=BUSY_SECONDS, why=error.message)
+        jobs.postpone(job, seconds=words.busy_seconds, why=error.message)
     except KnowledgeError as error:
-        logger.warning("Job %s (%s): %s", job.pk, job.kind, error.message)
-        jobs.fail(job, message=error.message, permanent=False)
+        logger.warning("Job %s (%s): %s: %s", job.pk, job.kind, error.code, error.message)
+        jobs.fail(job, message=error.message, permanent=lasting and error.permanent)
     except Exception:  # boundary of the job: whatever it was, the row says so and the worker lives
         logger.exception("Job %s (%s) failed", job.pk, job.kind)
-        jobs.fail(job, message=UNEXPECTED, permanent=False)
-    else:
-        jobs.finish(job, report=report)
+        jobs.fail(job, message=words.unexpected, permanent=False)
 
 
 def _forget_old(kind: IndexJob.Kind, job: IndexJob) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 
@@ -164,6 +164,18 @@ def keys_of(target: Target) -> Iterator[tuple[str, str, str]]:
     if not store.count(space=target.space, scope=target.scope, version=target.version, generation=target.generation):
         return iter(())
     return store.keys(space=target.space, scope=target.scope, generation=target.generation)
+
+
+def take_out(versions: Sequence[DocumentVersion], generation: IndexGeneration) -> int:
+    """Remove what a generation has of versions of one document: derived files, records, and last the rows that tell of
+    them; return how many records. Their text leaves the disk with the next purge, which is the caller's to ask for."""
+    for version in versions:
+        statistics.forget(version, generation)
+        token_files.forget(version, generation)
+    target, names = target_of(versions[0], generation), [str(version.pk) for version in versions]
+    gone = wiring.store().delete(space=target.space, scope=target.scope, versions=names, generation=target.generation)
+    Chunk.objects.filter(generation=generation, version__in=versions).delete()
+    return gone
 
 
 def enter(version: DocumentVersion, generation: IndexGeneration, indexed: Indexed) -> None:

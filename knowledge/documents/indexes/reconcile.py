@@ -31,6 +31,7 @@ from knowledge.documents.indexes import comparing, comparing_files, indexing, st
 from knowledge.documents.indexes.indexing import Indexed
 from knowledge.documents.models import Chunk, Document, DocumentVersion, IndexEntry, IndexGeneration, KnowledgeBase
 from knowledge.ingestion import stages
+from knowledge.stores.common import batches
 from knowledge.tenants.models import Tenant
 from knowledge.types import Scope
 
@@ -122,10 +123,8 @@ def _compare(base: KnowledgeBase, spaces: set[str], report: Report, repair: bool
     if repair:
         report.lost += comparing_files.restored(sides.texts)
         report.files += comparing_files.removed(sides.foreign)
-        scope = Scope(tenant=str(base.tenant_id), knowledge_bases=frozenset({str(base.pk)}))
-        for space, keys in found.orphans.items():
-            report.repaired += _delete(space, scope, comparing.still_orphans(space, scope, keys, judged=found.judged))
-        for part in comparing.parts(found.spare):
+        report.repaired += _delete_orphans(base, found)
+        for part in batches(found.spare, comparing.PART):
             Chunk.objects.filter(pk__in=part).delete()
         for version_id, generation_id in sorted({*found.again, *sides.again}, key=str):
             report.repaired += _again(version_id, generation_id, report)
@@ -167,6 +166,13 @@ def _remove_spaces(tenant: Tenant, report: Report, *, repair: bool) -> None:
         report.spaces.append(space)
         if repair:
             store.delete_tenant(tenant=name, space=space)
+
+
+def _delete_orphans(base: KnowledgeBase, found: comparing.Records) -> int:
+    return sum(
+        _delete(space, base.scope, comparing.still_orphans(space, base.scope, keys, judged=found.judged))
+        for space, keys in found.orphans.items()
+    )
 
 
 def _delete(space: str, scope: Scope, keys: list[str]) -> int:
@@ -255,10 +261,8 @@ def rebuild(*, base: KnowledgeBase) -> tuple[int, int]:
     for version in versions:
         passages += rewrite(version)
         documents += 1
-    scope = Scope(tenant=str(base.tenant_id), knowledge_bases=frozenset({str(base.pk)}))
     found = comparing.records_of(base, {generation.space}, deep=False)
-    for space, keys in found.orphans.items():
-        _delete(space, scope, comparing.still_orphans(space, scope, keys, judged=found.judged))
+    _delete_orphans(base, found)
     statistics.differ(generation, repair=True)
     statistics.tell_languages(generation)
     wiring.store().optimize(space=generation.space, tenant=str(base.tenant_id))

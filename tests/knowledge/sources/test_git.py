@@ -104,7 +104,7 @@ def test_clone_is_shallow_and_small_after_many_runs(
     packs = list((tmp_path / "work" / "repository.git" / "objects" / "pack").glob("*.pack"))
     assert len(packs) == 1
     count = subprocess.run(
-        ["git", f"--git-dir={tmp_path}/work/repository.git", "rev-list", "--count", "refs/footnote/head"],
+        ["git", f"--git-dir={tmp_path / 'work'}/repository.git", "rev-list", "--count", "refs/footnote/head"],
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert count.stdout.strip() == "1"

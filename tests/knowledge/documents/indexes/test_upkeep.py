@@ -102,7 +102,7 @@ def test_unforeseen_failure_names_no_internals(world: Any, failing: Callable[[Ex
     failing(ZeroDivisionError("secret path"))
     tasks.optimize_stores()
     run_rung(world)
-    assert jobs_of(world)[0].last_error.startswith(index_jobs.UNEXPECTED)
+    assert jobs_of(world)[0].last_error.startswith(index_jobs.WORDS.unexpected)
 
 
 def test_upkeep_waits_for_a_purge_of_the_same_index(world: Any, settings: Any) -> None:
@@ -126,7 +126,7 @@ def test_killed_upkeep_is_sent_again_and_at_last_given_up(world: Any) -> None:
     doorbells.sweep(now=timezone.now())
     assert run_rung(world) == 1
     job.refresh_from_db()
-    assert (job.state, job.last_error) == (State.FAILED, index_jobs.STOPPED)
+    assert (job.state, job.last_error) == (State.FAILED, index_jobs.WORDS.stopped)
 
 
 def test_history_is_bounded(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
