@@ -8,10 +8,11 @@ INSTALL := .requirements/install
 ARGS ?=
 
 # Extras of this machine: faster embeddings where the processor has matrix instructions, Node where there is none
-# (or an old one, or one without npm), text recognition once it was asked for (`make run OCR=1`).
+# (or an old one, or one without npm), text recognition and fine-tuning once they were asked for (`make run OCR=1`, `make run TRAIN=1`).
 EXTRAS = $(shell grep -qw amx_bf16 /proc/cpuinfo 2>/dev/null && echo openvino) \
 	$(shell command -v npm >/dev/null && node -e 'const [a, b] = process.versions.node.split("."); process.exit(+a > 20 || (+a == 20 && +b >= 19) ? 0 : 1)' 2>/dev/null || echo node) \
-	$(if $(filter 1,$(OCR))$(wildcard .venv/.installed-ocr),ocr)
+	$(if $(filter 1,$(OCR))$(wildcard .venv/.installed-ocr),ocr) \
+	$(if $(filter 1,$(TRAIN))$(wildcard .venv/.installed-train),train)
 
 help:
 	@echo "make run     set everything up and serve the product (PORT, HOST, DATA_DIR, STORE are honoured)"
@@ -24,7 +25,7 @@ install:
 	@$(INSTALL) base $(EXTRAS)
 
 install-dev: install
-	@$(INSTALL) dev ocr
+	@$(INSTALL) dev ocr train
 
 run: install
 	@exec $(PY) manage.py serve

@@ -91,6 +91,7 @@ INSTALLED_APPS = [
     "chatapp.labelling",
     "chatapp.indexes",
     "chatapp.evaluation",
+    "chatapp.finetuning",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-LOCKS = ["requirements.lock", *(f".requirements/{name}.lock" for name in ("dev", "openvino", "node", "uv"))]
+LOCKS = ["requirements.lock", *(f".requirements/{name}.lock" for name in ("dev", "openvino", "node", "ocr", "train", "uv"))]
 PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^ ;\\]+)")
 
 
@@ -37,7 +37,7 @@ def test_no_address_is_written_down(lock: str) -> None:
     assert "://" not in (ROOT / lock).read_text()
 
 
-@pytest.mark.parametrize("extra", ["dev", "openvino", "node"])
+@pytest.mark.parametrize("extra", ["dev", "openvino", "node", "ocr", "train"])
 def test_extras_list_only_what_the_base_lacks(extra: str) -> None:
     assert pins(f".requirements/{extra}.lock").keys() & pins("requirements.lock").keys() == set()
 

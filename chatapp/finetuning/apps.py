@@ -1,0 +1,12 @@
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+
+class FinetuningConfig(AppConfig):
+    """Training data with its lineage, training runs, the versions they make, and the servers of those."""
+
+    name = "chatapp.finetuning"
+    label = "finetuning"
+    verbose_name = "Fine-tuning"
+    default_auto_field = "django.db.models.BigAutoField"

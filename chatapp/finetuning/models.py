@@ -1,0 +1,23 @@
+"""Every table of this app; each room keeps its own in ``models`` of its package."""
+
+from __future__ import annotations
+
+from chatapp.finetuning.datasets.models import DatasetVersion, RowSource, TrainingDataset, TrainingRow
+from chatapp.finetuning.registry.models import FineTunedModel, ModelVersion, RegistryEvent
+from chatapp.finetuning.serving.models import ModelServer
+from chatapp.finetuning.training.models import BaseModel, TrainingPoint, TrainingRun, TrainingSample
+
+__all__ = [
+    "BaseModel",
+    "DatasetVersion",
+    "FineTunedModel",
+    "ModelServer",
+    "ModelVersion",
+    "RegistryEvent",
+    "RowSource",
+    "TrainingDataset",
+    "TrainingPoint",
+    "TrainingRow",
+    "TrainingRun",
+    "TrainingSample",
+]
