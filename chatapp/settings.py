@@ -370,6 +370,7 @@ WEAVIATE_SERVER_BIN = env.str("WEAVIATE_SERVER_BIN", default=str(BASE_DIR / ".lo
 LLM_MODEL = env.str("LLM_MODEL", default="")
 LLM_API_BASE = env.str("LLM_API_BASE", default="")
 LLM_API_KEY = secret("LLM_API_KEY")
+MODEL_ADDRESSES = env.list("MODEL_ADDRESSES", default=[])
 LLM_CONTEXT_WINDOW = env.int("LLM_CONTEXT_WINDOW", default=8192)
 LLM_MAX_OUTPUT_TOKENS = env.int("LLM_MAX_OUTPUT_TOKENS", default=1024)
 LLM_NATIVE_CITATIONS = env.bool("LLM_NATIVE_CITATIONS", default=False)

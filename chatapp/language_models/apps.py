@@ -10,6 +10,7 @@ class LanguageModelsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        from chatapp.language_models import checks  # noqa: F401  registers them
         from chatapp.language_models.local import register_local_models
 
         register_local_models()

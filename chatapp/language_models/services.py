@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.conf import settings
 
+from chatapp.language_models.calling import connection_of
 from chatapp.language_models.models import LanguageModel
 from knowledge.llm import Deadlines, ModelSettings
 from knowledge.tenants.models import Tenant
@@ -44,12 +45,16 @@ def sync_environment_model(*, tenant: Tenant) -> LanguageModel:
 
 
 def model_settings(model: LanguageModel) -> ModelSettings:
-    """Return what ``knowledge.llm`` needs to call the model. Keys stay in the environment, never in rows."""
-    from_environment = model.source == LanguageModel.Source.ENVIRONMENT
+    """Return what ``knowledge.llm`` needs to call the model.
+
+    :raises ModelNotConfigured: its address may not be reached, or its keys can't be read.
+    """
+    reached = connection_of(model)
     return ModelSettings(
         model=model.model,
-        api_base=model.api_base or None,
-        api_key=(settings.LLM_API_KEY or None) if from_environment else None,
+        api_base=reached.api_base,
+        api_key=reached.api_key,
+        extra=reached.extra,
         max_output_tokens=model.max_output_tokens,
         context_window=model.context_window,
         native_citations=model.native_citations,
