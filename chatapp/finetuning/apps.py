@@ -10,3 +10,8 @@ class FinetuningConfig(AppConfig):
     label = "finetuning"
     verbose_name = "Fine-tuning"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from chatapp.finetuning.datasets import ready as datasets
+
+        datasets.connect()
