@@ -316,7 +316,7 @@ class _Run:
             return list(self._assembly.cite(item))
         if isinstance(item, Finish):
             self._finish = item.reason
-        else:
+        elif isinstance(item, Usage):
             self._usage = item
         return []
 

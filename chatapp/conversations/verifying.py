@@ -39,6 +39,9 @@ TOGETHER = 8
 """Statements that are judged at once."""
 
 PATIENCE = 20  # seconds
+UNKNOWN_WINDOW = 1_000_000
+"""Tokens. Nobody says how much the judging model takes, so it says itself what is too much."""
+
 AT_ONCE = BoundedSemaphore(1)
 """Requests that are judged at a time in a process: answers are checked there too, and must not wait long."""
 
@@ -86,7 +89,7 @@ def judge_model() -> ModelSettings | None:
         return None
     return ModelSettings(
         model=settings.VERIFY_MODEL, api_base=settings.VERIFY_API_BASE or None,
-        api_key=settings.VERIFY_API_KEY or None,
+        api_key=settings.VERIFY_API_KEY or None, context_window=UNKNOWN_WINDOW,
     )  # fmt: skip
 
 

@@ -4,8 +4,9 @@ from knowledge.llm.boot import close_clients, warm_up
 from knowledge.llm.gateway import complete, stream
 from knowledge.llm.local import is_local, register_local_provider
 from knowledge.llm.native import dialect
-from knowledge.llm.prices import Price, price_of
+from knowledge.llm.prices import price_of
 from knowledge.llm.types import (
+    Answering,
     Completion,
     Deadlines,
     Delta,
@@ -14,8 +15,11 @@ from knowledge.llm.types import (
     Handover,
     LocalModel,
     Message,
+    Meter,
+    Metered,
     ModelSettings,
     NativeCitation,
+    Price,
     StreamEvent,
     Usage,
     estimate_tokens,
@@ -24,6 +28,7 @@ from knowledge.llm.types import (
 from knowledge.llm.vectors import embed, rerank
 
 __all__ = [
+    "Answering",
     "Completion",
     "Deadlines",
     "Delta",
@@ -32,6 +37,8 @@ __all__ = [
     "Handover",
     "LocalModel",
     "Message",
+    "Meter",
+    "Metered",
     "ModelSettings",
     "NativeCitation",
     "Price",

@@ -3,33 +3,22 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 from knowledge.llm import boot
 from knowledge.llm.local import is_local
-from knowledge.llm.types import ModelSettings
+from knowledge.llm.types import ModelSettings, Price
 
-__all__ = ["Price", "price_of"]
+__all__ = ["price_of"]
 
 SERVED_ANYWHERE = ("openai/", "custom_openai/", "hosted_vllm/", "text-completion-openai/")
 """Prefixes that name a protocol: with an address of its own, the server behind it has other prices than the list."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Price:
-    """US dollars a token, of the list as it is now."""
-
-    prompt: float
-    completion: float
-
-    def of(self, *, prompt_tokens: int, completion_tokens: int) -> float:
-        """Return the US dollars of so many tokens; discounts of providers for cached ones are not counted."""
-        return self.prompt * prompt_tokens + self.completion * completion_tokens
-
-
 def price_of(settings: ModelSettings) -> Price | None:
-    """Return the list price of a model; None where it is not known, or LiteLLM was not needed so far."""
+    """Return a model's own price, or that of the list; None where it is not known, or LiteLLM was not needed so far."""
+    if settings.price is not None:
+        return settings.price
     model = settings.model
     elsewhere = bool(settings.api_base) and (model.startswith(SERVED_ANYWHERE) or "/" not in model)
     if is_local(model) or elsewhere or (litellm := boot.loaded()) is None:
