@@ -353,6 +353,7 @@ LEASE_SECONDS = env.int("LEASE_SECONDS", default=60)
 JOB_ATTEMPTS = env.int("JOB_ATTEMPTS", default=3)
 JOB_STALL_SECONDS = env.int("JOB_STALL_SECONDS", default=600)
 FIRST_TOKEN_SECONDS = env.float("FIRST_TOKEN_SECONDS", default=20.0)
+ATTEMPTS_SECONDS = env.float("ATTEMPTS_SECONDS", default=60.0)
 TOKEN_GAP_SECONDS = env.float("TOKEN_GAP_SECONDS", default=15.0)
 ANSWER_SECONDS = env.float("ANSWER_SECONDS", default=180.0)
 

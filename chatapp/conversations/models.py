@@ -158,7 +158,16 @@ class AnswerRun(models.Model):
     assistant = models.ForeignKey(Assistant, null=True, on_delete=models.SET_NULL, related_name="+")
     knowledge_bases = models.JSONField(default=list)
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.RUNNING)
-    model = models.CharField(max_length=300, blank=True, default="")
+    model = models.CharField(
+        max_length=300, blank=True, default="", help_text="The LiteLLM model string; of the model that really answered."
+    )
+    answered_by = models.CharField(
+        max_length=200, blank=True, default="", help_text="The name of the catalogue's entry that really answered."
+    )
+    in_place_of = models.CharField(
+        max_length=200, blank=True, default="",
+        help_text="The name of the entry that was to answer, where a fallback did.",
+    )  # fmt: skip
     query = models.TextField(blank=True, default="", help_text="The question as it was searched.")
     retrieval = models.JSONField(default=dict, help_text="How it was searched: settings, sizes, earlier turns.")
     citation_mode = models.CharField(max_length=10, blank=True, default="", help_text="How strictly it was checked.")

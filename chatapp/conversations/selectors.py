@@ -96,6 +96,8 @@ def run_detail(
         "query": shown.query,
         "notes": run.retrieval.get("notes", []) if shown.whole else [],  # these name words that documents have
         "model": run.model,
+        "answered_by": run.answered_by,
+        "in_place_of": run.in_place_of,
         "no_answer": run.no_answer,
         "passages": [
             passage_detail(p, shown=shown, slides=slides, markdown=markdown) | {"differs": differing.get(p.label, [])}
