@@ -21,6 +21,7 @@ from chatapp.accounts.ratelimit import TooManyRequests
 from chatapp.conversations import api as conversations
 from chatapp.conversations.completions import router as completions
 from chatapp.conversations.verifying import router as verify
+from chatapp.language_models.budgets import BudgetExhausted
 from knowledge.documents import api as knowledge_api
 from knowledge.documents.deletions.api import deletions
 from knowledge.documents.indexes import api as generations_api
@@ -81,7 +82,7 @@ def missing(request: HttpRequest) -> HttpResponse:
 @api.exception_handler(KnowledgeError)
 def on_knowledge_error(request: HttpRequest, error: KnowledgeError) -> HttpResponse:
     response = problem(error.status, code=error.code, detail=error.message)
-    if isinstance(error, TooManyRequests):
+    if isinstance(error, TooManyRequests | BudgetExhausted):
         response["Retry-After"] = str(error.retry_after)
     return response
 

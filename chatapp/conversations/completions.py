@@ -23,7 +23,17 @@ from chatapp.conversations.shown import shown_of
 from knowledge.tenants.access import Actor
 from knowledge.types import Turn
 
-LAST = ("usage", "citations", "sentences", "conversation", "no_answer", "related", "query")
+LAST = (
+    "usage",
+    "citations",
+    "sentences",
+    "conversation",
+    "no_answer",
+    "related",
+    "query",
+    "answered_by",
+    "in_place_of",
+)
 """What the last chunk of a stream carries beside the choices."""
 
 router = Router(tags=["chat"], auth=AsyncAuth(in_thread=in_thread))
@@ -111,6 +121,8 @@ def _completion(*, actor: Actor, run_id: str, model: str) -> dict[str, Any]:
         "conversation": str(run.conversation_id),
         "query": shown.query,
         "no_answer": run.no_answer,
+        "answered_by": run.answered_by,
+        "in_place_of": run.in_place_of,
         "related": detail["related"],
     }
 

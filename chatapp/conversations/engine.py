@@ -352,7 +352,7 @@ class Engine:
         await self._patiently(partial(services.store_outcome, run=self.started.run, outcome=outcome, events=events))
 
     async def _charge(self) -> None:
-        """Write what the calls of models used; an answer is stored though that fails, and it is tried again at its end."""
+        """Write what the calls of models used. An answer is stored though that fails; its end tries once more."""
         try:
             await self._patiently(self._ledger.write)
         except DatabaseError:

@@ -15,7 +15,7 @@ from chatapp.language_models.models import Budget, UsageEntry
 from knowledge.errors import KnowledgeError
 from knowledge.tenants.access import Actor
 
-__all__ = ["LOW", "BudgetExhausted", "Remaining", "ensure_within", "remaining", "remaining_of"]
+__all__ = ["LOW", "BudgetExhausted", "Remaining", "ensure_within", "public_budgets", "remaining", "remaining_of"]
 
 LOW = 0.2
 """Share of a budget from which on people are told what is left."""
@@ -135,6 +135,11 @@ def remaining(actor: Actor) -> list[Remaining]:
         whose |= Q(api_key_id=actor.api_key_id)
     rows = Budget.objects.filter(whose, tenant_id=actor.tenant_id).select_related("api_key")
     return remaining_of(sorted(rows, key=lambda row: (bool(row.user_id), bool(row.api_key_id), row.period)))
+
+
+def public_budgets(actor: Actor) -> list[dict[str, Any]]:
+    """Return what is left of an actor's budgets as the HTTP API shows it."""
+    return [each.public() for each in remaining(actor)]
 
 
 def remaining_of(budgets: Iterable[Budget]) -> list[Remaining]:

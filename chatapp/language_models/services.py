@@ -59,8 +59,8 @@ def model_settings(model: LanguageModel, *, sticky: str = "") -> ModelSettings:
     A name that stands for versions is resolved: a canary answers its share of conversations, and ``sticky``, the id of
     one, has it answered by the same version from beginning to end. ``entry`` is the id of the entry that is called.
 
-    :raises ModelNotConfigured: there is nothing that can be called: no entry, none whose address may be reached or whose
-        keys can be read; in words.
+    :raises ModelNotConfigured: nothing can be called, in words: there is no entry, or none whose address may be reached
+        and whose keys can be read.
     """
     chain, failed = [], None
     for entry in chain_of(model, sticky=sticky):

@@ -231,5 +231,5 @@ def test_me_says_who_holds_the_key(call: Any, member: Any, tenant: Any) -> None:
     key = issue_api_key(user=member, tenant=tenant, name="k")[1]
     assert call("GET", "/me", key).json() == {
         "id": member.pk, "email": "member@acme.test", "name": "", "role": "member",
-        "tenant": {"id": str(tenant.pk), "slug": "acme"},
+        "tenant": {"id": str(tenant.pk), "slug": "acme"}, "budgets": [],
     }  # fmt: skip

@@ -181,6 +181,7 @@ class Connection:
                 finish=script.get("finish", "stop"),
                 usage=script.get("usage", True),
                 delay_ms=float(script.get("delay_ms", 0)),
+                then=script.get("then", "finish"),
             )
         else:
             known = "ok" if "times" in options else kind
@@ -225,19 +226,20 @@ class Connection:
         self.writer.write(start + event(delta(head, {"role": "assistant", "content": ""})))
         async for text in self.pieces(model, reply):
             self.state.tokens_sent[model] += 1
-            self.writer.write(event(delta(head, {"content": text})))
+            self.writer.write(event(delta(head, {"content": text} if isinstance(text, str) else text)))
             await self.drain(model)
-        if reply.then != "finish":
+        if reply.then not in ("finish", "replay"):
             await self.break_stream(model, reply.then)
             return
-        if reply.finish:
-            self.writer.write(event(delta(head, {}, reply.finish)))
-        if usage is not None:
-            self.writer.write(event({**head, "choices": [], "usage": usage}))
+        for _ in range(2 if reply.then == "replay" else 1):
+            if reply.finish:
+                self.writer.write(event(delta(head, {}, reply.finish)))
+            if usage is not None:
+                self.writer.write(event({**head, "choices": [], "usage": usage}))
         self.writer.write(chunk(b"data: [DONE]\n\n") + chunk(b""))
         await self.drain(model)
 
-    async def pieces(self, model: str, reply: Reply) -> AsyncIterator[str]:
+    async def pieces(self, model: str, reply: Reply) -> AsyncIterator[str | Json]:
         while True:
             for text in reply.chunks:
                 if reply.delay_ms:
@@ -378,8 +380,9 @@ class ScriptedModel:
     def reset(self) -> None:
         self._control("/_reset", {})
 
-    def script(self, chunks: Sequence[str], *, model: str = "scripted-custom", **options: Any) -> None:
-        """Say exactly these chunks from now on; options are ``finish``, ``usage``, ``delay_ms``."""
+    def script(self, chunks: Sequence[str | Json], *, model: str = "scripted-custom", **options: Any) -> None:
+        """Say exactly these chunks, texts or whole deltas, from now on; options are ``finish``, ``usage``, ``delay_ms``,
+        ``then``."""
         self._control("/_script", {"model": model, "chunks": list(chunks), **options})
 
     def start(self) -> Self:

@@ -27,14 +27,15 @@ MALFORMED = (
 
 @dataclass
 class Reply:
-    """One scripted answer. ``chunks`` are streamed as they are; ``finish`` None leaves the reason out."""
+    """One scripted answer. ``chunks`` are streamed as they are, texts or whole deltas; ``finish`` None leaves the reason
+    out."""
 
-    chunks: Sequence[str]
+    chunks: Sequence[Any]
     finish: str | None = "stop"
     usage: bool | Mapping[str, int] = True
     delay_ms: float = 0.0
     first_delay_ms: float = 0.0
-    then: str = "finish"  # "finish", "hang", "reset", "garbage", "garbage-utf8", "error", "repeat"
+    then: str = "finish"  # "finish", "hang", "reset", "garbage", "garbage-utf8", "error", "repeat", "replay"
 
 
 def tokens(text: str) -> list[str]:
