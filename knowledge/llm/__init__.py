@@ -5,6 +5,7 @@ from knowledge.llm.gateway import complete, stream
 from knowledge.llm.local import is_local, register_local_provider
 from knowledge.llm.native import dialect
 from knowledge.llm.prices import Price, price_of
+from knowledge.llm.tuning import Tuning, TuningJob, provider_for
 from knowledge.llm.types import (
     Completion,
     Deadlines,
@@ -36,6 +37,8 @@ __all__ = [
     "NativeCitation",
     "Price",
     "StreamEvent",
+    "Tuning",
+    "TuningJob",
     "Usage",
     "close_clients",
     "complete",
@@ -45,6 +48,7 @@ __all__ = [
     "estimate_usage",
     "is_local",
     "price_of",
+    "provider_for",
     "register_local_provider",
     "rerank",
     "stream",
