@@ -10,7 +10,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -50,7 +50,7 @@ def llama(work: Path, missing_part: Callable[..., Any]) -> Path:
 
 
 @pytest.fixture(scope="module")
-def trained(work: Path, llama: Path, django_db_setup: None, django_db_blocker: Any) -> Iterator[Trained]:
+def trained(work: Path, llama: Path, django_db_setup: None, django_db_blocker: Any) -> Trained:
     """Train with LoRA through the task, killed on the way; then once more without a kill, full, and with QLoRA."""
     from django.conf import settings
     from django.test import override_settings
@@ -63,7 +63,7 @@ def trained(work: Path, llama: Path, django_db_setup: None, django_db_blocker: A
             found.folder, ("same", {}), ("full", {"method": "full", "epochs": 1}),
             ("four-bits", {"method": "qlora", "epochs": 0.25, "evaluations": 0}),
         )  # fmt: skip
-    yield found
+    return found
 
 
 def _train(llama: Path) -> Trained:
