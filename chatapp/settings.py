@@ -245,6 +245,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": timedelta(minutes=10),
         "options": {"expires": 600},
     },
+    "finish-training": {
+        "task": "chatapp.finetuning.training.tasks.finish_all",
+        "schedule": timedelta(minutes=1),
+        "options": {"expires": 60},
+    },
     "optimize-stores": {"task": "knowledge.documents.tasks.optimize_stores", "schedule": timedelta(minutes=10)},
     "start-due-syncs": {
         "task": "knowledge.syncing.tasks.start_due_syncs",
@@ -255,11 +260,6 @@ CELERY_BEAT_SCHEDULE = {
         "task": "knowledge.documents.tasks.reconcile_all",
         "schedule": timedelta(hours=1),  # each tenant once a day
         "options": {"expires": 3600},
-    },
-    "finish-training": {
-        "task": "chatapp.finetuning.training.tasks.finish_all",
-        "schedule": timedelta(minutes=1),
-        "options": {"expires": 60},
     },
     "sweep-runs": {"task": "chatapp.conversations.tasks.sweep_runs", "schedule": timedelta(seconds=30)},
     **{
