@@ -78,3 +78,19 @@ def run_again(folder: Path, *runs: tuple[str, dict[str, Any]]) -> dict[str, dict
     return {
         path.parent.name: json.loads((path.parent / "progress.jsonl").read_text().splitlines()[-1]) for path in jobs
     }
+
+
+def small_model(folder: Path, *, window: int = 256, values: int = 64) -> Path:
+    """Write a folder that looks like a model, without torch: enough for everything but training."""
+    folder.mkdir(parents=True, exist_ok=True)
+    config = {"architectures": ["LlamaForCausalLM"], "max_position_embeddings": window}
+    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "tokenizer.json").write_text("{}")
+    (folder / "tokenizer_config.json").write_text(json.dumps({"chat_template": "{{ messages }}"}))
+    write_safetensors(folder / "model.safetensors", values)
+    return folder
+
+
+def write_safetensors(path: Path, values: int) -> None:
+    header = json.dumps({"w": {"dtype": "F32", "shape": [values], "data_offsets": [0, 4 * values]}}).encode()
+    path.write_bytes(len(header).to_bytes(8, "little") + header + bytes(4 * values))

@@ -50,6 +50,9 @@ def _attempt(run: TrainingRun) -> None:
 
     :raises jobs.LeaseLost: the run is no longer ours.
     """
+    if run.cancel_requested and not (run.hosted.get("creating") or run.hosted.get("job")):
+        outcomes.cancelled(run)
+        return
     entry = LanguageModel.objects.of_tenant(run.tenant_id).filter(pk=run.hosted.get("entry")).first()
     if entry is None:
         jobs.fail(run, message=ENTRY_GONE, permanent=True)
@@ -72,9 +75,6 @@ def _attempt(run: TrainingRun) -> None:
 
 def _step(run: TrainingRun, entry: LanguageModel, tuning: Tuning) -> None:
     if not run.hosted.get("job"):
-        if run.cancel_requested and not run.hosted.get("creating"):
-            outcomes.cancelled(run)
-            return
         job = _create(run, tuning)
     elif run.cancel_requested and not run.hosted.get("cancelled"):
         job = tuning.cancel(run.hosted["job"])
