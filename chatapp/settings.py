@@ -205,10 +205,15 @@ CELERY_TASK_ANNOTATIONS = {
     # It gives its process away after minutes, but never in the middle of a document.
     "knowledge.documents.tasks.work_on_index": {"soft_time_limit": 6 * 3600, "time_limit": 6 * 3600 + 60},
     "knowledge.documents.tasks.reconcile_tenant": {"soft_time_limit": 6 * 3600, "time_limit": 6 * 3600 + 60},
+    # It then saves where it is and goes on in another task.
+    "chatapp.finetuning.training.tasks.train": {"soft_time_limit": 12 * 3600, "time_limit": 12 * 3600 + 300},
 }
 CELERY_TASK_PUBLISH_RETRY = False  # the row is the truth; the sweeper sends what was not sent
 CELERY_TASK_DEFAULT_QUEUE = "maintenance"
-CELERY_TASK_ROUTES = {"knowledge.documents.tasks.ingest_document": {"queue": "ingest"}}
+CELERY_TASK_ROUTES = {
+    "knowledge.documents.tasks.ingest_document": {"queue": "ingest"},
+    "chatapp.finetuning.training.tasks.train": {"queue": "training"},
+}
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_MAX_TASKS_PER_CHILD = 2000
 CELERY_WORKER_MAX_MEMORY_PER_CHILD = 1_500_000  # KiB
@@ -239,6 +244,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "knowledge.documents.tasks.follow_generations",
         "schedule": timedelta(minutes=10),
         "options": {"expires": 600},
+    },
+    "finish-training": {
+        "task": "chatapp.finetuning.training.tasks.finish_all",
+        "schedule": timedelta(minutes=1),
+        "options": {"expires": 60},
     },
     "optimize-stores": {"task": "knowledge.documents.tasks.optimize_stores", "schedule": timedelta(minutes=10)},
     "start-due-syncs": {
@@ -395,6 +405,15 @@ VERIFY_MODEL = env.str("VERIFY_MODEL", default="")
 VERIFY_API_BASE = env.str("VERIFY_API_BASE", default="")
 VERIFY_API_KEY = secret("VERIFY_API_KEY")
 VERIFY_TIMEOUT = env.float("VERIFY_TIMEOUT", default=4.0)
+
+# --- fine-tuning ----------------------------------------------------------------------------------------
+MODELS_DIR = Path(env.str("MODELS_DIR", default=str(DATA_DIR / "models"))).expanduser().resolve()
+TRAINING_DIR = Path(env.str("TRAINING_DIR", default=str(DATA_DIR / "training"))).expanduser().resolve()
+TRAINING_PYTHON = env.str("TRAINING_PYTHON", default="")
+TRAINING_THREADS = env.int("TRAINING_THREADS", default=0)
+TRAINING_CPU_PARAMETERS = env.int("TRAINING_CPU_PARAMETERS", default=300_000_000)
+TRAINING_SILENT_SECONDS = env.int("TRAINING_SILENT_SECONDS", default=120)
+TUNING_POLL_SECONDS = env.int("TUNING_POLL_SECONDS", default=30)
 
 # --- language and logs ------------------------------------------------------------------------------------
 LANGUAGE_CODE = "en"

@@ -6,6 +6,7 @@ from knowledge.llm.listing import Limits, limits_of
 from knowledge.llm.local import is_local, register_local_provider
 from knowledge.llm.native import dialect
 from knowledge.llm.prices import price_of
+from knowledge.llm.tuning import Tuning, TuningJob, provider_for
 from knowledge.llm.types import (
     Answering,
     Completion,
@@ -45,6 +46,8 @@ __all__ = [
     "NativeCitation",
     "Price",
     "StreamEvent",
+    "Tuning",
+    "TuningJob",
     "Usage",
     "close_clients",
     "complete",
@@ -55,6 +58,7 @@ __all__ = [
     "is_local",
     "limits_of",
     "price_of",
+    "provider_for",
     "register_local_provider",
     "rerank",
     "stream",
