@@ -15,3 +15,7 @@ class FinetuningConfig(AppConfig):
         from chatapp.finetuning.datasets import ready as datasets
 
         datasets.connect()
+
+        from chatapp.finetuning.registry import ready as registry
+
+        registry.connect()

@@ -1,4 +1,4 @@
-"""Whether a version may be promoted: measured on the rows held out, against what answers now, and on what it knew before.
+"""Whether a version may be promoted: measured on the rows held out, against what answers now, and on what it knew.
 
 Each measure is compared pairwise, answer by answer; one that fell has its whole 95 % interval below 0.
 """
@@ -113,7 +113,9 @@ def _arranged(version: ModelVersion) -> tuple[list[Row], _Asked, list[_Asked]]:
 def _base(version: ModelVersion) -> LanguageModel | None:
     if version.base is None:
         return LanguageModel.objects.filter(pk=version.run.hosted.get("entry")).first()
-    served = ModelServer.objects.filter(base=version.base, language_model__isnull=False).select_related("language_model")
+    served = ModelServer.objects.filter(base=version.base, language_model__isnull=False).select_related(
+        "language_model"
+    )
     found = served.first()
     return found.language_model if found else None
 

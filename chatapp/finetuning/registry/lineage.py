@@ -8,26 +8,26 @@ from uuid import UUID
 from django.db.models import Q, QuerySet
 
 from chatapp.conversations.models import ContextPassage
-from chatapp.finetuning.datasets.models import RowSource, TrainingRow
+from chatapp.finetuning.datasets import export
+from chatapp.finetuning.datasets.models import DatasetVersion, RowSource, TrainingRow
 from chatapp.finetuning.registry.models import ModelVersion
 from knowledge.documents.models import Document
 
 __all__ = ["documents_of", "missing_documents", "trained_on", "version_number_words"]
 
 
-def documents_of(dataset_version_id: UUID) -> set[UUID]:
+def documents_of(version: DatasetVersion) -> set[UUID]:
     """Return every document that words of its approved rows come from: named by a source, or given to the answer that
     a row was made of."""
-    sources = RowSource.objects.filter(row__version_id=dataset_version_id, row__state=TrainingRow.State.APPROVED)
-    named = set(sources.exclude(document_ref=None).values_list("document_ref", flat=True))
-    runs = sources.exclude(run_ref=None).values("run_ref")
+    rows = RowSource.objects.filter(row__version=version, row__state=TrainingRow.State.APPROVED)
+    runs = rows.exclude(run_ref=None).values("run_ref")
     given = ContextPassage.objects.filter(run__in=runs).values_list("document_ref", flat=True)
-    return {each for each in (*named, *given) if each is not None}
+    return export.documents_of(version) | set(given)
 
 
-def missing_documents(dataset_version_id: UUID) -> set[UUID]:
+def missing_documents(version: DatasetVersion) -> set[UUID]:
     """Return those of ``documents_of`` that are deleted, or are being deleted."""
-    refs = documents_of(dataset_version_id)
+    refs = documents_of(version)
     return refs - set(Document.objects.alive().filter(pk__in=refs).values_list("pk", flat=True))
 
 

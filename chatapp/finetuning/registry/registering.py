@@ -22,7 +22,7 @@ from chatapp.language_models.keys import keys_of, seal_keys
 from chatapp.language_models.models import LanguageModel
 from knowledge.tenants.models import Tenant
 
-__all__ = ["register_version", "result_folder"]
+__all__ = ["free_slug", "output_limit", "register_version", "result_folder"]
 
 Source = LanguageModel.Source
 HOSTED_WINDOW = 8192
@@ -52,7 +52,7 @@ def register_version(run: TrainingRun) -> ModelVersion:
             return there
         model = _model_of(run)
         number = (model.versions.aggregate(last=Max("number"))["last"] or 0) + 1
-        gone = missing_documents(run.dataset_version_id)
+        gone = missing_documents(run.dataset_version)
         version = ModelVersion.objects.create(
             fine_tuned_model=model, number=number, run=run, base=run.base, method=run.method, digest=digest,
             path=str(result_folder(run)) if local else "", hosted_model="" if local else _hosted_name(run),
@@ -94,7 +94,7 @@ def _model_of(run: TrainingRun) -> FineTunedModel:
     name = f"{dataset.name} on {from_}"[:200]
     window = run.base.context_window if run.base else HOSTED_WINDOW
     entry = LanguageModel.objects.create(
-        tenant_id=run.tenant_id, slug=_free_slug(run.tenant_id, slug), name=name, source=Source.FINE_TUNED,
+        tenant_id=run.tenant_id, slug=free_slug(run.tenant_id, slug), name=name, source=Source.FINE_TUNED,
         context_window=window, max_output_tokens=output_limit(window),
     )  # fmt: skip
     return FineTunedModel.objects.create(tenant_id=run.tenant_id, slug=slug, name=name, language_model=entry)
@@ -105,8 +105,9 @@ def output_limit(window: int) -> int:
     return max(16, min(1024, window // 4))
 
 
-def _free_slug(tenant_id: UUID, slug: str) -> str:
-    taken = set(LanguageModel.objects.filter(tenant_id=tenant_id, slug__startswith=slug).values_list("slug", flat=True))
+def free_slug(tenant_id: UUID | None, slug: str) -> str:
+    own = LanguageModel.objects.filter(tenant=tenant_id, slug__startswith=slug)
+    taken = set(own.values_list("slug", flat=True))
     names = (slug if n == 1 else f"{slug}-{n}" for n in range(1, len(taken) + 2))
     return next(name for name in names if name not in taken)
 
@@ -123,11 +124,12 @@ def _hosted_entry(version: ModelVersion, run: TrainingRun) -> LanguageModel:
     through = LanguageModel.objects.of_tenant(run.tenant_id).filter(pk=run.hosted.get("entry")).first()
     if through is None:
         raise RegistryRefused("The entry of the catalogue that the run was trained through is gone.")
-    prefix = through.model.partition("/")[0]
+    prefix, made = through.model.partition("/")[0], version.hosted_model
+    slug = f"{version.fine_tuned_model.slug[:70]}-v{version.number}"
     entry = LanguageModel(
-        tenant_id=run.tenant_id, slug=_free_slug(run.tenant_id, f"{version.fine_tuned_model.slug[:70]}-v{version.number}"),
+        tenant_id=run.tenant_id, slug=free_slug(run.tenant_id, slug),
         name=f"{version.fine_tuned_model.name[:180]}, version {version.number}", provider=through.provider,
-        model=version.hosted_model if version.hosted_model.startswith(f"{prefix}/") else f"{prefix}/{version.hosted_model}",
+        model=made if made.startswith(f"{prefix}/") else f"{prefix}/{made}",
         api_base=through.api_base, options=through.options, source=Source.FINE_TUNED,
         context_window=through.context_window, max_output_tokens=through.max_output_tokens,
     )  # fmt: skip

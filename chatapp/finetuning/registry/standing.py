@@ -38,7 +38,7 @@ def can_answer(version: ModelVersion) -> bool:
 
 
 def former_versions(model: FineTunedModel) -> list[ModelVersion]:
-    """Return the versions that were active and were not taken back, the newest such first; the active one among them."""
+    """Return the versions that were active and were not taken back, newest first; the active one among them."""
     kinds = RegistryEvent.objects.filter(version__fine_tuned_model=model, kind__in=(*_BEGINS, *_ENDS))
     last: dict[Any, str] = {}
     for version_id, kind in kinds.order_by("-created", "-pk").values_list("version", "kind"):
