@@ -12,9 +12,10 @@ from pathlib import Path
 
 from django.conf import settings
 
+from chatapp.finetuning.serving.extra import can_serve
 from chatapp.operations.processes import SUPERVISED, Program
 
-ROLES = ("web", "worker", "beat")
+ROLES = ("web", "worker", "models", "beat")
 
 
 def child_environment() -> dict[str, str]:
@@ -56,8 +57,14 @@ def command(role: str) -> list[str]:
     return {
         "web": [sys.executable, "-m", "uvicorn", "chatapp.asgi:application", *_web_options()],
         "worker": [*celery, "worker", "-Q", queues, "--concurrency", processes, "--loglevel", "INFO", *quiet],
+        "models": [sys.executable, "manage.py", "serve_models"],
         "beat": [*celery, "beat", "--loglevel", "INFO", "--pidfile", ""],
     }[role]
+
+
+def roles() -> list[str]:
+    """Return the processes that this installation consists of; nobody serves models where there can be none."""
+    return [role for role in ROLES if role != "models" or can_serve()]
 
 
 def _web_options() -> list[str]:
@@ -81,13 +88,13 @@ def _web_options() -> list[str]:
 
 
 def programs(environment: Mapping[str, str]) -> list[Program]:
-    """Return web, worker and beat; beat waits for the others where the processor is short, as at a start."""
+    """Return every process; beat and who serves models wait for the others where the processor is short."""
     return [
         Program(
             name=role, command=command(role), environment=environment, directory=Path(settings.BASE_DIR),
-            niceness=10 if role == "beat" else 0,
+            niceness=10 if role in ("beat", "models") else 0,
         )
-        for role in ROLES
+        for role in roles()
     ]  # fmt: skip
 
 

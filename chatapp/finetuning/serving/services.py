@@ -9,6 +9,7 @@ from django.db.models import Q, QuerySet
 
 from chatapp.finetuning.registry.access import must_administer
 from chatapp.finetuning.serving.errors import ServerNotFound, ServingRefused
+from chatapp.finetuning.serving.extra import extra_installed
 from chatapp.finetuning.serving.models import ModelServer
 from chatapp.finetuning.training.models import BaseModel
 from knowledge.documents.access import as_uuid
@@ -62,7 +63,7 @@ def start_server(actor: Actor, *, base: object, kind: str = Kind.OWN, address: s
     if kind == Kind.VLLM:
         if address.rstrip("/").removesuffix("/v1") not in vllm_addresses():
             raise ServingRefused(NO_ADDRESS)
-    elif not _extra_installed():
+    elif not extra_installed():
         raise ServingRefused(NO_EXTRA)
     wanted = {"wanted": True, "detail": ""}
     if kind == Kind.VLLM:
@@ -92,9 +93,3 @@ def _others(actor: Actor) -> bool:
     if actor.user_id == 0 or get_user_model().objects.filter(pk=actor.user_id, is_staff=True).exists():
         return False
     return Membership.objects.exclude(tenant_id=actor.tenant_id).exists()
-
-
-def _extra_installed() -> bool:
-    from importlib.util import find_spec
-
-    return all(find_spec(name) is not None for name in ("torch", "transformers", "peft"))
