@@ -261,6 +261,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": timedelta(hours=1),  # each tenant once a day
         "options": {"expires": 3600},
     },
+    "watch-versions": {
+        "task": "chatapp.finetuning.registry.tasks.watch_versions",
+        "schedule": timedelta(minutes=1),
+        "options": {"expires": 60},
+    },
     "sweep-runs": {"task": "chatapp.conversations.tasks.sweep_runs", "schedule": timedelta(seconds=30)},
     **{
         f"canary-{queue}": {
@@ -385,6 +390,21 @@ MODEL_ADDRESSES = env.list("MODEL_ADDRESSES", default=[])
 LLM_CONTEXT_WINDOW = env.int("LLM_CONTEXT_WINDOW", default=8192)
 LLM_MAX_OUTPUT_TOKENS = env.int("LLM_MAX_OUTPUT_TOKENS", default=1024)
 LLM_NATIVE_CITATIONS = env.bool("LLM_NATIVE_CITATIONS", default=False)
+# Models made here: those whose documents were deleted, when one may be promoted, when one is taken back.
+STALE_MODELS = env.str("STALE_MODELS", default="stop")
+if STALE_MODELS not in ("stop", "keep"):
+    raise ImproperlyConfigured(f"STALE_MODELS must be stop or keep, not {STALE_MODELS!r}.")
+GATE_ROWS = env.int("GATE_ROWS", default=200)
+GATE_FORMAT = env.float("GATE_FORMAT", default=0.8)
+WATCH_LEAST_ANSWERS = env.int("WATCH_LEAST_ANSWERS", default=20)
+WATCH_ANSWERS = env.int("WATCH_ANSWERS", default=200)
+WATCH_MARGIN = env.float("WATCH_MARGIN", default=0.1)
+# Servers of local models.
+MODEL_SERVER_HOST = env.str("MODEL_SERVER_HOST", default="127.0.0.1")
+MODEL_SERVER_THREADS = env.int("MODEL_SERVER_THREADS", default=0)
+MODEL_SERVER_WAITING = env.int("MODEL_SERVER_WAITING", default=8)
+VLLM_ADDRESSES = env.list("VLLM_ADDRESSES", default=[])
+VLLM_API_KEY = secret("VLLM_API_KEY")
 EMBEDDING_MODEL = env.str("EMBEDDING_MODEL", default="")
 EMBEDDING_API_BASE = env.str("EMBEDDING_API_BASE", default="")
 EMBEDDING_API_KEY = secret("EMBEDDING_API_KEY")
@@ -433,3 +453,6 @@ LOGGING = {
         "celery.worker.strategy": {"level": "WARNING"},
     },
 }
+
+MODELS_DIR = Path(env.str("MODELS_DIR", default=str(DATA_DIR / "models"))).expanduser().resolve()
+TRAINING_DIR = Path(env.str("TRAINING_DIR", default=str(DATA_DIR / "training"))).expanduser().resolve()

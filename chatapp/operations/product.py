@@ -12,10 +12,11 @@ from pathlib import Path
 
 from django.conf import settings
 
+from chatapp.finetuning.serving.extra import can_serve
 from chatapp.finetuning.training import extra
 from chatapp.operations.processes import SUPERVISED, Program
 
-ROLES = ("web", "worker", "trainer", "beat")
+ROLES = ("web", "worker", "trainer", "models", "beat")
 TRAINING = "training"
 
 
@@ -58,6 +59,7 @@ def command(role: str) -> list[str]:
         "web": [sys.executable, "-m", "uvicorn", "chatapp.asgi:application", *_web_options()],
         "worker": [*celery, "worker", *_taking(_worker_queues(), settings.WORKER_CONCURRENCY), *quiet],
         "trainer": [*celery, "worker", *_taking([TRAINING], 1), "--hostname", "trainer@%h", *quiet],
+        "models": [sys.executable, "manage.py", "serve_models"],
         "beat": [*celery, "beat", "--loglevel", "INFO", "--pidfile", ""],
     }[role]
 
@@ -72,8 +74,10 @@ def _worker_queues() -> list[str]:
 
 
 def roles() -> list[str]:
-    """Return the processes that this installation consists of; without the extra `train` nobody trains."""
-    return [role for role in ROLES if role != "trainer" or extra.installed()]
+    """Return the processes that this installation consists of; without the extra `train` nobody trains, and where
+    there can be no models nobody serves them."""
+    there = {"trainer": extra.installed, "models": can_serve}
+    return [role for role in ROLES if role not in there or there[role]()]
 
 
 def _web_options() -> list[str]:
@@ -97,11 +101,12 @@ def _web_options() -> list[str]:
 
 
 def programs(environment: Mapping[str, str]) -> list[Program]:
-    """Return every process; beat and the trainer wait for the others where the processor is short, as at a start."""
+    """Return every process; those that nobody waits for at a start let the others go first where the processor is
+    short."""
     return [
         Program(
             name=role, command=command(role), environment=environment, directory=Path(settings.BASE_DIR),
-            niceness=10 if role in ("beat", "trainer") else 0,
+            niceness=10 if role in ("beat", "trainer", "models") else 0,
         )
         for role in roles()
     ]  # fmt: skip

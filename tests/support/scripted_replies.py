@@ -54,7 +54,7 @@ def last_user_text(messages: Sequence[Mapping[str, Any]]) -> str:
 def source_blocks(prompt: str) -> list[tuple[str, str]]:
     """``(label number, text after it)`` for every distinct ``[S1]`` that has text after it."""
     found = list(MARKER.finditer(prompt))
-    ends = [m.start() for m in found[1:]] + [len(prompt)]
+    ends = [m.start() for m in found[1:]] + [len(prompt)] * bool(found)
     blocks = {m.group(1): prompt[m.end() : end].strip() for m, end in reversed(list(zip(found, ends, strict=True)))}
     return sorted(((label, text) for label, text in blocks.items() if text), key=lambda block: int(block[0]))
 

@@ -33,7 +33,8 @@ def main(arguments: list[str]) -> int:
 
 def _end_with_starter() -> None:
     """End when the process that started this one is gone, however it went: the pipe then has no other end."""
-    sys.stdin.buffer.read()
+    while os.read(0, 4096):  # not sys.stdin: this thread would hold its lock when the process ends otherwise
+        pass
     os._exit(0)
 
 
