@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from chatapp.accounts.models import User
-from chatapp.answering import CitationMode
+from chatapp.answering import AnswerMode, CitationMode, OutputSchema, mode_of
 from chatapp.answering.gate import Enforcement
 from chatapp.conversations import access, audit, erasing, snapshots
 from chatapp.conversations.citations import locate
@@ -25,7 +25,8 @@ from chatapp.conversations.models import (
     Message,
     PassageSnapshot,
 )
-from chatapp.conversations.policies import citation_rules
+from chatapp.conversations.outputs import output_of_question, system_prompt_of
+from chatapp.conversations.policies import answer_rules
 from chatapp.conversations.retrieval import (
     chat_query,
     checked_settings,
@@ -98,6 +99,7 @@ class Ask:
     client_id: str | None = None
     origin: Conversation.Origin = Conversation.Origin.BROWSER  # of the conversation, when this begins one
     history: tuple[Turn, ...] | None = None  # given by API callers; otherwise read from the conversation
+    output_schema: Mapping[str, Any] | None = None  # the caller's own, in place of the assistant's
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +115,8 @@ class StartedRun:
     profile: RetrievalProfile  # and how
     model: ModelSettings
     system_prompt: str
+    mode: AnswerMode
+    output: OutputSchema | None
     citation_mode: CitationMode
     enforcement: Enforcement
     client_id: str | None
@@ -141,6 +145,8 @@ def start_run(*, actor: Actor, ask: Ask) -> StartedRun:
 
     :raises QuestionRefused: the question is empty or too long.
     :raises NotFound: the conversation, assistant or a knowledge base is not there for this actor.
+    :raises AssistantRefused: the assistant may not answer in its mode, or its model cannot.
+    :raises SchemaRefused: the caller's schema is not accepted.
     """
     question = clean_question(ask.text)
     assistant = access.access_assistant(actor=actor, slug=ask.assistant)
@@ -152,9 +158,14 @@ def start_run(*, actor: Actor, ask: Ask) -> StartedRun:
     history = ask.history if ask.history is not None else _history(readable_messages(earlier, actor=actor))
     model = model_settings(assistant.language_model)
     query = chat_query(question=question, history=history, context_window=model.context_window)
-    mode, enforcement = citation_rules(assistant)
+    mode = mode_of(assistant.answer_mode)
+    output = output_of_question(question, assistant=assistant, own=ask.output_schema, model=model)
+    citation_mode, enforcement = answer_rules(assistant, has_schema=output is not None)
+    bases = bases if mode.searches else []
     thresholds = thresholds_of(actor.tenant_id)
-    run, resumed = _store_question(actor, ask, conversation, query, earlier, assistant, bases, mode, thresholds)
+    run, resumed = _store_question(
+        actor, ask, conversation, query, earlier, assistant, bases, citation_mode, thresholds, output
+    )
     return StartedRun(
         run=run,
         scope=scope_of(actor=actor, bases=bases),
@@ -164,8 +175,10 @@ def start_run(*, actor: Actor, ask: Ask) -> StartedRun:
         query=query,
         profile=profile_of(assistant.retrieval),
         model=model,
-        system_prompt=assistant.system_prompt,
-        citation_mode=mode,
+        system_prompt=system_prompt_of(assistant, output),
+        mode=mode,
+        output=output,
+        citation_mode=citation_mode,
         enforcement=enforcement,
         thresholds=thresholds,
         client_id=ask.client_id,
@@ -220,6 +233,7 @@ def _store_question(
     bases: Sequence[KnowledgeBase],
     citation_mode: CitationMode,
     thresholds: Thresholds,
+    output: OutputSchema | None,
 ) -> tuple[AnswerRun, bool]:
     new = Conversation(tenant_id=actor.tenant_id, user_id=actor.user_id, title=_title(query.text), origin=ask.origin)
     target, now = conversation or new, timezone.now()
@@ -238,7 +252,9 @@ def _store_question(
         answer=answer,
         assistant=assistant,
         knowledge_bases=[str(base.pk) for base in bases],
-        retrieval=trace_of(query, assistant.retrieval),
+        answer_mode=assistant.answer_mode,
+        output_schema=dict(output.schema) if output else {},
+        retrieval=trace_of(query, assistant.retrieval) if mode_of(assistant.answer_mode).searches else {},
         citation_mode=citation_mode,
         verification={} if citation_mode == "off" else verification_of(thresholds),
         model=assistant.language_model.model if assistant.language_model else "",
