@@ -1,4 +1,4 @@
-"""HTTP API: conversations, runs, assistants, models."""
+"""HTTP API: conversations, runs, models."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from ninja.responses import Status
 from pydantic import Field
 
 from chatapp.conversations import access, selectors, services
-from chatapp.conversations.models import Assistant, Conversation
-from chatapp.conversations.policies import citation_rules
+from chatapp.conversations.models import Conversation
 from chatapp.conversations.trace import trace_detail
 from chatapp.language_models.models import LanguageModel
 from knowledge.documents import paging
@@ -20,7 +19,6 @@ from knowledge.tenants.access import Actor
 
 conversations = Router(tags=["conversations"])
 runs = Router(tags=["runs"])
-assistants = Router(tags=["assistants"])
 models = Router(tags=["models"])
 
 
@@ -74,22 +72,6 @@ def get_run(request: HttpRequest, run_id: str) -> dict[str, Any]:
     """The trace of an answer: all that is kept of it, as far as you may open the sources it was given."""
     actor: Actor = request.actor  # type: ignore[attr-defined]
     return trace_detail(access.access_run(actor=actor, pk=run_id), actor=actor)
-
-
-@assistants.get("", response=dict[str, Any])
-def list_assistants(request: HttpRequest) -> dict[str, Any]:
-    rows = Assistant.objects.filter(tenant_id=request.actor.tenant_id).select_related("language_model")  # type: ignore[attr-defined]
-    items = [
-        {
-            "slug": row.slug,
-            "name": row.name,
-            "answer_mode": row.answer_mode,
-            "citation_mode": citation_rules(row)[0],
-            "model": row.language_model.slug if row.language_model else None,
-        }
-        for row in rows.order_by("name")
-    ]
-    return {"items": items, "next_cursor": None}
 
 
 @models.get("", response=dict[str, Any])

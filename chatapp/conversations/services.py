@@ -64,16 +64,21 @@ class QuestionTooLong(QuestionRefused):
 def ensure_default_assistant(
     *, tenant: Tenant, knowledge_bases: Iterable[KnowledgeBase], language_model: LanguageModel
 ) -> Assistant:
-    """Return the tenant's ``default`` assistant with the given model; its bases are set only when it is made."""
+    """Return the tenant's ``default`` assistant with the given model, unless a person chose another from the catalogue;
+    its bases are set only when it is made."""
     assistant, created = Assistant.objects.get_or_create(
         tenant=tenant, slug="default", defaults={"name": "Default", "language_model": language_model}
     )
     if created:
         assistant.knowledge_bases.set(knowledge_bases)
-    elif assistant.language_model_id != language_model.pk:
+    elif assistant.language_model_id != language_model.pk and _came_by_itself(assistant.language_model):
         assistant.language_model = language_model
         assistant.save(update_fields=["language_model"])
     return assistant
+
+
+def _came_by_itself(model: LanguageModel | None) -> bool:
+    return model is None or model.source in (LanguageModel.Source.BUILT_IN, LanguageModel.Source.ENVIRONMENT)
 
 
 def save_retrieval(*, actor: Actor, slug: str, settings: object) -> Assistant:
