@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import Case, QuerySet, Value, When
+from django.db.models import Case, QuerySet, TextChoices, Value, When
 from django.utils.text import slugify
 
 from chatapp.answering import checked_schema
@@ -134,7 +134,7 @@ def _bases(named: object, *, actor: Actor) -> Sequence[Any]:
 
 
 def _name(value: object) -> str:
-    name = " ".join(str(value).split())
+    name = " ".join(str(value).replace("\0", "").split())
     if not name or len(name) > 200:
         raise AssistantRefused("An assistant needs a name of 200 characters at most.")
     return name
@@ -148,7 +148,7 @@ def _slug(value: object) -> str:
 
 
 def _prompt(value: object) -> str:
-    prompt = str(value).replace("\r\n", "\n").strip()
+    prompt = str(value).replace("\0", "").replace("\r\n", "\n").strip()
     if len(prompt) > LONGEST_PROMPT:
         raise AssistantRefused(f"The instructions are longer than {LONGEST_PROMPT:,} characters.")
     return prompt
@@ -162,12 +162,10 @@ def _schema(value: Any) -> dict[str, Any]:
     return dict(value)
 
 
-def _choice(field: str, label: str) -> Checked:
-    allowed = {name for name, _ in Assistant._meta.get_field(field).choices or ()}
-
+def _choice(choices: type[TextChoices], label: str) -> Checked:
     def checked(value: object) -> str:
-        if value not in allowed:
-            raise AssistantRefused(f"The {label} must be one of {', '.join(sorted(map(str, allowed)))}.")
+        if value not in choices.values:
+            raise AssistantRefused(f"The {label} must be one of {', '.join(choices.values)}.")
         return str(value)
 
     return checked
@@ -175,6 +173,7 @@ def _choice(field: str, label: str) -> Checked:
 
 CHECKS: Mapping[str, Checked] = {
     "name": _name, "slug": _slug, "system_prompt": _prompt, "output_schema": _schema, "trained_elsewhere": bool,
-    "answer_mode": _choice("answer_mode", "answer mode"), "citation_mode": _choice("citation_mode", "citation mode"),
-    "enforcement": _choice("enforcement", "enforcement"),
+    "answer_mode": _choice(Assistant.AnswerMode, "answer mode"),
+    "citation_mode": _choice(Assistant.CitationMode, "citation mode"),
+    "enforcement": _choice(Assistant.Enforcement, "enforcement"),
 }  # fmt: skip
