@@ -21,6 +21,7 @@ from chatapp.accounts.ratelimit import TooManyRequests
 from chatapp.conversations import api as conversations
 from chatapp.conversations.completions import router as completions
 from chatapp.conversations.verifying import router as verify
+from chatapp.language_models import usage_api
 from chatapp.language_models.budgets import BudgetExhausted
 from knowledge.documents import api as knowledge_api
 from knowledge.documents.deletions.api import deletions
@@ -65,6 +66,8 @@ api.add_router("/conversations", conversations.conversations)
 api.add_router("/runs", conversations.runs)
 api.add_router("/assistants", conversations.assistants)
 api.add_router("/models", conversations.models)
+api.add_router("/usage", usage_api.usage)
+api.add_router("/budgets", usage_api.budgets)
 api.add_router("/me", me)
 
 

@@ -54,6 +54,10 @@ class Remaining:
         return min(shares)
 
     @property
+    def used(self) -> float:
+        return min(1.0, 1 - self.left)
+
+    @property
     def exhausted(self) -> bool:
         return self.left <= 0
 
@@ -75,6 +79,10 @@ class Remaining:
     @property
     def span(self) -> str:
         return "today" if self.budget.period == Budget.Period.DAY else f"{self.begins:%B}"
+
+    @property
+    def when(self) -> str:
+        return self.span if self.budget.period == Budget.Period.DAY else f"in {self.span}"
 
     @property
     def anew(self) -> str:
