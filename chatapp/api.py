@@ -22,6 +22,7 @@ from chatapp.conversations import api as conversations
 from chatapp.conversations.assistants_api import router as assistants
 from chatapp.conversations.completions import router as completions
 from chatapp.conversations.verifying import router as verify
+from chatapp.language_models import usage_api
 from chatapp.language_models.api import models
 from chatapp.language_models.budgets import BudgetExhausted
 from knowledge.documents import api as knowledge_api
@@ -67,6 +68,8 @@ api.add_router("/conversations", conversations.conversations)
 api.add_router("/runs", conversations.runs)
 api.add_router("/assistants", assistants)
 api.add_router("/models", models)
+api.add_router("/usage", usage_api.usage)
+api.add_router("/budgets", usage_api.budgets)
 api.add_router("/me", me)
 
 
