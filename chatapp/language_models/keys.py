@@ -10,7 +10,7 @@ from knowledge.tenants import vault
 
 __all__ = ["key_names", "keys_of", "seal_keys"]
 
-PURPOSE: Final = "models"
+PURPOSE: Final = "language models"
 
 
 def seal_keys(model: LanguageModel, keys: Mapping[str, str]) -> None:

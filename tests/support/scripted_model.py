@@ -9,6 +9,8 @@ scripted-split-markers  the same answer, every marker cut into single characters
 scripted-invented     markers that no source has: [S99], [7], (S42)
 scripted-malformed    half markers, other brackets, a link, code, private-use characters
 scripted-noanswer     ``NO_ANSWER`` and a sentence
+scripted-able         citations where there are sources, JSON where it is asked for, by a schema or in words;
+                      scripted-plain refuses the schema with 400
 scripted-echo         the request's messages as JSON
 scripted-slow         one token every ``ms`` (50); scripted-late waits ``ms`` (300) before the first token
 scripted-hang         never answers; scripted-stall stops after two tokens; scripted-endless never stops
@@ -49,11 +51,13 @@ from typing import Any, Self
 from scripted_replies import (
     OK_ANSWER,
     Reply,
+    able_answer,
     as_base64,
     embeddings,
     message_text,
     parse_name,
     scripted_reply,
+    tokens,
     word_vector,
 )
 
@@ -183,6 +187,12 @@ class Connection:
                 delay_ms=float(script.get("delay_ms", 0)),
                 then=script.get("then", "finish"),
             )
+        elif kind in ("able", "plain"):
+            has_schema = "response_format" in body
+            if has_schema and kind == "plain":
+                await self.send_error(400, "response_format is not supported.")
+                return
+            reply = Reply(tokens(able_answer(body.get("messages", []), has_schema=has_schema)))
         else:
             known = "ok" if "times" in options else kind
             reply = scripted_reply(known, options, body.get("messages", []))

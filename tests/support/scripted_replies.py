@@ -91,6 +91,17 @@ def split_markers(text: str) -> list[str]:
     return [piece for part in parts for piece in (list(part) if MARKER.fullmatch(part) else tokens(part))]
 
 
+TOWN = '{"town": "Prague", "founded_in": 870, "has_river": true}'
+
+
+def able_answer(messages: Sequence[Mapping[str, Any]], *, has_schema: bool) -> str:
+    """What a model says that can do all: JSON where it is asked for, citations where there are sources."""
+    asked = last_user_text(messages)
+    if has_schema or "one JSON object" in asked:
+        return TOWN if has_schema else f"```json\n{TOWN}\n```"
+    return cited_answer(messages) if MARKER.search(asked) else OK_ANSWER
+
+
 def scripted_reply(kind: str, options: Mapping[str, int], messages: Sequence[Mapping[str, Any]]) -> Reply | None:
     delay = float(options.get("ms", 0))
     ok = tokens(" ".join([OK_ANSWER] * max(1, options.get("size", 0) // 11)))
