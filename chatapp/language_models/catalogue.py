@@ -1,4 +1,4 @@
-"""The catalogue: who sees which entry, and adding, changing and removing them.
+"""The catalogue: adding, changing and removing entries.
 
 An entry is a tenant's own, or shared with every organisation; only operators make and change shared ones. Keys are
 sealed, never shown again, and belong to the address they were entered for.
@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from django.apps import apps
-from django.contrib.auth import get_user_model
 from django.db import transaction
-from django.db.models import ProtectedError, Q, QuerySet
+from django.db.models import ProtectedError, Q
 from django.utils.text import slugify
 
+from chatapp.language_models.access import access_model, is_operator, may_change
 from chatapp.language_models.errors import ModelInUse, ModelMisconfigured, ModelNotFound, NotForYou
 from chatapp.language_models.fields import (
     cleaned_limits,
@@ -28,10 +28,19 @@ from chatapp.language_models.keys import keys_of, seal_keys
 from chatapp.language_models.models import LanguageModel
 from chatapp.language_models.providers import Provider, provider_of
 from knowledge.errors import SecretsUnreadable
+from knowledge.llm import ModelSettings, limits_of
 from knowledge.tenants.access import Actor
 
-__all__ = ["access_model", "add_model", "assistants_using", "edit_model", "editable", "entry_for", "is_operator",
-           "may_change", "provider_settings", "remove_model", "visible_models"]  # fmt: skip
+__all__ = [
+    "add_model",
+    "assistants_of",
+    "assistants_using",
+    "edit_model",
+    "editable",
+    "entry_for",
+    "provider_settings",
+    "remove_model",
+]
 
 Source = LanguageModel.Source
 
@@ -48,34 +57,7 @@ EDITABLE: Final[Mapping[str, frozenset[str]]] = {
 }
 DEFAULT_WINDOW: Final = 8192
 DEFAULT_OUTPUT: Final = 1024
-
-
-def visible_models(actor: Actor) -> QuerySet[LanguageModel]:
-    return LanguageModel.objects.of_tenant(actor.tenant_id)
-
-
-def access_model(actor: Actor, pk: object) -> LanguageModel:
-    """:raises ModelNotFound: it does not exist or is another organisation's."""
-    text = str(pk)
-    found = None
-    if text.isascii() and text.isdecimal() and len(text) < 19:
-        found = visible_models(actor).select_related("fallback", "target", "canary").filter(pk=int(text)).first()
-    if found is None:
-        raise ModelNotFound
-    return found
-
-
-def is_operator(actor: Actor) -> bool:
-    """Whether the actor runs the installation itself: staff, or a command on the machine."""
-    if actor.user_id == 0:
-        return True
-    return get_user_model().objects.filter(pk=actor.user_id, is_staff=True, is_active=True).exists()
-
-
-def may_change(actor: Actor, model: LanguageModel) -> bool:
-    if not actor.can_administer:
-        return False
-    return model.tenant_id == actor.tenant_id or (model.tenant_id is None and is_operator(actor))
+LONG_OUTPUT: Final = 4096
 
 
 def editable(model: LanguageModel) -> frozenset[str]:
@@ -105,12 +87,12 @@ def add_model(actor: Actor, fields: Mapping[str, Any]) -> LanguageModel:
     if provider is None:
         raise ModelMisconfigured("Choose a provider.", field="provider")
     row = LanguageModel(
-        tenant_id=None if shared else actor.tenant_id, provider=provider.slug, source=Source.ADDED,
-        context_window=DEFAULT_WINDOW, max_output_tokens=DEFAULT_OUTPUT,
+        tenant_id=None if shared else actor.tenant_id, provider=provider.slug, source=Source.ADDED
     )  # fmt: skip
     given = {name: value for name, value in fields.items() if name not in ("provider", "shared")}
     _connect(row, provider, {"model": "", "settings": {}, "secrets": {}, "options": {}, **given})
-    _describe(row, actor, {**given, "name": given.get("name") or row.model.removeprefix(provider.prefix)})
+    unnamed = {"name": row.model.removeprefix(provider.prefix), "context_window": "", "max_output_tokens": ""}
+    _describe(row, actor, {**unnamed, **{name: value for name, value in given.items() if value not in ("", None)}})
     row.slug = _free_slug(row)
     row.save()
     return row
@@ -167,6 +149,15 @@ def assistants_using(model: LanguageModel) -> list[Any]:
     return list(assistants.objects.filter(language_model=model).order_by("name"))
 
 
+def assistants_of(actor: Actor) -> dict[int, list[str]]:
+    """Return the names of the organisation's assistants by the entry that answers for them."""
+    rows = apps.get_model("conversations", "Assistant").objects.filter(tenant_id=actor.tenant_id)
+    found: dict[int, list[str]] = {}
+    for model, name in rows.exclude(language_model=None).order_by("name").values_list("language_model_id", "name"):
+        found.setdefault(model, []).append(name)
+    return found
+
+
 @transaction.atomic
 def entry_for(*, tenant_id: Any, slug: str, source: str, **values: Any) -> LanguageModel:
     """Return the installation's own entry of that slug, made or brought in line with ``values``: columns of the model.
@@ -218,9 +209,7 @@ def _kept_keys(row: LanguageModel) -> dict[str, str]:
 def _describe(row: LanguageModel, actor: Actor, given: Mapping[str, Any]) -> None:
     if "name" in given:
         row.name = cleaned_name(given["name"])
-    defaults = {"context_window": DEFAULT_WINDOW, "max_output_tokens": DEFAULT_OUTPUT}
-    filled = {name: given[name] if given[name] not in (None, "") else defaults.get(name) for name in given}
-    for name, value in cleaned_limits(filled).items():
+    for name, value in cleaned_limits(_filled(row, given)).items():
         setattr(row, name, value)
     if row.max_output_tokens >= row.context_window:
         raise ModelMisconfigured("The longest answer must be shorter than the context window.", field="context_window")
@@ -229,6 +218,19 @@ def _describe(row: LanguageModel, actor: Actor, given: Mapping[str, Any]) -> Non
             setattr(row, name, bool(given[name]))
     if "fallback" in given:
         row.fallback = _fallback(row, actor, given["fallback"])
+
+
+def _filled(row: LanguageModel, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what was given, with limits that were left empty as LiteLLM's list has them."""
+    empty = [name for name in ("context_window", "max_output_tokens") if given.get(name, 0) in (None, "")]
+    if not empty:
+        return dict(given)
+    listed = limits_of(ModelSettings(model=row.model, api_base=row.api_base or None))
+    window = listed.context_window if listed else DEFAULT_WINDOW
+    # Room for an answer is taken from what sources may fill, so no more than one needs.
+    output = min(listed.max_output_tokens or LONG_OUTPUT, LONG_OUTPUT, window // 2) if listed else DEFAULT_OUTPUT
+    usual = {"context_window": window, "max_output_tokens": output}
+    return {**given, **{name: usual[name] for name in empty}}
 
 
 def _fallback(row: LanguageModel, actor: Actor, pk: object) -> LanguageModel | None:

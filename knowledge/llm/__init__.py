@@ -2,6 +2,7 @@
 
 from knowledge.llm.boot import close_clients, warm_up
 from knowledge.llm.gateway import complete, stream
+from knowledge.llm.listing import Limits, limits_of
 from knowledge.llm.local import is_local, register_local_provider
 from knowledge.llm.native import dialect
 from knowledge.llm.prices import price_of
@@ -35,6 +36,7 @@ __all__ = [
     "Document",
     "Finish",
     "Handover",
+    "Limits",
     "LocalModel",
     "Message",
     "Meter",
@@ -51,6 +53,7 @@ __all__ = [
     "estimate_tokens",
     "estimate_usage",
     "is_local",
+    "limits_of",
     "price_of",
     "register_local_provider",
     "rerank",

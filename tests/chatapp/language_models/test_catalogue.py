@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from chatapp.conversations.models import Assistant
-from chatapp.language_models import catalogue
+from chatapp.language_models import access, catalogue
 from chatapp.language_models.errors import ModelInUse, ModelMisconfigured, ModelNotFound, NotForYou
 from chatapp.language_models.keys import key_names, keys_of
 from chatapp.language_models.models import LanguageModel
@@ -74,10 +74,10 @@ def test_another_organisation_neither_sees_nor_changes_it(
 ) -> None:
     row = catalogue.add_model(admin, HOSTED)
     stranger = actor_of("owner", within=other_tenant)
-    assert row not in catalogue.visible_models(stranger)
+    assert row not in access.visible_models(stranger)
     for pk in (row.pk, 999_999, "x", "1" * 30):
         with pytest.raises(ModelNotFound):
-            catalogue.access_model(stranger, pk)
+            access.access_model(stranger, pk)
     with pytest.raises(NotForYou):
         catalogue.edit_model(stranger, row, {"enabled": False})
 
@@ -89,7 +89,7 @@ def test_shared_models_are_the_operators(
         catalogue.add_model(admin, {**HOSTED, "shared": True})
     row = catalogue.add_model(operator, server("http://127.0.0.1:8000/v1", shared=True))
     assert row.tenant_id is None
-    assert row in catalogue.visible_models(actor_of("owner", within=other_tenant))
+    assert row in access.visible_models(actor_of("owner", within=other_tenant))
     assert model_settings(row).api_base == "http://127.0.0.1:8000/v1"
     with pytest.raises(NotForYou):
         catalogue.edit_model(admin, row, {"enabled": False})
