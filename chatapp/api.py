@@ -21,6 +21,7 @@ from chatapp.accounts.ratelimit import TooManyRequests
 from chatapp.conversations import api as conversations
 from chatapp.conversations.completions import router as completions
 from chatapp.conversations.verifying import router as verify
+from chatapp.language_models.api import models
 from chatapp.language_models.budgets import BudgetExhausted
 from knowledge.documents import api as knowledge_api
 from knowledge.documents.deletions.api import deletions
@@ -64,7 +65,7 @@ api.add_router("/verify", verify)
 api.add_router("/conversations", conversations.conversations)
 api.add_router("/runs", conversations.runs)
 api.add_router("/assistants", conversations.assistants)
-api.add_router("/models", conversations.models)
+api.add_router("/models", models)
 api.add_router("/me", me)
 
 

@@ -1,4 +1,4 @@
-"""HTTP API: conversations, runs, assistants, models."""
+"""HTTP API: conversations, runs, assistants."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from chatapp.conversations import access, selectors, services
 from chatapp.conversations.models import Assistant, Conversation
 from chatapp.conversations.policies import citation_rules
 from chatapp.conversations.trace import trace_detail
-from chatapp.language_models.models import LanguageModel
 from knowledge.documents import paging
 from knowledge.documents.paging import PageSize
 from knowledge.tenants.access import Actor
@@ -21,7 +20,6 @@ from knowledge.tenants.access import Actor
 conversations = Router(tags=["conversations"])
 runs = Router(tags=["runs"])
 assistants = Router(tags=["assistants"])
-models = Router(tags=["models"])
 
 
 class Rename(Schema):
@@ -89,11 +87,4 @@ def list_assistants(request: HttpRequest) -> dict[str, Any]:
         }
         for row in rows.order_by("name")
     ]
-    return {"items": items, "next_cursor": None}
-
-
-@models.get("", response=dict[str, Any])
-def list_models(request: HttpRequest) -> dict[str, Any]:
-    rows = LanguageModel.objects.filter(tenant_id=request.actor.tenant_id).order_by("name")  # type: ignore[attr-defined]
-    items = [{"slug": r.slug, "name": r.name, "model": r.model, "context_window": r.context_window} for r in rows]
     return {"items": items, "next_cursor": None}
