@@ -156,6 +156,7 @@ def _leaks(rows: Sequence[_Read], version: DatasetVersion) -> None:
 @transaction.atomic
 def _kept(version: DatasetVersion, rows: Sequence[_Read], limits: Mapping[str, Any]) -> dict[str, Any]:
     hold_draft(version)
+    version.refresh_from_db(fields=["checks"])  # a deletion notes there what it removed
     states = dict(version.rows.values_list("pk", "state"))  # as somebody set them meanwhile
     returned, counts = 0, Counter[str]()
     there = [each for each in rows if each.row.pk in states]
@@ -167,7 +168,13 @@ def _kept(version: DatasetVersion, rows: Sequence[_Read], limits: Mapping[str, A
         if each.row.state != TrainingRow.State.REJECTED:
             counts.update(each.flags.keys())
     TrainingRow.objects.bulk_update([each.row for each in there], FIELDS, batch_size=200)
-    told = {"flags": dict(counts), "returned": returned, "rows": len(there), "limits": dict(limits)}
+    told = {
+        **({"removed": version.checks["removed"]} if "removed" in version.checks else {}),
+        "flags": dict(counts),
+        "returned": returned,
+        "rows": len(there),
+        "limits": dict(limits),
+    }
     version.checks = told
     version.save(update_fields=["checks"])
     return told

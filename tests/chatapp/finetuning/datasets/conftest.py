@@ -9,6 +9,19 @@ from typing import Any
 import pytest
 
 
+@pytest.fixture(scope="session")
+def _warm(_parts: None) -> None:
+    """The embedding model loaded before a job holds a lease: its heartbeat does not see a test's own transaction."""
+    from knowledge import wiring
+
+    wiring.embedder().embed_query("warm")
+
+
+@pytest.fixture
+def library(_warm: None, make_library: Callable[..., Any], tenant: Any) -> Any:
+    return make_library(tenant)
+
+
 @pytest.fixture
 def actor(owner: Any, tenant: Any) -> Any:
     from knowledge.tenants.access import actor_for

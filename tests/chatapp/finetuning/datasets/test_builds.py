@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -13,6 +14,8 @@ from chatapp.finetuning.datasets.questions import QuestionsRefused
 from chatapp.finetuning.datasets.versions import draft_of
 from chatapp.language_models.models import LanguageModel, UsageEntry
 from knowledge.documents import jobs
+
+pytestmark = pytest.mark.django_db(transaction=True)
 
 QUOTE = "Every employee has 27 days of annual leave, requested in the staff portal."
 FILE = b"""question,document,quote,answer
@@ -82,7 +85,7 @@ def test_model_writes_questions_whose_quotes_must_stand_in_the_passage(
     assert any("quoted what does not stand" in note for note in build.notes)
     entry = UsageEntry.objects.filter(purpose="synthesis").first()
     assert entry is not None
-    assert (entry.language_model_id, entry.cost, entry.user_id) == (model.pk, pytest.approx(0.0007), actor.user_id)
+    assert (entry.language_model_id, entry.cost, entry.user_id) == (model.pk, Decimal("0.0007"), actor.user_id)
 
 
 def test_cancelled_build_stops_and_what_it_proposed_stays(

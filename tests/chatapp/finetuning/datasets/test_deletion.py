@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from chatapp.finetuning.datasets import services, starting
 from chatapp.finetuning.datasets.export import documents_of, frozen_versions_with, rows_of
 from chatapp.finetuning.datasets.models import DatasetBuild, RowSource
@@ -11,6 +13,8 @@ from chatapp.finetuning.datasets.versions import draft_of, freeze, open_draft
 from knowledge.documents.deletions.deletion import run_delete
 from knowledge.documents.models import DeletionReport
 from knowledge.documents.services import delete_document
+
+pytestmark = pytest.mark.django_db(transaction=True)
 
 QUOTE = "Visitors register at the front desk before 18:00"
 
@@ -39,8 +43,8 @@ def test_words_of_a_deleted_document_leave_training_rows(raft: Any, actor: Any, 
     places = {entry["place"]: entry for entry in report.places}
     row = places["training_rows"]
     assert (row["rule"], row["before"], row["after"]) == ("gone", 2, 0)
-    assert "“House answers” (2)" in row["note"]
-    assert "the 1 of frozen versions lose their text" in row["note"]
+    assert "Removed from the draft of “House answers” (1 row)." in row["note"]
+    assert "Emptied in frozen versions of “House answers” (1 row)." in row["note"]
     assert places["training_builds"]["after"] == 0
     assert draft.rows.count() == 0
     first.refresh_from_db()
