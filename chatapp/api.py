@@ -21,6 +21,7 @@ from chatapp.accounts.ratelimit import TooManyRequests
 from chatapp.conversations import api as conversations
 from chatapp.conversations.completions import router as completions
 from chatapp.conversations.verifying import router as verify
+from chatapp.finetuning.datasets.api import router as training_datasets
 from knowledge.documents import api as knowledge_api
 from knowledge.documents.deletions.api import deletions
 from knowledge.documents.indexes import api as generations_api
@@ -64,6 +65,7 @@ api.add_router("/conversations", conversations.conversations)
 api.add_router("/runs", conversations.runs)
 api.add_router("/assistants", conversations.assistants)
 api.add_router("/models", conversations.models)
+api.add_router("/training-datasets", training_datasets)
 api.add_router("/me", me)
 
 

@@ -157,24 +157,21 @@ def _leaks(rows: Sequence[_Read], version: DatasetVersion) -> None:
 def _kept(version: DatasetVersion, rows: Sequence[_Read], limits: Mapping[str, Any]) -> dict[str, Any]:
     hold_draft(version)
     version.refresh_from_db(fields=["checks"])  # a deletion notes there what it removed
-    states = dict(version.rows.values_list("pk", "state"))  # as somebody set them meanwhile
+    states = {pk: (key, state) for pk, key, state in version.rows.values_list("pk", "key", "state")}
     returned, counts = 0, Counter[str]()
-    there = [each for each in rows if each.row.pk in states]
+    # Who was edited meanwhile was checked by that.
+    there = [each for each in rows if states.get(each.row.pk, ("", ""))[0] == each.row.key]
     for each in there:
-        each.row.state, each.row.flags = states[each.row.pk], each.flags
+        each.row.state, each.row.flags = states[each.row.pk][1], each.flags
         if each.row.state == TrainingRow.State.APPROVED and blocks(each.flags):
             each.row.state, each.row.reviewed_by, each.row.reviewed = TrainingRow.State.PROPOSED, None, None
             returned += 1
         if each.row.state != TrainingRow.State.REJECTED:
             counts.update(each.flags.keys())
-    TrainingRow.objects.bulk_update([each.row for each in there], FIELDS, batch_size=200)
+    removed = {"removed": version.checks["removed"]} if "removed" in version.checks else {}
     told = {
-        **({"removed": version.checks["removed"]} if "removed" in version.checks else {}),
-        "flags": dict(counts),
-        "returned": returned,
-        "rows": len(there),
-        "limits": dict(limits),
-    }
+        **removed, "flags": dict(counts), "returned": returned, "rows": len(there), "limits": dict(limits)
+    }  # fmt: skip
     version.checks = told
     version.save(update_fields=["checks"])
     return told
