@@ -19,6 +19,7 @@ urlpatterns = [
     path("unanswered/", include("chatapp.unanswered.urls")),
     path("runs/", include("chatapp.tracing.urls")),
     path("labels/", include("chatapp.labelling.urls")),
+    path("models/data/", include("chatapp.finetuning.datasets.urls")),
     path("health/", pages.health, name="health"),
     path("accounts/", include("allauth.account.urls")),
     path("admin/", admin.site.urls),

@@ -9,16 +9,17 @@ from typing import Any
 import pytest
 
 
-@pytest.fixture(scope="session")
-def _warm(_parts: None) -> None:
-    """The embedding model loaded before a job holds a lease: its heartbeat does not see a test's own transaction."""
-    from knowledge import wiring
+@pytest.fixture(autouse=True)
+def _unsent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No worker is there to be told."""
+    from knowledge.documents import tasks
 
-    wiring.embedder().embed_query("warm")
+    monkeypatch.setattr(tasks, "publish", lambda task, **_: True)
 
 
 @pytest.fixture
-def library(_warm: None, make_library: Callable[..., Any], tenant: Any) -> Any:
+def library(transactional_db: None, make_library: Callable[..., Any], tenant: Any) -> Any:
+    """Two documents. Committed, for the heartbeat of their jobs looks from a thread of its own."""
     return make_library(tenant)
 
 

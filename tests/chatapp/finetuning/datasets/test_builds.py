@@ -15,8 +15,6 @@ from chatapp.finetuning.datasets.versions import draft_of
 from chatapp.language_models.models import LanguageModel, UsageEntry
 from knowledge.documents import jobs
 
-pytestmark = pytest.mark.django_db(transaction=True)
-
 QUOTE = "Every employee has 27 days of annual leave, requested in the staff portal."
 FILE = b"""question,document,quote,answer
 How many days of leave are there?,leave.md,Every employee has 27 days of annual leave,Employees have 27 days of annual leave.

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from chatapp.finetuning.datasets import services, starting
 from chatapp.finetuning.datasets.export import documents_of, frozen_versions_with, rows_of
 from chatapp.finetuning.datasets.models import DatasetBuild, RowSource
@@ -13,8 +11,6 @@ from chatapp.finetuning.datasets.versions import draft_of, freeze, open_draft
 from knowledge.documents.deletions.deletion import run_delete
 from knowledge.documents.models import DeletionReport
 from knowledge.documents.services import delete_document
-
-pytestmark = pytest.mark.django_db(transaction=True)
 
 QUOTE = "Visitors register at the front desk before 18:00"
 
