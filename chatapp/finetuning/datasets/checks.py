@@ -168,6 +168,7 @@ def _kept(version: DatasetVersion, rows: Sequence[_Read], limits: Mapping[str, A
             returned += 1
         if each.row.state != TrainingRow.State.REJECTED:
             counts.update(each.flags.keys())
+    TrainingRow.objects.bulk_update([each.row for each in there], FIELDS, batch_size=200)
     removed = {"removed": version.checks["removed"]} if "removed" in version.checks else {}
     told = {
         **removed, "flags": dict(counts), "returned": returned, "rows": len(there), "limits": dict(limits)

@@ -103,24 +103,22 @@ def test_about_a_sixth_of_the_questions_loses_its_oracle(setting: Any) -> None:
     assert 0.15 < share < 0.21
 
 
-@pytest.mark.parametrize(
-    ("completion", "reason"),
-    [
-        ("Visitors register before 19:30 [{label}].", "number 19 not in the source"),
-        ('The rules say “visitors must sing at the desk” [{label}].', "quotation not in the source"),
-        ("Visitors register before 18:00.", "no source given"),
-        ("Visitors register before 18:00 [S77].", "cites no source"),
-        (f"{NO_ANSWER}\nNothing says so [{{label}}].", "a refusal cites none"),
-        ("   ", "empty"),
-    ],
-)  # fmt: skip
-def test_completion_that_its_sources_do_not_hold_does_not_pass(
-    case: Case, setting: Any, completion: str, reason: str
-) -> None:
+WRONG = [
+    ("Visitors register before 19:30 [{label}].", "number 19 not in the source"),
+    ("The rules say “visitors must sing at the desk” [{label}].", "quotation not in the source"),
+    ("Visitors register before 18:00.", "no source given"),
+    ("Visitors register before 18:00 [S77].", "cites no source"),
+    (f"{NO_ANSWER}\nNothing says so [{{label}}].", "a refusal cites none"),
+    ("   ", "empty"),
+]
+
+
+def test_completion_that_its_sources_do_not_hold_does_not_pass(case: Case, setting: Any) -> None:
     row = raft_row(case, setting)
     label = row.completion.rpartition("[")[2].partition("]")[0]
-    found = verify(row.prompt, completion.format(label=label), thresholds=setting.thresholds)
-    assert reason in " ".join(found.reasons)
+    for completion, reason in WRONG:
+        found = verify(row.prompt, completion.format(label=label), thresholds=setting.thresholds)
+        assert reason in " ".join(found.reasons), completion
 
 
 def test_curated_row_names_the_words_that_answer(raft: Any, actor: Any, library: Any) -> None:
