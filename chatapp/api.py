@@ -21,6 +21,7 @@ from chatapp.accounts.ratelimit import TooManyRequests
 from chatapp.conversations import api as conversations
 from chatapp.conversations.completions import router as completions
 from chatapp.conversations.verifying import router as verify
+from chatapp.finetuning.training.api import router as training
 from chatapp.language_models.api import models
 from chatapp.language_models.budgets import BudgetExhausted
 from knowledge.documents import api as knowledge_api
@@ -66,6 +67,7 @@ api.add_router("/conversations", conversations.conversations)
 api.add_router("/runs", conversations.runs)
 api.add_router("/assistants", conversations.assistants)
 api.add_router("/models", models)
+api.add_router("/training-runs", training)
 api.add_router("/me", me)
 
 

@@ -19,6 +19,7 @@ urlpatterns = [
     path("unanswered/", include("chatapp.unanswered.urls")),
     path("runs/", include("chatapp.tracing.urls")),
     path("labels/", include("chatapp.labelling.urls")),
+    path("models/training/", include("chatapp.finetuning.training.urls")),
     path("models/", include("chatapp.language_models.urls")),
     path("health/", pages.health, name="health"),
     path("accounts/", include("allauth.account.urls")),
