@@ -19,6 +19,7 @@ from chatapp.accounts.api import router as me
 from chatapp.accounts.auth import KeyAuth, PageAuth
 from chatapp.accounts.ratelimit import TooManyRequests
 from chatapp.conversations import api as conversations
+from chatapp.conversations.assistants_api import router as assistants
 from chatapp.conversations.completions import router as completions
 from chatapp.conversations.verifying import router as verify
 from chatapp.finetuning.training.api import router as training
@@ -65,7 +66,7 @@ api.add_router("/chat/completions", completions)
 api.add_router("/verify", verify)
 api.add_router("/conversations", conversations.conversations)
 api.add_router("/runs", conversations.runs)
-api.add_router("/assistants", conversations.assistants)
+api.add_router("/assistants", assistants)
 api.add_router("/models", models)
 api.add_router("/training-runs", training)
 api.add_router("/me", me)

@@ -85,6 +85,7 @@ INSTALLED_APPS = [
     "chatapp.conversations",
     "chatapp.reader",
     "chatapp.sources",
+    "chatapp.assistants",
     "chatapp.searching",
     "chatapp.unanswered",
     "chatapp.tracing",

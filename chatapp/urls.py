@@ -18,6 +18,7 @@ urlpatterns = [
     path("search/", include("chatapp.searching.urls")),
     path("unanswered/", include("chatapp.unanswered.urls")),
     path("runs/", include("chatapp.tracing.urls")),
+    path("models/assistants/", include("chatapp.assistants.urls")),
     path("labels/", include("chatapp.labelling.urls")),
     path("models/training/", include("chatapp.finetuning.training.urls")),
     path("models/", include("chatapp.language_models.urls")),

@@ -78,9 +78,12 @@ def checked_schema(schema: object) -> dict[str, Any]:
     if not isinstance(schema, Mapping) or schema.get("type") != "object" or not schema.get("properties"):
         raise SchemaRefused("The JSON Schema must be of an object: {“type”: “object”, “properties”: {…}}.")
     try:
-        size = len(json.dumps(schema, ensure_ascii=False, allow_nan=False).encode())
+        text = json.dumps(schema, ensure_ascii=False, allow_nan=False)
+        size = len(text.encode())
     except (TypeError, ValueError, RecursionError) as error:
         raise SchemaRefused("The JSON Schema holds what JSON can't write.") from error
+    if "\\u0000" in text:
+        raise SchemaRefused("The JSON Schema holds a character that can't be stored.")
     if size > MOST_BYTES:
         raise SchemaRefused(f"The JSON Schema is larger than {MOST_BYTES // 1024} KiB.")
     written = _Writing(schema).out(schema, "the schema", 0)

@@ -108,6 +108,8 @@ class Engine:
             question_message=str(run.question_id),
             message=str(run.answer_id),
             client_id=self.started.client_id,
+            answer_mode=self.started.mode.name,
+            structured=self.started.output is not None,
         )
 
     async def _answer(self) -> Answer:
@@ -122,6 +124,8 @@ class Engine:
             system_prompt=self.started.system_prompt or None,
             citation_mode=self.started.citation_mode,
             enforcement=self.started.enforcement,
+            mode=self.started.mode,
+            output=self.started.output,
             today=timezone.localdate().isoformat(),
             searched=self.started.bases,
             stream_fn=self._stream,
@@ -141,8 +145,8 @@ class Engine:
         return self._partial
 
     async def _found(self) -> RetrievalResult:
-        """Return what the search found; nothing is searched for small talk."""
-        if is_small_talk(self.started.question):
+        """Return what the search found; nothing is searched for small talk, nor where the model's training answers."""
+        if not self.started.mode.searches or is_small_talk(self.started.question):
             return RetrievalResult(query="", passages=(), timings={})
         query = await self._rewritten()
         result = await in_thread_by(self._arrived, partial(self._retrieve, query))
@@ -276,6 +280,7 @@ class Engine:
             message=str(self.started.run.answer_id),
             status=outcome.status,
             no_answer=outcome.no_answer,
+            answer_mode=self.started.mode.name,
             usage=outcome.usage,
             timings=self._timings,
             answered_by=outcome.answered_by,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from chatapp.accounts.models import User
-from chatapp.answering import CitationMode
+from chatapp.answering import AnswerMode, CitationMode, OutputSchema, mode_of
 from chatapp.answering.gate import Enforcement
 from chatapp.conversations import access, audit, erasing, snapshots
 from chatapp.conversations.citations import locate
@@ -27,7 +27,8 @@ from chatapp.conversations.models import (
     Message,
     PassageSnapshot,
 )
-from chatapp.conversations.policies import citation_rules
+from chatapp.conversations.outputs import output_of_question, system_prompt_of
+from chatapp.conversations.policies import answer_rules
 from chatapp.conversations.retrieval import (
     chat_query,
     checked_settings,
@@ -66,16 +67,21 @@ class QuestionTooLong(QuestionRefused):
 def ensure_default_assistant(
     *, tenant: Tenant, knowledge_bases: Iterable[KnowledgeBase], language_model: LanguageModel
 ) -> Assistant:
-    """Return the tenant's ``default`` assistant with the given model; its bases are set only when it is made."""
+    """Return the tenant's ``default`` assistant with the given model, unless a person chose another from the catalogue;
+    its bases are set only when it is made."""
     assistant, created = Assistant.objects.get_or_create(
         tenant=tenant, slug="default", defaults={"name": "Default", "language_model": language_model}
     )
     if created:
         assistant.knowledge_bases.set(knowledge_bases)
-    elif assistant.language_model_id != language_model.pk:
+    elif assistant.language_model_id != language_model.pk and _came_by_itself(assistant.language_model):
         assistant.language_model = language_model
         assistant.save(update_fields=["language_model"])
     return assistant
+
+
+def _came_by_itself(model: LanguageModel | None) -> bool:
+    return model is None or model.source in (LanguageModel.Source.BUILT_IN, LanguageModel.Source.ENVIRONMENT)
 
 
 def save_retrieval(*, actor: Actor, slug: str, settings: object) -> Assistant:
@@ -101,6 +107,7 @@ class Ask:
     client_id: str | None = None
     origin: Conversation.Origin = Conversation.Origin.BROWSER  # of the conversation, when this begins one
     history: tuple[Turn, ...] | None = None  # given by API callers; otherwise read from the conversation
+    output_schema: Mapping[str, Any] | None = None  # the caller's own, in place of the assistant's
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +124,8 @@ class StartedRun:
     model: ModelSettings
     actor: Actor  # who asks, and pays
     system_prompt: str
+    mode: AnswerMode
+    output: OutputSchema | None
     citation_mode: CitationMode
     enforcement: Enforcement
     client_id: str | None
@@ -147,6 +156,8 @@ def start_run(*, actor: Actor, ask: Ask) -> StartedRun:
     :raises NotFound: the conversation, assistant or a knowledge base is not there for this actor.
     :raises ModelNotConfigured: the assistant has no model that can be called.
     :raises BudgetExhausted: nobody may ask a model any more today or this month.
+    :raises AssistantRefused: the assistant may not answer in its mode, or its model cannot.
+    :raises SchemaRefused: the caller's schema is not accepted.
     """
     question = clean_question(ask.text)
     assistant = access.access_assistant(actor=actor, slug=ask.assistant)
@@ -160,10 +171,24 @@ def start_run(*, actor: Actor, ask: Ask) -> StartedRun:
     model = model_settings(assistant.language_model, sticky=str(conversation_id))
     _ensure_within_budget(actor, ask)
     query = chat_query(question=question, history=history, context_window=model.context_window)
-    mode, enforcement = citation_rules(assistant)
+    mode = mode_of(assistant.answer_mode)
+    output = output_of_question(question, assistant=assistant, own=ask.output_schema, model=model)
+    citation_mode, enforcement = answer_rules(assistant, has_schema=output is not None)
+    bases = bases if mode.searches else []
     thresholds = thresholds_of(actor.tenant_id)
     run, resumed = _store_question(
-        actor, ask, conversation, conversation_id, model, query, earlier, assistant, bases, mode, thresholds
+        actor,
+        ask,
+        conversation,
+        conversation_id,
+        model,
+        query,
+        earlier,
+        assistant,
+        bases,
+        citation_mode,
+        thresholds,
+        output,
     )
     return StartedRun(
         run=run,
@@ -175,8 +200,10 @@ def start_run(*, actor: Actor, ask: Ask) -> StartedRun:
         profile=profile_of(assistant.retrieval),
         model=model,
         actor=actor,
-        system_prompt=assistant.system_prompt,
-        citation_mode=mode,
+        system_prompt=system_prompt_of(assistant, output),
+        mode=mode,
+        output=output,
+        citation_mode=citation_mode,
         enforcement=enforcement,
         thresholds=thresholds,
         client_id=ask.client_id,
@@ -246,6 +273,7 @@ def _store_question(
     bases: Sequence[KnowledgeBase],
     citation_mode: CitationMode,
     thresholds: Thresholds,
+    output: OutputSchema | None,
 ) -> tuple[AnswerRun, bool]:
     new = Conversation(
         pk=conversation_id, tenant_id=actor.tenant_id, user_id=actor.user_id, title=_title(query.text),
@@ -267,7 +295,9 @@ def _store_question(
         answer=answer,
         assistant=assistant,
         knowledge_bases=[str(base.pk) for base in bases],
-        retrieval=trace_of(query, assistant.retrieval),
+        answer_mode=assistant.answer_mode,
+        output_schema=dict(output.schema) if output else {},
+        retrieval=trace_of(query, assistant.retrieval) if mode_of(assistant.answer_mode).searches else {},
         citation_mode=citation_mode,
         verification={} if citation_mode == "off" else verification_of(thresholds),
         model=model.model,

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from chatapp.answering import mode_of
 from chatapp.conversations.retrieval import SETTINGS
 from chatapp.conversations.standing import OPENING
 from chatapp.conversations.verifying import JUDGES
 from chatapp.searching.presentation import SCORES, STAGES, Score, headings, pages, reader_link
-from chatapp.tracing.words import ANOMALIES, FATES, KINDS, MARKS, MODES, STATES, VERDICTS, VerdictWords
+from chatapp.tracing.words import (
+    ANOMALIES,
+    FATES,
+    KINDS,
+    MARKS,
+    MODES,
+    REASONS,
+    STATES,
+    UNSOURCED,
+    VERDICTS,
+    VerdictWords,
+)
 
 __all__ = ["TracePage", "page_of"]
 
@@ -97,6 +110,8 @@ class TracePage:
     state: str
     state_words: str
     mode: str
+    searches: bool  # whether answers of its mode have sources
+    schema: str  # what it had to fit; empty: it is text
     settings: Sequence[str]
     turns: Sequence[Mapping[str, str]]
     also: Sequence[str]
@@ -126,10 +141,13 @@ def page_of(detail: Mapping[str, Any]) -> TracePage:
     sentences = _sentences(detail)
     timings = detail["timings"] or {}
     rewritten = detail["rewritten"] or {}
+    searches = mode_of(detail["answer_mode"]).searches
     return TracePage(
         state=detail["status"],
         state_words=STATES.get(detail["status"], detail["status"]),
-        mode=MODES.get(detail["citation_mode"], "Not known"),
+        mode=MODES.get(detail["citation_mode"], "Not known") if searches else UNSOURCED,
+        searches=searches,
+        schema=json.dumps(detail["output_schema"], ensure_ascii=False, indent=2) if detail["output_schema"] else "",
         settings=_settings(detail["settings"]),
         turns=detail["turns"],
         also=search.get("also", ()),
@@ -245,7 +263,8 @@ def _sentences(detail: Mapping[str, Any]) -> list[Sentence]:
             text=detail["answer"][row["start"] : row["end"]].strip(), verdict=row.get("verdict", "unchecked"),
             words=VERDICTS.get(row.get("verdict", ""), VERDICTS["unchecked"]), kind=KINDS.get(row.get("kind", ""), ""),
             judge=JUDGES.get(row.get("judged_by", ""), ""), score=row.get("score", 0.0),
-            left_out=row.get("left_out", False), reasons=row.get("reasons", ()),
+            left_out=row.get("left_out", False),
+            reasons=[REASONS.get(reason, reason) for reason in row.get("reasons", ())],
             evidence=cited.get(row.get("index", -1), ()),
         )
         for row in detail["sentences"]
