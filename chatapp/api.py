@@ -23,6 +23,7 @@ from chatapp.conversations.assistants_api import router as assistants
 from chatapp.conversations.completions import router as completions
 from chatapp.conversations.verifying import router as verify
 from chatapp.finetuning.datasets.api import router as training_datasets
+from chatapp.finetuning.training.api import router as training_runs
 from chatapp.language_models import usage_api
 from chatapp.language_models.api import models
 from chatapp.language_models.budgets import BudgetExhausted
@@ -72,6 +73,7 @@ api.add_router("/models", models)
 api.add_router("/usage", usage_api.usage)
 api.add_router("/budgets", usage_api.budgets)
 api.add_router("/training-datasets", training_datasets)
+api.add_router("/training-runs", training_runs)
 api.add_router("/me", me)
 
 

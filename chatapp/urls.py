@@ -21,6 +21,7 @@ urlpatterns = [
     path("models/assistants/", include("chatapp.assistants.urls")),
     path("labels/", include("chatapp.labelling.urls")),
     path("models/data/", include("chatapp.finetuning.datasets.urls")),
+    path("models/training/", include("chatapp.finetuning.training.urls")),
     path("models/", include("chatapp.language_models.urls")),
     path("health/", pages.health, name="health"),
     path("accounts/", include("allauth.account.urls")),
