@@ -20,6 +20,8 @@ urlpatterns = [
     path("runs/", include("chatapp.tracing.urls")),
     path("models/assistants/", include("chatapp.assistants.urls")),
     path("labels/", include("chatapp.labelling.urls")),
+    path("models/versions/", include("chatapp.finetuning.registry.urls")),
+    path("models/servers/", include("chatapp.finetuning.serving.urls")),
     path("models/", include("chatapp.language_models.urls")),
     path("health/", pages.health, name="health"),
     path("accounts/", include("allauth.account.urls")),
