@@ -55,7 +55,7 @@ class Running:
 
     def leader(self, role: str) -> psutil.Process:
         """The process that the supervisor started for a role."""
-        sign = {"worker": "celery worker", "web": "uvicorn chatapp"}[role]
+        sign = {"worker": "celery worker -Q ingest", "web": "uvicorn chatapp"}[role]
         found = [p for p in psutil.Process(self.app.process.pid).children() if sign in command_line(p)]
         assert len(found) == 1, [command_line(p) for p in found]
         return found[0]

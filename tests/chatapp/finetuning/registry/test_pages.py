@@ -125,7 +125,13 @@ def test_an_evaluation_is_queued_once(
     from chatapp.finetuning.registry import tasks
 
     sent: list[str] = []
-    monkeypatch.setattr(tasks.check_version, "delay", lambda *, version_id: sent.append(version_id))
+
+    class Task:
+        @staticmethod
+        def delay(*, version_id: str) -> None:
+            sent.append(version_id)
+
+    monkeypatch.setattr(tasks, "check_version", Task)
     for _ in range(2):
         with django_capture_on_commit_callbacks(execute=True):
             status, reply = call(api_key, f"/model-versions/{version.pk}/check", {})
