@@ -23,6 +23,8 @@ from chatapp.conversations.assistants_api import router as assistants
 from chatapp.conversations.completions import router as completions
 from chatapp.conversations.verifying import router as verify
 from chatapp.finetuning.datasets.api import router as training_datasets
+from chatapp.finetuning.registry import api as registry_api
+from chatapp.finetuning.serving import api as serving_api
 from chatapp.finetuning.training.api import router as training_runs
 from chatapp.language_models import usage_api
 from chatapp.language_models.api import models
@@ -74,6 +76,9 @@ api.add_router("/usage", usage_api.usage)
 api.add_router("/budgets", usage_api.budgets)
 api.add_router("/training-datasets", training_datasets)
 api.add_router("/training-runs", training_runs)
+api.add_router("/fine-tuned-models", registry_api.models)
+api.add_router("/model-versions", registry_api.versions)
+api.add_router("/model-servers", serving_api.router)
 api.add_router("/me", me)
 
 

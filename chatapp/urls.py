@@ -22,6 +22,8 @@ urlpatterns = [
     path("labels/", include("chatapp.labelling.urls")),
     path("models/data/", include("chatapp.finetuning.datasets.urls")),
     path("models/training/", include("chatapp.finetuning.training.urls")),
+    path("models/versions/", include("chatapp.finetuning.registry.urls")),
+    path("models/servers/", include("chatapp.finetuning.serving.urls")),
     path("models/", include("chatapp.language_models.urls")),
     path("health/", pages.health, name="health"),
     path("accounts/", include("allauth.account.urls")),
