@@ -16,7 +16,7 @@ __all__ = ["CITATIONS", "ENFORCEMENTS", "MODES", "Card", "card_of"]
 
 MODES: Mapping[str, str] = {
     "retrieval": "Your documents are searched, and the model answers from what was found, with citations.",
-    "fine_tuned": "Nothing is searched: the model answers from what it learned. Every answer says that it is unsourced.",
+    "fine_tuned": "Nothing is searched: the model answers from what it learned. Each answer says that it is unsourced.",
     "hybrid": "Your documents are searched, and a model that was fine-tuned answers from them, with citations.",
 }
 CITATIONS: Mapping[str, str] = {
