@@ -51,10 +51,10 @@ def everywhere(page: Any, pictures: Path, name: str) -> None:
 
 
 @pytest.mark.timeout(300)
-def test_assistants_are_made_and_asked(visit: Any, _scripted_session: Any, pictures: Path, site: Any) -> None:
+def test_assistants_are_made_and_asked(visit: Any, scripted_model: Any, pictures: Path, site: Any) -> None:
     window = visit()
     page = window.page
-    _scripted_session.script([WRITTEN], model="scripted-cite")
+    scripted_model.script([WRITTEN], model="scripted-cite")
     try:
         fill(page, name="Objects", mode="From your documents", schema='{"type": "array"}')
         page.get_by_role("button", name="Add the assistant").click()
@@ -79,7 +79,7 @@ def test_assistants_are_made_and_asked(visit: Any, _scripted_session: Any, pictu
         assert "{" not in answer.locator(".answer-body").inner_text()
         everywhere(page, pictures, "object-answer")
 
-        _scripted_session.script(
+        scripted_model.script(
             ["The house takes **PDF** and Word [S1]. ", "Ask the desk for others."], model="scripted-cite"
         )
         page.get_by_label("Assistant", exact=True).select_option(label="Trained (from training)")
@@ -100,4 +100,4 @@ def test_assistants_are_made_and_asked(visit: Any, _scripted_session: Any, pictu
             page.goto(f"{site.url}/models/assistants/{name}/delete")
             page.get_by_role("button", name="Delete").click()
     finally:
-        _scripted_session.reset()
+        scripted_model.reset()  # others of the session ask the same name

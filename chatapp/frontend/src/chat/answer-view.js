@@ -171,7 +171,7 @@ export class AnswerView {
     this.setProgress("");
     this.stream?.finish();
     this.stream = null;
-    if (this.structured) this.#drawWhole();
+    if (this.structured && !this.body.hasChildNodes()) this.#drawWhole();
     this.#drawBar();
   }
 
@@ -180,6 +180,7 @@ export class AnswerView {
     const found = this.structured ? objectOf(this.text) : null;
     this.structured = found !== null;
     this.body.replaceChildren(found ? objectElement(found) : renderMarkdown(this.text));
+    this.#nameChips(this.body);
   }
 
   /** The text that sentences count in, as it reads. */
