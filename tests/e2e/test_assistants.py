@@ -35,6 +35,7 @@ def fill(page: Any, *, name: str, mode: str, schema: str = "") -> None:
 
 
 def shot(page: Any, pictures: Path, name: str) -> None:
+    page.wait_for_timeout(300)  # colours and drawers move for a while
     page.screenshot(path=pictures / f"{name}.png", full_page=True)
 
 
