@@ -22,6 +22,8 @@ from chatapp.conversations import api as conversations
 from chatapp.conversations.assistants_api import router as assistants
 from chatapp.conversations.completions import router as completions
 from chatapp.conversations.verifying import router as verify
+from chatapp.language_models.api import models
+from chatapp.language_models.budgets import BudgetExhausted
 from knowledge.documents import api as knowledge_api
 from knowledge.documents.deletions.api import deletions
 from knowledge.documents.indexes import api as generations_api
@@ -64,7 +66,7 @@ api.add_router("/verify", verify)
 api.add_router("/conversations", conversations.conversations)
 api.add_router("/runs", conversations.runs)
 api.add_router("/assistants", assistants)
-api.add_router("/models", conversations.models)
+api.add_router("/models", models)
 api.add_router("/me", me)
 
 
@@ -82,7 +84,7 @@ def missing(request: HttpRequest) -> HttpResponse:
 @api.exception_handler(KnowledgeError)
 def on_knowledge_error(request: HttpRequest, error: KnowledgeError) -> HttpResponse:
     response = problem(error.status, code=error.code, detail=error.message)
-    if isinstance(error, TooManyRequests):
+    if isinstance(error, TooManyRequests | BudgetExhausted):
         response["Retry-After"] = str(error.retry_after)
     return response
 

@@ -20,6 +20,7 @@ urlpatterns = [
     path("runs/", include("chatapp.tracing.urls")),
     path("models/assistants/", include("chatapp.assistants.urls")),
     path("labels/", include("chatapp.labelling.urls")),
+    path("models/", include("chatapp.language_models.urls")),
     path("health/", pages.health, name="health"),
     path("accounts/", include("allauth.account.urls")),
     path("admin/", admin.site.urls),

@@ -1,4 +1,4 @@
-"""HTTP API: conversations, runs, models."""
+"""HTTP API: conversations and runs."""
 
 from __future__ import annotations
 
@@ -12,14 +12,12 @@ from pydantic import Field
 from chatapp.conversations import access, selectors, services
 from chatapp.conversations.models import Conversation
 from chatapp.conversations.trace import trace_detail
-from chatapp.language_models.models import LanguageModel
 from knowledge.documents import paging
 from knowledge.documents.paging import PageSize
 from knowledge.tenants.access import Actor
 
 conversations = Router(tags=["conversations"])
 runs = Router(tags=["runs"])
-models = Router(tags=["models"])
 
 
 class Rename(Schema):
@@ -72,10 +70,3 @@ def get_run(request: HttpRequest, run_id: str) -> dict[str, Any]:
     """The trace of an answer: all that is kept of it, as far as you may open the sources it was given."""
     actor: Actor = request.actor  # type: ignore[attr-defined]
     return trace_detail(access.access_run(actor=actor, pk=run_id), actor=actor)
-
-
-@models.get("", response=dict[str, Any])
-def list_models(request: HttpRequest) -> dict[str, Any]:
-    rows = LanguageModel.objects.filter(tenant_id=request.actor.tenant_id).order_by("name")  # type: ignore[attr-defined]
-    items = [{"slug": r.slug, "name": r.name, "model": r.model, "context_window": r.context_window} for r in rows]
-    return {"items": items, "next_cursor": None}

@@ -25,8 +25,8 @@ from knowledge.tenants.access import Actor
 from knowledge.types import Turn
 
 LAST = (
-    "usage", "citations", "sentences", "conversation", "no_answer", "related", "query", "answer_mode", "label",
-    "output",
+    "usage", "citations", "sentences", "conversation", "no_answer", "related", "query", "answered_by", "in_place_of",
+    "answer_mode", "label", "output",
 )  # fmt: skip
 """What the last chunk of a stream carries beside the choices."""
 
@@ -138,6 +138,8 @@ def _completion(*, actor: Actor, run_id: str, model: str) -> dict[str, Any]:
         "conversation": str(run.conversation_id),
         "query": shown.query,
         "no_answer": run.no_answer,
+        "answered_by": run.answered_by,
+        "in_place_of": run.in_place_of,
         "related": detail["related"],
         "answer_mode": detail["answer_mode"],
         "label": detail["label"],

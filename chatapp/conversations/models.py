@@ -171,7 +171,16 @@ class AnswerRun(models.Model):
     answer_mode = models.CharField(
         max_length=20, choices=Assistant.AnswerMode.choices, default=Assistant.AnswerMode.RETRIEVAL
     )
-    model = models.CharField(max_length=300, blank=True, default="")
+    model = models.CharField(
+        max_length=300, blank=True, default="", help_text="The LiteLLM model string; of the model that really answered."
+    )
+    answered_by = models.CharField(
+        max_length=200, blank=True, default="", help_text="The name of the catalogue's entry that really answered."
+    )
+    in_place_of = models.CharField(
+        max_length=200, blank=True, default="",
+        help_text="The name of the entry that was to answer, where a fallback did.",
+    )  # fmt: skip
     output_schema = models.JSONField(default=dict, help_text="What the answer had to fit; empty: it is text.")
     query = models.TextField(blank=True, default="", help_text="The question as it was searched.")
     retrieval = models.JSONField(default=dict, help_text="How it was searched: settings, sizes, earlier turns.")

@@ -102,6 +102,8 @@ def run_detail(
         "structured": bool(run.output_schema),
         "output": shown_output(run.output_schema, shown.text),
         "model": run.model,
+        "answered_by": run.answered_by,
+        "in_place_of": run.in_place_of,
         "no_answer": run.no_answer,
         "passages": [
             passage_detail(p, shown=shown, slides=slides, markdown=markdown) | {"differs": differing.get(p.label, [])}

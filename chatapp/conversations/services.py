@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import unicodedata
+import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from chatapp.accounts.models import User
@@ -36,6 +38,7 @@ from chatapp.conversations.retrieval import (
 )
 from chatapp.conversations.shown import readable_messages
 from chatapp.conversations.verifying import Thresholds, thresholds_of, verification_of
+from chatapp.language_models import budgets
 from chatapp.language_models.models import LanguageModel
 from chatapp.language_models.services import model_settings
 from knowledge.documents.access import access_knowledge_bases, scope_of, visible_knowledge_bases
@@ -119,6 +122,7 @@ class StartedRun:
     query: Query  # what is searched for
     profile: RetrievalProfile  # and how
     model: ModelSettings
+    actor: Actor  # who asks, and pays
     system_prompt: str
     mode: AnswerMode
     output: OutputSchema | None
@@ -150,6 +154,8 @@ def start_run(*, actor: Actor, ask: Ask) -> StartedRun:
 
     :raises QuestionRefused: the question is empty or too long.
     :raises NotFound: the conversation, assistant or a knowledge base is not there for this actor.
+    :raises ModelNotConfigured: the assistant has no model that can be called.
+    :raises BudgetExhausted: nobody may ask a model any more today or this month.
     :raises AssistantRefused: the assistant may not answer in its mode, or its model cannot.
     :raises SchemaRefused: the caller's schema is not accepted.
     """
@@ -161,7 +167,9 @@ def start_run(*, actor: Actor, ask: Ask) -> StartedRun:
     conversation = access.access_conversation(actor=actor, pk=ask.conversation) if ask.conversation else None
     earlier = list(conversation.messages.order_by("-created")[:HISTORY_TURNS]) if conversation else []
     history = ask.history if ask.history is not None else _history(readable_messages(earlier, actor=actor))
-    model = model_settings(assistant.language_model)
+    conversation_id = conversation.pk if conversation else uuid.uuid4()
+    model = model_settings(assistant.language_model, sticky=str(conversation_id))
+    _ensure_within_budget(actor, ask)
     query = chat_query(question=question, history=history, context_window=model.context_window)
     mode = mode_of(assistant.answer_mode)
     output = output_of_question(question, assistant=assistant, own=ask.output_schema, model=model)
@@ -169,7 +177,18 @@ def start_run(*, actor: Actor, ask: Ask) -> StartedRun:
     bases = bases if mode.searches else []
     thresholds = thresholds_of(actor.tenant_id)
     run, resumed = _store_question(
-        actor, ask, conversation, query, earlier, assistant, bases, citation_mode, thresholds, output
+        actor,
+        ask,
+        conversation,
+        conversation_id,
+        model,
+        query,
+        earlier,
+        assistant,
+        bases,
+        citation_mode,
+        thresholds,
+        output,
     )
     return StartedRun(
         run=run,
@@ -180,6 +199,7 @@ def start_run(*, actor: Actor, ask: Ask) -> StartedRun:
         query=query,
         profile=profile_of(assistant.retrieval),
         model=model,
+        actor=actor,
         system_prompt=system_prompt_of(assistant, output),
         mode=mode,
         output=output,
@@ -197,6 +217,15 @@ def bases_of(*, actor: Actor, assistant: Assistant, wanted: Sequence[str] | None
         return access_knowledge_bases(actor=actor, pks=wanted)
     own = list(assistant.knowledge_bases.filter(tenant_id=actor.tenant_id, deleting=False))
     return own or list(visible_knowledge_bases(actor=actor))
+
+
+def _ensure_within_budget(actor: Actor, ask: Ask) -> None:
+    """:raises BudgetExhausted: the budget is used up; not for a message sent again, which asks nothing."""
+    try:
+        budgets.ensure_within(actor)
+    except budgets.BudgetExhausted:
+        if not (ask.client_id and _runs_of_message(actor, ask.client_id).exists()):
+            raise
 
 
 def _title(question: str) -> str:
@@ -223,15 +252,21 @@ def _known_run(actor: Actor, client_id: str | None) -> AnswerRun | None:
         return None
     if connection.features.has_select_for_update:  # a transaction of SQLite is alone anyway
         User.objects.select_for_update(no_key=True).get(pk=actor.user_id)
+    return _runs_of_message(actor, client_id).first()
+
+
+def _runs_of_message(actor: Actor, client_id: str) -> QuerySet[AnswerRun]:
     return AnswerRun.objects.filter(
         tenant_id=actor.tenant_id, conversation__user_id=actor.user_id, question__client_id=client_id
-    ).first()
+    )
 
 
 def _store_question(
     actor: Actor,
     ask: Ask,
     conversation: Conversation | None,
+    conversation_id: uuid.UUID,
+    model: ModelSettings,
     query: Query,
     earlier: Sequence[Message],
     assistant: Assistant,
@@ -240,7 +275,10 @@ def _store_question(
     thresholds: Thresholds,
     output: OutputSchema | None,
 ) -> tuple[AnswerRun, bool]:
-    new = Conversation(tenant_id=actor.tenant_id, user_id=actor.user_id, title=_title(query.text), origin=ask.origin)
+    new = Conversation(
+        pk=conversation_id, tenant_id=actor.tenant_id, user_id=actor.user_id, title=_title(query.text),
+        origin=ask.origin,
+    )  # fmt: skip
     target, now = conversation or new, timezone.now()
     asked = Message(
         conversation=target,
@@ -262,7 +300,7 @@ def _store_question(
         retrieval=trace_of(query, assistant.retrieval) if mode_of(assistant.answer_mode).searches else {},
         citation_mode=citation_mode,
         verification={} if citation_mode == "off" else verification_of(thresholds),
-        model=assistant.language_model.model if assistant.language_model else "",
+        model=model.model,
         heartbeat=now,
     )
     with transaction.atomic():
@@ -362,6 +400,9 @@ class Outcome:
     citations: Sequence[dict[str, Any]] = ()  # label, number, sentence, start, end, quote, page, boxes, score
     anomalies: dict[str, int] | None = None
     usage: dict[str, Any] | None = None
+    model: str = ""  # of the three: empty where no model answered
+    answered_by: str = ""
+    in_place_of: str = ""
     timings: dict[str, float] | None = None
     error_code: str = ""
     error_message: str = ""
@@ -391,6 +432,9 @@ def _store_outcome(
         events=list(events),
         error_code=outcome.error_code,
         error_message=outcome.error_message,
+        **({"model": outcome.model} if outcome.model else {}),
+        answered_by=outcome.answered_by,
+        in_place_of=outcome.in_place_of,
         finished=timezone.now(),
         heartbeat=timezone.now(),
     )

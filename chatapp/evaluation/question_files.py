@@ -37,6 +37,7 @@ class Asked:
 
     text: str
     wanted: tuple[Wanted, ...] = ()
+    answer: str = ""  # in words, where somebody wrote them
     history: tuple[Turn, ...] = ()
     rewritten: Rewritten | None = None
 
@@ -67,17 +68,19 @@ def read_questions(data: bytes, *, name: str) -> list[Asked]:
         raise UnusableSet(f"{name} is not UTF-8.") from error
     rows = _of_csv(text, name) if name.lower().endswith(".csv") else _of_json(text, name)
     wanted: dict[str, dict[Wanted, None]] = {}
+    answers: dict[str, str] = {}
     for place, row in rows:
         question, document, quote = (_field(row, column, name=name, place=place) for column in COLUMNS)
         if not question or not document:
             missing = "question" if not question else "document"
             raise UnusableSet(f"{name}, line {place}: there is no “{missing}”.")
         wanted.setdefault(question, {})[Wanted(document, quote)] = None
+        answers.setdefault(question, _field(row, "answer", name=name, place=place))
         if len(wanted) > MOST:
             raise UnusableSet(f"{name} has more than {MOST:,} questions.")
     if not wanted:
         raise UnusableSet(f"{name} has no questions.")
-    return [Asked(text=question, wanted=tuple(found)) for question, found in wanted.items()]
+    return [Asked(text=text, wanted=tuple(found), answer=answers[text]) for text, found in wanted.items()]
 
 
 def _field(row: Mapping[str, Any], column: str, *, name: str, place: int) -> str:

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from chatapp.finetuning.datasets.models import DatasetVersion, RowSource, TrainingDataset, TrainingRow
+from chatapp.finetuning.datasets.models import (
+    DatasetBuild,
+    DatasetVersion,
+    KeptOutQuestion,
+    RowSource,
+    TrainingDataset,
+    TrainingRow,
+)
 from chatapp.finetuning.registry.models import FineTunedModel, ModelVersion, RegistryEvent
 from chatapp.finetuning.serving.models import ModelServer
 from chatapp.finetuning.training.models import BaseModel, TrainingPoint, TrainingRun, TrainingSample
 
 __all__ = [
     "BaseModel",
+    "DatasetBuild",
     "DatasetVersion",
     "FineTunedModel",
+    "KeptOutQuestion",
     "ModelServer",
     "ModelVersion",
     "RegistryEvent",

@@ -24,6 +24,7 @@ const BUDGET = {
   "labelling.js": 1_000,
   "sources.js": 1_500,
   "indexes.js": 2_500,
+  "catalogue.js": 1_000,
   // Only a page that shows a PDF loads these two.
   "pdf-view.js": 165_000,
   "pdf-worker.js": 410_000,
@@ -55,6 +56,7 @@ async function bundle() {
       labelling: "src/labelling.js",
       sources: "src/sources.js",
       indexes: "src/indexes.js",
+      catalogue: "src/catalogue.js",
       "pdf-view": "src/pdf-view.js",
       "pdf-worker": "pdfjs-dist/legacy/build/pdf.worker.mjs",
       app: "styles/app.css",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter, defaultdict
+from collections.abc import Collection
 
 from django.db.models import QuerySet
 
@@ -12,7 +13,7 @@ from chatapp.labelling.figures import Agreement, Marked, agreement
 from chatapp.labelling.models import SentenceLabel, VerificationRecord
 from knowledge.tenants.access import Actor
 
-__all__ = ["agreement_of", "counts", "last_label", "marked", "records_of"]
+__all__ = ["agreement_of", "counts", "last_label", "marked", "records_of", "told_wrong"]
 
 SUPPORTED, UNSURE = SentenceLabel.Label.SUPPORTED, SentenceLabel.Label.UNSURE
 
@@ -38,6 +39,12 @@ def _marked(row: SentenceLabel, *, held: bool) -> Marked:
         chance=row.chance, held=held, open=row.open, at_random=row.at_random, verdict=row.verdict,
         judged_by=row.judged_by,
     )  # fmt: skip
+
+
+def told_wrong(tenant_id: uuid.UUID, runs: Collection[uuid.UUID]) -> set[uuid.UUID]:
+    """Return those of some answers of which somebody labelled a sentence as not supported."""
+    wrong = SentenceLabel.objects.filter(tenant_id=tenant_id, label=SentenceLabel.Label.NOT_SUPPORTED, run_ref__in=runs)
+    return set(wrong.values_list("run_ref", flat=True))
 
 
 def counts(tenant_id: uuid.UUID) -> Counter[str]:

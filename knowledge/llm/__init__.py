@@ -2,9 +2,11 @@
 
 from knowledge.llm.boot import close_clients, warm_up
 from knowledge.llm.gateway import complete, stream
+from knowledge.llm.listing import Limits, limits_of
 from knowledge.llm.local import is_local, register_local_provider
 from knowledge.llm.native import dialect
 from knowledge.llm.prices import price_of
+from knowledge.llm.tuning import Tuning, TuningJob, provider_for
 from knowledge.llm.types import (
     Answering,
     Completion,
@@ -35,6 +37,7 @@ __all__ = [
     "Document",
     "Finish",
     "Handover",
+    "Limits",
     "LocalModel",
     "Message",
     "Meter",
@@ -43,6 +46,8 @@ __all__ = [
     "NativeCitation",
     "Price",
     "StreamEvent",
+    "Tuning",
+    "TuningJob",
     "Usage",
     "close_clients",
     "complete",
@@ -51,7 +56,9 @@ __all__ = [
     "estimate_tokens",
     "estimate_usage",
     "is_local",
+    "limits_of",
     "price_of",
+    "provider_for",
     "register_local_provider",
     "rerank",
     "stream",

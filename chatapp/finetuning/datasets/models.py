@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
 
+from knowledge.documents.leased import LeasedJob
 from knowledge.documents.models import Document, KnowledgeBase
 from knowledge.tenants.models import Tenant
 
@@ -73,6 +76,24 @@ class DatasetVersion(models.Model):
         return f"{self.dataset} {self.number}"
 
 
+class TrainingRowQuerySet(models.QuerySet["TrainingRow"]):
+    """Rows of a frozen version are read, erased with their documents, and that is all."""
+
+    def update(self, **changes: Any) -> int:
+        if self.filter(version__state=DatasetVersion.State.FROZEN).exists():
+            raise TypeError("a row of a frozen version is never changed")
+        return super().update(**changes)
+
+    def delete(self) -> tuple[int, dict[str, int]]:
+        if self.filter(version__state=DatasetVersion.State.FROZEN).exists():
+            raise TypeError("a row of a frozen version is never deleted")
+        return super().delete()
+
+    def erase(self) -> int:
+        """Empty what the rows say, whatever the state of their version; keys, sources and hash stay."""
+        return super().update(prompt=[], completion="", flags={}, erased=timezone.now())
+
+
 class TrainingRow(models.Model):
     """A prompt and the completion a model should learn to give."""
 
@@ -101,6 +122,9 @@ class TrainingRow(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     version = models.ForeignKey(DatasetVersion, on_delete=models.CASCADE, related_name="rows")
     key = models.CharField(max_length=64, help_text="SHA-256 of prompt and completion as canonical JSON.")
+    first_key = models.CharField(
+        max_length=64, default="", help_text="The key it was proposed with: edited or not, it is proposed once."
+    )
     origin = models.CharField(max_length=12, choices=Origin.choices)
     kind = models.CharField(max_length=12, choices=Kind.choices)
     prompt = models.JSONField(help_text="Messages in OpenAI's shape, as production renders them.")
@@ -110,11 +134,14 @@ class TrainingRow(models.Model):
     state = models.CharField(max_length=8, choices=State.choices, default=State.PROPOSED)
     tokens = models.PositiveIntegerField(default=0, help_text="Of prompt and completion together, as counted here.")
     flags = models.JSONField(
-        default=dict, help_text="What was found on it: near_duplicate, leak, personal, unverified."
+        default=dict, help_text="What was found on it: near_duplicate, leak, personal, unverified, too_long."
     )
+    erased = models.DateTimeField(null=True, blank=True, help_text="When its text went with a deleted document.")
     reviewed_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     reviewed = models.DateTimeField(null=True, blank=True)
     created = models.DateTimeField(auto_now_add=True)
+
+    objects = TrainingRowQuerySet.as_manager()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["version", "key"], name="training_row_once_per_version")]
@@ -125,6 +152,18 @@ class TrainingRow(models.Model):
 
     def __str__(self) -> str:
         return f"{self.version} {self.key[:12]}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        self._refuse_frozen()
+        super().save(*args, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        self._refuse_frozen()
+        return super().delete(*args, **kwargs)
+
+    def _refuse_frozen(self) -> None:
+        if DatasetVersion.objects.filter(pk=self.version_id, state=DatasetVersion.State.FROZEN).exists():
+            raise TypeError("a row of a frozen version is never changed")
 
 
 class RowSource(models.Model):
@@ -156,3 +195,56 @@ class RowSource(models.Model):
 
     def __str__(self) -> str:
         return f"{self.role} of {self.row_id}"
+
+
+class DatasetBuild(LeasedJob):
+    """Proposes rows into the draft of a dataset, one piece of its work after the other; a stopped one goes on there."""
+
+    class Kind(models.TextChoices):
+        QUESTIONS = "questions", "Questions with their answers"
+        SYNTHESIS = "synthesis", "Rows made from documents"
+
+    kind = models.CharField(max_length=10, choices=Kind.choices)
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+")
+    dataset = models.ForeignKey(TrainingDataset, on_delete=models.CASCADE, related_name="builds")
+    requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    options = models.JSONField(default=dict, help_text="What was asked for: sizes, shares, seed, model.")
+    work = models.JSONField(default=list, help_text="Questions, or ids of passages, in the order they are taken.")
+    done = models.PositiveIntegerField(default=0, help_text="How many of its work are behind it.")
+    counts = models.JSONField(default=dict, help_text="Rows proposed, known before, left out.")
+    notes = models.JSONField(default=list, help_text="Sentences for people: what was left out, and why.")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["dataset"], condition=Q(state__in=["queued", "running"]), name="one_open_build_per_dataset"
+            )
+        ]
+        indexes = [
+            models.Index(fields=["state", "lease_until"], name="dataset_build_sweep"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.dataset}"
+
+
+class KeptOutQuestion(models.Model):
+    """A question that models are measured on: a training row that asks it, or rests on its words, is a leak."""
+
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+")
+    key = models.CharField(max_length=64, help_text="Of the question's words, whatever case and punctuation.")
+    text = models.TextField()
+    document_ref = models.UUIDField(null=True)
+    start = models.PositiveIntegerField(null=True)
+    end = models.PositiveIntegerField(null=True)
+    file = models.CharField(max_length=300, help_text="Where it came from.")
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    created = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["tenant", "key"], name="kept_out_question_once")]
+
+    def __str__(self) -> str:
+        return self.text[:80]

@@ -355,7 +355,7 @@ export class AnswerView {
       }
       const checks = this.#checks(run);
       if (checks) parts.push(checks);
-      if (run.model) parts.push(el("span", { class: "bar-model" }, modelText(run.model)));
+      if (run.model) parts.push(el("span", { class: "bar-model" }, modelText(run)));
     }
     if (this.text.trim()) {
       const copy = el("button", { class: "bar-button", type: "button" }, icon("copy"), "Copy");

@@ -97,10 +97,15 @@ export function reasonText({ verdict, reasons }) {
   return more.length ? `${text}: ${more.join("; ")}` : text;
 }
 
-/** @param {string | null | undefined} model */
-export function modelText(model) {
+/**
+ * Who answered, and in place of whom.
+ *
+ * @param {{model: string, answered_by?: string, in_place_of?: string}} run
+ */
+export function modelText({ model, answered_by: name, in_place_of: instead }) {
   if (!model) return "";
-  return model.startsWith("extractive") ? "quotes only, no language model" : model;
+  const text = model.startsWith("extractive") ? "quotes only, no language model" : model;
+  return instead ? `${name || text} in place of ${instead}` : text;
 }
 
 /**

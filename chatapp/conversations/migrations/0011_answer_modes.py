@@ -7,7 +7,7 @@ import chatapp.conversations.outputs
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("conversations", "0009_verification"),
+        ("conversations", "0010_answered_by"),
     ]
 
     operations = [

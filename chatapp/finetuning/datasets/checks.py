@@ -1,0 +1,176 @@
+"""Look at all rows of a draft together: copies, leaks, personal data, lengths, and what is held out."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+
+from chatapp.finetuning.datasets import near
+from chatapp.finetuning.datasets.lengths import Limits, counter, tokens_of, too_long
+from chatapp.finetuning.datasets.models import DatasetVersion, KeptOutQuestion, RowSource, TrainingRow
+from chatapp.finetuning.datasets.personal import hints
+from chatapp.finetuning.datasets.shapes import question_of
+from chatapp.finetuning.datasets.splitting import grouped, split_of
+from chatapp.finetuning.datasets.storing import hold_draft
+
+__all__ = ["BLOCKING", "FLAGS", "blocks", "folder_of", "own_flags", "refresh"]
+
+FLAGS = {
+    "unverified": "Not held by its sources",
+    "too_long": "Too long",
+    "leak": "Leaks what models are measured on",
+    "duplicate": "Says the same as another row",
+    "near_duplicate": "Nearly the same as another row",
+    "personal": "May hold personal data",
+}
+"""What may be found on a row, and what it is called. Only the first three keep a row from approval."""
+
+BLOCKING = frozenset({"unverified", "too_long", "leak"})
+
+FIELDS = ("flags", "tokens", "group", "split", "state", "reviewed_by", "reviewed")
+
+
+@dataclass(slots=True)
+class _Read:
+    """A row while it is looked at; ``oracles`` are ``(document, start, end)``."""
+
+    row: TrainingRow
+    question: str
+    oracles: list[tuple[UUID, int, int]] = field(default_factory=list)
+    flags: dict[str, list[str]] = field(default_factory=dict)
+
+    @property
+    def text(self) -> str:
+        return f"{self.question}\n{self.row.completion}"
+
+
+def blocks(flags: Mapping[str, Any]) -> list[str]:
+    """Return the sentences that keep a row from approval."""
+    return [words for name, found in flags.items() if name in BLOCKING for words in found]
+
+
+def folder_of(chosen: Mapping[str, Any]) -> Path | None:
+    """Return the folder of the base model whose tokenizer counts; None where our estimate does."""
+    path = str(chosen.get("path") or "")
+    models = Path(getattr(settings, "MODELS_DIR", settings.DATA_DIR / "models")).resolve()
+    folder = (models / path).resolve()
+    return folder if path and folder.is_relative_to(models) and folder != models else None
+
+
+def own_flags(row: TrainingRow, chosen: Mapping[str, Any]) -> tuple[int, dict[str, list[str]]]:
+    """Return the tokens of a row, and what is to be said of its length and of personal data in it."""
+    whole, answer = tokens_of(row.prompt, row.completion, counter(folder_of(chosen)))
+    found = {}
+    if words := too_long(whole, answer, Limits.of(chosen)):
+        found["too_long"] = [words]
+    if seen := hints("\n".join([*(message["content"] for message in row.prompt[1:]), row.completion])):
+        found["personal"] = [f"{hint.kind}: {hint.words}" for hint in seen]
+    return whole, found
+
+
+def refresh(version: DatasetVersion, *, chosen: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Check every row of a draft anew, share them out between training and held out, and keep what was found.
+
+    ``chosen`` are the limits from now on: ``window``, ``output``, ``path`` and ``counted_by`` of a base model. An
+    approved row that may not be approved any more goes back to the proposed ones.
+
+    :raises VersionFrozen: it is no draft.
+    """
+    limits = dict(version.checks.get("limits") or {}) if chosen is None else dict(chosen)
+    read = _read(version)
+    for each in read:
+        each.row.tokens, found = own_flags(each.row, limits)
+        kept = {"unverified": each.row.flags["unverified"]} if "unverified" in each.row.flags else {}
+        each.flags = {**kept, **found}
+    live = [each for each in read if each.row.state != TrainingRow.State.REJECTED]
+    _share_out(read, seed=version.seed)
+    _copies(live)
+    _leaks(live, version)
+    return _kept(version, read, limits)
+
+
+def _read(version: DatasetVersion) -> list[_Read]:
+    rows = [_Read(row, question_of(row.prompt)) for row in version.rows.order_by("created", "pk")]
+    by_pk = {each.row.pk: each for each in rows}
+    spans = RowSource.objects.filter(row__version=version, role=RowSource.Role.ORACLE, document_ref__isnull=False)
+    for row, document, start, end in spans.values_list("row_id", "document_ref", "start", "end"):
+        if row in by_pk and document is not None:
+            by_pk[row].oracles.append((document, start or 0, end or 0))
+    return rows
+
+
+def _share_out(rows: Sequence[_Read], *, seed: int) -> None:
+    """Set group and split. A row without documents stays with those that ask the same."""
+    documents = [
+        {str(document) for document, _, _ in each.oracles} or {" ".join(near.words_of(each.question))[:80] or "none"}
+        for each in rows
+    ]
+    groups = grouped(documents)
+    splits = split_of(groups, seed=seed)
+    for each, group in zip(rows, groups, strict=True):
+        each.row.group, each.row.split = group[:80], splits[group]
+
+
+def _copies(rows: Sequence[_Read]) -> None:
+    for first, second, share in near.alike_within([each.text for each in rows]):
+        one, other = rows[first], rows[second]
+        same = near.words_of(one.text) == near.words_of(other.text)
+        words = "Says the same as" if same else f"{share:.0%} the same as"
+        name = "duplicate" if same else "near_duplicate"
+        other.flags.setdefault(name, []).append(f"{words} the row “{_short(one.question)}”.")
+
+
+def _leaks(rows: Sequence[_Read], version: DatasetVersion) -> None:
+    """Flag training rows that ask what models are measured on, or rest on the words that answer it: questions kept out
+    by the organisation, and the rows of this version that are held out."""
+    kept = list(KeptOutQuestion.objects.filter(tenant_id=version.dataset.tenant_id).order_by("pk"))
+    spans: dict[UUID, list[tuple[int, int, str]]] = defaultdict(list)
+    for question in kept:
+        if question.document_ref is not None and question.start is not None and question.end is not None:
+            spans[question.document_ref].append((question.start, question.end, question.text))
+    _same_question(rows, [question.text for question in kept], "an evaluation question")
+    for each in rows:
+        for document, start, end in each.oracles:
+            hit = next((text for a, b, text in spans[document] if a < end and start < b), None)
+            if hit is not None and "leak" not in each.flags:
+                each.flags["leak"] = [f"It rests on the words that answer the evaluation question “{_short(hit)}”."]
+    training = [each for each in rows if each.row.split == TrainingRow.Split.TRAIN]
+    held = [each for each in rows if each.row.split == TrainingRow.Split.EVAL]
+    _same_question(training, [each.question for each in held], "a held-out row")
+
+
+def _same_question(rows: Sequence[_Read], questions: Sequence[str], what: str) -> None:
+    for at, (other, _) in near.alike_between([each.question for each in rows], questions, least=0.7).items():
+        rows[at].flags.setdefault("leak", []).append(f"It asks nearly what {what} asks: “{_short(questions[other])}”.")
+
+
+@transaction.atomic
+def _kept(version: DatasetVersion, rows: Sequence[_Read], limits: Mapping[str, Any]) -> dict[str, Any]:
+    hold_draft(version)
+    states = dict(version.rows.values_list("pk", "state"))  # as somebody set them meanwhile
+    returned, counts = 0, Counter[str]()
+    there = [each for each in rows if each.row.pk in states]
+    for each in there:
+        each.row.state, each.row.flags = states[each.row.pk], each.flags
+        if each.row.state == TrainingRow.State.APPROVED and blocks(each.flags):
+            each.row.state, each.row.reviewed_by, each.row.reviewed = TrainingRow.State.PROPOSED, None, None
+            returned += 1
+        if each.row.state != TrainingRow.State.REJECTED:
+            counts.update(each.flags.keys())
+    TrainingRow.objects.bulk_update([each.row for each in there], FIELDS, batch_size=200)
+    told = {"flags": dict(counts), "returned": returned, "rows": len(there), "limits": dict(limits)}
+    version.checks = told
+    version.save(update_fields=["checks"])
+    return told
+
+
+def _short(text: str) -> str:
+    words = " ".join(text.split())
+    return words if len(words) <= 70 else words[:69] + "…"

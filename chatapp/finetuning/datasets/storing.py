@@ -1,0 +1,116 @@
+"""Put proposed rows into the draft of a dataset: each once, verified, with its sources."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+
+from chatapp.conversations.verifying import thresholds_of
+from chatapp.finetuning.datasets.models import DatasetVersion, RowSource, TrainingRow
+from chatapp.finetuning.datasets.shapes import Proposal, SourceOf, kind_of
+from chatapp.finetuning.datasets.verifying import verify
+from knowledge.documents.models import Document
+from knowledge.errors import KnowledgeError
+from knowledge.stores.common import batches
+
+__all__ = ["MOST_ROWS", "DatasetFull", "VersionFrozen", "hold_draft", "propose", "verified_flags"]
+
+MOST_ROWS = 20_000
+"""Rows of a version: more are no longer reviewed by people, and checks would take minutes."""
+
+TOGETHER = 50
+
+
+class VersionFrozen(KnowledgeError):
+    code = "version_frozen"
+    status = 409
+    default_message = "This version is frozen and never changes. Open a new draft to go on."
+
+
+class DatasetFull(KnowledgeError):
+    code = "dataset_full"
+    status = 422
+    default_message = f"A dataset holds {MOST_ROWS:,} rows at most. Begin another one."
+
+
+def hold_draft(version: DatasetVersion) -> None:
+    """Lock a version inside a transaction.
+
+    :raises VersionFrozen: it is no draft any more, or gone.
+    """
+    rows = DatasetVersion.objects.select_for_update(of=("self",)).filter(pk=version.pk)
+    if not rows.filter(state=DatasetVersion.State.DRAFT).exists():
+        raise VersionFrozen
+
+
+def verified_flags(prompt: Any, completion: str, *, tenant_id: UUID) -> dict[str, list[str]]:
+    """Return what keeps a row from approval by the checks of answers; nothing where it passes."""
+    found = verify(prompt, completion, thresholds=thresholds_of(tenant_id).pair)
+    return {} if found.passes else {"unverified": list(found.reasons)}
+
+
+def propose(version: DatasetVersion, proposals: Sequence[Proposal]) -> Counter[str]:
+    """Store rows that the version did not have before; return how many were ``proposed``, ``known`` and ``gone``
+    (a document of theirs was deleted meanwhile), and of the proposed how many are ``unverified``.
+
+    :raises VersionFrozen: it is no draft any more. :raises DatasetFull: it would hold too many rows.
+    """
+    counts: Counter[str] = Counter()
+    for part in batches(list({each.key: each for each in proposals}.values()), TOGETHER):
+        known = _known(version, [each.key for each in part])
+        new = [each for each in part if each.key not in known]
+        counts["known"] += len(part) - len(new)
+        # Outside the transaction: a verifier takes its time.
+        rows = [(_row(version, each), each.sources) for each in new]
+        counts += _stored(version, rows)
+    return counts
+
+
+def _known(version: DatasetVersion, keys: Sequence[str]) -> set[str]:
+    rows = TrainingRow.objects.filter(version=version)
+    return {
+        *rows.filter(first_key__in=keys).values_list("first_key", flat=True),
+        *rows.filter(key__in=keys).values_list("key", flat=True),
+    }
+
+
+def _row(version: DatasetVersion, proposal: Proposal) -> TrainingRow:
+    tenant = version.dataset.tenant_id
+    flags = {**proposal.flags, **verified_flags(proposal.prompt, proposal.completion, tenant_id=tenant)}
+    return TrainingRow(
+        version=version, key=proposal.key, first_key=proposal.key, origin=proposal.origin,
+        kind=kind_of(proposal.prompt, proposal.completion), prompt=[dict(message) for message in proposal.prompt],
+        completion=proposal.completion, flags=flags,
+    )  # fmt: skip
+
+
+@transaction.atomic
+def _stored(version: DatasetVersion, rows: Sequence[tuple[TrainingRow, tuple[SourceOf, ...]]]) -> Counter[str]:
+    hold_draft(version)
+    refs = {source.document for _, sources in rows for source in sources if source.document is not None}
+    # Locked, so that no deletion begins before these rows are there for it to find.
+    alive = Document.objects.alive().filter(pk__in=refs, knowledge_base__deleting=False).order_by("pk")
+    there = set(alive.select_for_update(of=("self",)).values_list("pk", flat=True))
+    known = _known(version, [row.key for row, _ in rows])
+    wanted = [each for each in rows if each[0].key not in known]
+    kept = [each for each in wanted if all(s.document is None or s.document in there for s in each[1])]
+    if TrainingRow.objects.filter(version=version).count() + len(kept) > MOST_ROWS:
+        raise DatasetFull
+    TrainingRow.objects.bulk_create([row for row, _ in kept])
+    RowSource.objects.bulk_create([_source(row, source) for row, sources in kept for source in sources])
+    unverified = sum("unverified" in row.flags for row, _ in kept)
+    return Counter(
+        proposed=len(kept), unverified=unverified, known=len(rows) - len(wanted), gone=len(wanted) - len(kept)
+    )
+
+
+def _source(row: TrainingRow, source: SourceOf) -> RowSource:
+    return RowSource(
+        row=row, role=source.role, document_id=source.document, document_ref=source.document, base_ref=source.base,
+        version=source.version, start=source.start, end=source.end, title=source.title[:400], run_ref=source.run,
+        case_ref=source.case[:100],
+    )  # fmt: skip

@@ -1,0 +1,17 @@
+from __future__ import annotations
+
+from django.urls import path
+
+from chatapp.language_models import settings_views, views
+
+app_name = "language_models"
+urlpatterns = [
+    path("", views.models, name="list"),
+    path("new/", settings_views.choose, name="choose"),
+    path("new/<slug:provider>/", settings_views.new, name="new"),
+    path("<int:model_id>/", views.model, name="model"),
+    path("<int:model_id>/edit", settings_views.edit, name="edit"),
+    path("<int:model_id>/delete", settings_views.delete, name="delete"),
+    path("<int:model_id>/switch", views.switch, name="switch"),
+    path("<int:model_id>/test", views.test, name="test"),
+]
