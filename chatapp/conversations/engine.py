@@ -109,6 +109,7 @@ class Engine:
             message=str(run.answer_id),
             client_id=self.started.client_id,
             answer_mode=self.started.mode.name,
+            label=self.started.mode.label,
             structured=self.started.output is not None,
         )
 

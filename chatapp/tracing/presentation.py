@@ -159,7 +159,7 @@ def page_of(detail: Mapping[str, Any]) -> TracePage:
         prompt=[message for message in detail["prompt"] or () if isinstance(message, Mapping)],
         anomalies=[(ANOMALIES.get(kind, kind.replace("_", " ")), n) for kind, n in detail["anomalies"].items()],
         sentences=sentences,
-        counts=_counts(sentences),
+        counts=_counts(sentences) if searches else (),
         left_out=sum(one.left_out for one in sentences),
         moments=_moments(timings),
         stages=_stages(timings),
@@ -261,7 +261,7 @@ def _sentences(detail: Mapping[str, Any]) -> list[Sentence]:
     return [
         Sentence(
             text=detail["answer"][row["start"] : row["end"]].strip(), verdict=row.get("verdict", "unchecked"),
-            words=VERDICTS.get(row.get("verdict", ""), VERDICTS["unchecked"]), kind=KINDS.get(row.get("kind", ""), ""),
+            words=_words(row), kind=KINDS.get(row.get("kind", ""), ""),
             judge=JUDGES.get(row.get("judged_by", ""), ""), score=row.get("score", 0.0),
             left_out=row.get("left_out", False),
             reasons=[REASONS.get(reason, reason) for reason in row.get("reasons", ())],
@@ -270,6 +270,12 @@ def _sentences(detail: Mapping[str, Any]) -> list[Sentence]:
         for row in detail["sentences"]
         if row.get("kind") != "markup" and {"start", "end"} <= row.keys()
     ]  # fmt: skip
+
+
+def _words(row: Mapping[str, Any]) -> VerdictWords:
+    """Say a verdict; where nothing was searched there is no source that it could speak of."""
+    words = VERDICTS.get(row.get("verdict", ""), VERDICTS["unchecked"])
+    return words._replace(text="Not checked") if "no_sources" in row.get("reasons", ()) else words
 
 
 def _counts(sentences: Sequence[Sentence]) -> list[tuple[VerdictWords, str, int]]:

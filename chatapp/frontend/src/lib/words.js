@@ -129,6 +129,15 @@ export function newId() {
 }
 
 /**
+ * Whether an answer came from the model's training alone: it has no sources, and nothing of it was checked.
+ *
+ * @param {import("./types.js").Run | null} run
+ */
+export function isUnsourced(run) {
+  return run?.answer_mode === "fine_tuned";
+}
+
+/**
  * Small talk: nothing was claimed, so there is nothing to show a source for.
  *
  * @param {import("./types.js").Run} run
