@@ -19,9 +19,17 @@ from chatapp.accounts.api import router as me
 from chatapp.accounts.auth import KeyAuth, PageAuth
 from chatapp.accounts.ratelimit import TooManyRequests
 from chatapp.conversations import api as conversations
+from chatapp.conversations.assistants_api import router as assistants
 from chatapp.conversations.completions import router as completions
 from chatapp.conversations.verifying import router as verify
 from chatapp.finetuning.datasets.api import router as training_datasets
+from chatapp.finetuning.registry import api as registry_api
+from chatapp.finetuning.serving import api as serving_api
+from chatapp.finetuning.training.api import base_models
+from chatapp.finetuning.training.api import router as training_runs
+from chatapp.language_models import usage_api
+from chatapp.language_models.api import models
+from chatapp.language_models.budgets import BudgetExhausted
 from knowledge.documents import api as knowledge_api
 from knowledge.documents.deletions.api import deletions
 from knowledge.documents.indexes import api as generations_api
@@ -63,9 +71,16 @@ api.add_router("/chat/completions", completions)
 api.add_router("/verify", verify)
 api.add_router("/conversations", conversations.conversations)
 api.add_router("/runs", conversations.runs)
-api.add_router("/assistants", conversations.assistants)
-api.add_router("/models", conversations.models)
+api.add_router("/assistants", assistants)
+api.add_router("/models", models)
+api.add_router("/usage", usage_api.usage)
+api.add_router("/budgets", usage_api.budgets)
 api.add_router("/training-datasets", training_datasets)
+api.add_router("/base-models", base_models)
+api.add_router("/training-runs", training_runs)
+api.add_router("/fine-tuned-models", registry_api.models)
+api.add_router("/model-versions", registry_api.versions)
+api.add_router("/model-servers", serving_api.router)
 api.add_router("/me", me)
 
 
@@ -83,7 +98,7 @@ def missing(request: HttpRequest) -> HttpResponse:
 @api.exception_handler(KnowledgeError)
 def on_knowledge_error(request: HttpRequest, error: KnowledgeError) -> HttpResponse:
     response = problem(error.status, code=error.code, detail=error.message)
-    if isinstance(error, TooManyRequests):
+    if isinstance(error, TooManyRequests | BudgetExhausted):
         response["Retry-After"] = str(error.retry_after)
     return response
 

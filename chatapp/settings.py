@@ -85,6 +85,7 @@ INSTALLED_APPS = [
     "chatapp.conversations",
     "chatapp.reader",
     "chatapp.sources",
+    "chatapp.assistants",
     "chatapp.searching",
     "chatapp.unanswered",
     "chatapp.tracing",
@@ -205,10 +206,16 @@ CELERY_TASK_ANNOTATIONS = {
     # It gives its process away after minutes, but never in the middle of a document.
     "knowledge.documents.tasks.work_on_index": {"soft_time_limit": 6 * 3600, "time_limit": 6 * 3600 + 60},
     "knowledge.documents.tasks.reconcile_tenant": {"soft_time_limit": 6 * 3600, "time_limit": 6 * 3600 + 60},
+    # It then saves where it is and goes on in another task.
+    "chatapp.finetuning.training.tasks.train": {"soft_time_limit": 12 * 3600, "time_limit": 12 * 3600 + 300},
 }
 CELERY_TASK_PUBLISH_RETRY = False  # the row is the truth; the sweeper sends what was not sent
 CELERY_TASK_DEFAULT_QUEUE = "maintenance"
-CELERY_TASK_ROUTES = {"knowledge.documents.tasks.ingest_document": {"queue": "ingest"}}
+CELERY_TASK_ROUTES = {
+    "knowledge.documents.tasks.ingest_document": {"queue": "ingest"},
+    "chatapp.finetuning.training.tasks.train": {"queue": "training"},
+    "chatapp.finetuning.registry.tasks.check_version": {"queue": "evaluation"},
+}
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_MAX_TASKS_PER_CHILD = 2000
 CELERY_WORKER_MAX_MEMORY_PER_CHILD = 1_500_000  # KiB
@@ -240,6 +247,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": timedelta(minutes=10),
         "options": {"expires": 600},
     },
+    "finish-training": {
+        "task": "chatapp.finetuning.training.tasks.finish_all",
+        "schedule": timedelta(minutes=1),
+        "options": {"expires": 60},
+    },
     "optimize-stores": {"task": "knowledge.documents.tasks.optimize_stores", "schedule": timedelta(minutes=10)},
     "start-due-syncs": {
         "task": "knowledge.syncing.tasks.start_due_syncs",
@@ -250,6 +262,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "knowledge.documents.tasks.reconcile_all",
         "schedule": timedelta(hours=1),  # each tenant once a day
         "options": {"expires": 3600},
+    },
+    "watch-versions": {
+        "task": "chatapp.finetuning.registry.tasks.watch_versions",
+        "schedule": timedelta(minutes=1),
+        "options": {"expires": 60},
     },
     "sweep-runs": {"task": "chatapp.conversations.tasks.sweep_runs", "schedule": timedelta(seconds=30)},
     **{
@@ -353,6 +370,7 @@ LEASE_SECONDS = env.int("LEASE_SECONDS", default=60)
 JOB_ATTEMPTS = env.int("JOB_ATTEMPTS", default=3)
 JOB_STALL_SECONDS = env.int("JOB_STALL_SECONDS", default=600)
 FIRST_TOKEN_SECONDS = env.float("FIRST_TOKEN_SECONDS", default=20.0)
+ATTEMPTS_SECONDS = env.float("ATTEMPTS_SECONDS", default=60.0)
 TOKEN_GAP_SECONDS = env.float("TOKEN_GAP_SECONDS", default=15.0)
 ANSWER_SECONDS = env.float("ANSWER_SECONDS", default=180.0)
 
@@ -370,9 +388,25 @@ WEAVIATE_SERVER_BIN = env.str("WEAVIATE_SERVER_BIN", default=str(BASE_DIR / ".lo
 LLM_MODEL = env.str("LLM_MODEL", default="")
 LLM_API_BASE = env.str("LLM_API_BASE", default="")
 LLM_API_KEY = secret("LLM_API_KEY")
+MODEL_ADDRESSES = env.list("MODEL_ADDRESSES", default=[])
 LLM_CONTEXT_WINDOW = env.int("LLM_CONTEXT_WINDOW", default=8192)
 LLM_MAX_OUTPUT_TOKENS = env.int("LLM_MAX_OUTPUT_TOKENS", default=1024)
 LLM_NATIVE_CITATIONS = env.bool("LLM_NATIVE_CITATIONS", default=False)
+# Models made here: those whose documents were deleted, when one may be promoted, when one is taken back.
+STALE_MODELS = env.str("STALE_MODELS", default="stop")
+if STALE_MODELS not in ("stop", "keep"):
+    raise ImproperlyConfigured(f"STALE_MODELS must be stop or keep, not {STALE_MODELS!r}.")
+GATE_ROWS = env.int("GATE_ROWS", default=200)
+GATE_FORMAT = env.float("GATE_FORMAT", default=0.8)
+WATCH_LEAST_ANSWERS = env.int("WATCH_LEAST_ANSWERS", default=20)
+WATCH_ANSWERS = env.int("WATCH_ANSWERS", default=200)
+WATCH_MARGIN = env.float("WATCH_MARGIN", default=0.1)
+# Servers of local models.
+MODEL_SERVER_HOST = env.str("MODEL_SERVER_HOST", default="127.0.0.1")
+MODEL_SERVER_THREADS = env.int("MODEL_SERVER_THREADS", default=0)
+MODEL_SERVER_WAITING = env.int("MODEL_SERVER_WAITING", default=8)
+VLLM_ADDRESSES = env.list("VLLM_ADDRESSES", default=[])
+VLLM_API_KEY = secret("VLLM_API_KEY")
 EMBEDDING_MODEL = env.str("EMBEDDING_MODEL", default="")
 EMBEDDING_API_BASE = env.str("EMBEDDING_API_BASE", default="")
 EMBEDDING_API_KEY = secret("EMBEDDING_API_KEY")
@@ -393,6 +427,15 @@ VERIFY_MODEL = env.str("VERIFY_MODEL", default="")
 VERIFY_API_BASE = env.str("VERIFY_API_BASE", default="")
 VERIFY_API_KEY = secret("VERIFY_API_KEY")
 VERIFY_TIMEOUT = env.float("VERIFY_TIMEOUT", default=4.0)
+
+# --- fine-tuning ----------------------------------------------------------------------------------------
+MODELS_DIR = Path(env.str("MODELS_DIR", default=str(DATA_DIR / "models"))).expanduser().resolve()
+TRAINING_DIR = Path(env.str("TRAINING_DIR", default=str(DATA_DIR / "training"))).expanduser().resolve()
+TRAINING_PYTHON = env.str("TRAINING_PYTHON", default="")
+TRAINING_THREADS = env.int("TRAINING_THREADS", default=0)
+TRAINING_CPU_PARAMETERS = env.int("TRAINING_CPU_PARAMETERS", default=300_000_000)
+TRAINING_SILENT_SECONDS = env.int("TRAINING_SILENT_SECONDS", default=120)
+TUNING_POLL_SECONDS = env.int("TUNING_POLL_SECONDS", default=30)
 
 # --- language and logs ------------------------------------------------------------------------------------
 LANGUAGE_CODE = "en"

@@ -24,6 +24,7 @@ KnowledgeError
  |- SourceError                   a source of documents
  |   |- SourceMisconfigured
  |   `- SourceItemFailed          one item of it could not be read
+ |- SecretsUnreadable             what was sealed under another SECRET_KEY
  |- RetryUseless                  the file itself is why its document failed
  |- RestoreRefused                the version is the current one, or its bytes are gone
  |- BadDates                      dates of validity that make no sense
@@ -137,6 +138,12 @@ class SourceItemFailed(SourceError):
     status = 502
     permanent = False
     default_message = "A document of the source could not be read."
+
+
+class SecretsUnreadable(KnowledgeError):
+    code = "secrets_unreadable"
+    status = 409
+    default_message = "The keys and passwords kept here were stored under another SECRET_KEY. Enter them again."
 
 
 class RetryUseless(KnowledgeError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import replace
 from typing import Any
 
 from django.http import HttpRequest
@@ -44,4 +45,4 @@ def actor_of_key(key: str) -> tuple[Actor, APIKey] | None:
     if row is None:
         return None
     actor = actor_for(user_id=row.user_id, tenant_id=row.tenant_id)
-    return (actor, row) if actor else None
+    return (replace(actor, api_key_id=row.pk), row) if actor else None

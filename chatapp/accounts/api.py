@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from django.http import HttpRequest
 from ninja import Router, Schema
 
 from chatapp.accounts.models import User
+from knowledge.tenants.access import Actor
 
 router = Router(tags=["me"])
 
@@ -23,6 +25,16 @@ class MeOut(Schema):
     name: str
     role: str
     tenant: TenantOut
+    budgets: list[dict[str, Any]]
+
+
+_budgets: Callable[[Actor], list[dict[str, Any]]] = lambda _: []  # noqa: E731
+
+
+def use_budgets(of_actor: Callable[[Actor], list[dict[str, Any]]]) -> None:
+    """Set who knows what an actor may still use of language models: an upper package."""
+    global _budgets
+    _budgets = of_actor
 
 
 @router.get("", response=MeOut)
@@ -35,4 +47,5 @@ def me(request: HttpRequest) -> Any:
         name=user.name,
         role=actor.role,
         tenant=TenantOut(id=str(actor.tenant_id), slug=actor.tenant_slug),
+        budgets=_budgets(actor),
     )

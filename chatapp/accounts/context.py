@@ -13,9 +13,13 @@ THEMES = frozenset({"light", "dark"})
 
 
 def page(request: HttpRequest) -> dict[str, Any]:
-    """Return the theme cookie, anything else than a known theme meaning the system's, and whether Health is linked."""
+    """Return the theme cookie, anything else than a known theme meaning the system's, and which pages are linked."""
     theme = request.COOKIES.get("theme", "")
-    return {"theme": theme if theme in THEMES else "", "sees_health": lambda: sees_health(request)}
+    return {
+        "theme": theme if theme in THEMES else "",
+        "sees_health": lambda: sees_health(request),
+        "sees_models": lambda: sees_models(request),
+    }
 
 
 def sees_health(request: HttpRequest) -> bool:
@@ -24,5 +28,13 @@ def sees_health(request: HttpRequest) -> bool:
         return True
     try:
         return actor_of(request).can_administer
+    except TenantNotFound:
+        return False
+
+
+def sees_models(request: HttpRequest) -> bool:
+    """Whether the pages about models have something for the visitor: they are for those who edit."""
+    try:
+        return actor_of(request).can_edit
     except TenantNotFound:
         return False

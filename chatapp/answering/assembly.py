@@ -26,13 +26,13 @@ from chatapp.answering.verification import Claim, Judgement, SourceEvidence
 from knowledge.llm import NativeCitation, Usage
 from knowledge.types import Passage
 
-__all__ = ["ANSWER_LIMIT", "AnswerAssembly", "Undecided"]
+__all__ = ["ANSWER_LIMIT", "BARE_REFUSAL", "AnswerAssembly", "Undecided"]
 
 ANSWER_LIMIT = 64 * 1024
 """Bytes of canonical text in UTF-8, the notice included."""
 
 _NOTICE = "\n\n*The answer was cut here because it reached the limit of 64 KiB.*"
-_BARE_REFUSAL = "The sources that were found do not contain the answer."
+BARE_REFUSAL = "The sources that were found do not contain the answer."
 _WIDEST = 8  # bytes of canonical text that one character of output can become, at most: see [S1-5]
 
 
@@ -54,9 +54,10 @@ class AnswerAssembly:
 
     def __init__(
         self, *, question: str, passages: Sequence[LabelledPassage], checker: SentenceChecker | None,
-        defer: bool = False,
+        defer: bool = False, refusal: str = BARE_REFUSAL,
     ) -> None:  # fmt: skip
         self._question = question
+        self._refusal = refusal  # said where the model refuses without a word of its own
         self._passages = {each.label: each.passage for each in passages}
         self._checker = checker
         self._defer = defer
@@ -106,7 +107,7 @@ class AnswerAssembly:
         """End the output: decide what was held back and close the last sentence."""
         yield from self._translate(self._parser.finish())
         if self.no_answer and not self._text:
-            yield from self._add(_BARE_REFUSAL)
+            yield from self._add(self._refusal)
         if self.is_full:
             yield from self._add(_NOTICE)
 

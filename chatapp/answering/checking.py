@@ -6,9 +6,9 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
-from chatapp.answering.assembly import AnswerAssembly, Undecided
+from chatapp.answering.assembly import Undecided
 from chatapp.answering.events import SentenceChecked
 from chatapp.answering.verification import Claim, Judgement
 
@@ -25,13 +25,21 @@ PATIENCE = 5.0
 IN_A_HURRY = 0.3
 """The same where somebody stopped the answer and waits for that."""
 
+
+class Undecidable(Protocol):
+    """What hands out sentences for a closer look, and is told what became of them."""
+
+    def take_undecided(self) -> list[Undecided]: ...
+    def settle(self, undecided: Undecided, judgement: Judgement) -> SentenceChecked: ...
+
+
 _Waiting = tuple[list[Undecided], "asyncio.Future[Sequence[Judgement]]"]
 
 
 class Checks:
     """Hands undecided sentences to a judge, all that have gathered while it was busy at once."""
 
-    def __init__(self, assembly: AnswerAssembly, judge: Judge | None) -> None:
+    def __init__(self, assembly: Undecidable, judge: Judge | None) -> None:
         self._assembly, self._judge = assembly, judge
         self._gathered: list[Undecided] = []
         self._waiting: _Waiting | None = None

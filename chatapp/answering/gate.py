@@ -51,11 +51,15 @@ class Gate:
     model's own words stay in ``raw_output``.
     """
 
-    def __init__(self, enforcement: Enforcement, *, question: str, sources: Sequence[str]) -> None:
-        """``sources`` are the texts and titles that the answer was written from."""
+    def __init__(
+        self, enforcement: Enforcement, *, question: str, sources: Sequence[str], structured: bool = False
+    ) -> None:
+        """``sources`` are the texts and titles that the answer was written from. Of a ``structured`` answer, which is
+        JSON, what stands between its sentences goes out as it is, and it stays JSON."""
         self._question, self._sources = question, tuple(sources)
         self._common = frozenset(terms(question)).union(*(terms(source) for source in sources))
         self._withhold = enforcement != "flag"
+        self._structured = structured
         self._text = ""  # of the model, canonical
         self._taken = 0  # characters of it that are decided
         self._out: list[str] = []
@@ -98,7 +102,7 @@ class Gate:
             for each in anew.used:
                 if each.number not in self._told:
                     self._used.setdefault(each.number, each)
-        if self._withhold and not self._harmless(gap):
+        if not self._lets_through(gap):
             gap = " "
         if self._withhold and (judged.verdict in REFUSED or self._claims(judged, words)):
             verdict = "uncited" if judged.verdict == "exempt" else judged.verdict
@@ -118,6 +122,10 @@ class Gate:
         """Tell whether something that needs no source as it is a heading, a question, code or a greeting says more."""
         return judged.verdict == "exempt" and judged.kind != "markup" and not self._harmless(words)
 
+    def _lets_through(self, gap: str) -> bool:
+        """Tell whether what stands between sentences goes out."""
+        return self._structured or not self._withhold or self._harmless(gap)
+
     def _harmless(self, text: str) -> bool:
         """Tell whether words bring nothing of their own: no number, no name, and few words that are not around."""
         words = plain(text)
@@ -136,7 +144,7 @@ class Gate:
         if self._notice is None or "\n" in gap:
             yield from self._say(gap)
             start = self._length
-            yield from self._say(_removed(words))
+            yield from self._say("null" if judged.kind == "value" else _removed(words))
             self._notice = start, self._length
         yield self._keep(judged, *self._notice)
 
@@ -154,9 +162,9 @@ class Gate:
     def _rest(self, answer: Answer) -> Iterator[AnswerEvent]:
         """What follows the last sentence, and the word on an answer of which little is left."""
         rest = answer.text[self._taken :]
-        yield from self._say("" if self._withhold and not self._harmless(rest) else rest)
+        yield from self._say(rest if self._lets_through(rest) else "")
         self._taken = len(answer.text)
-        if self._mostly_removed():
+        if self._mostly_removed() and not self._structured:
             start = self._length + len(MOSTLY_REMOVED) - len(MOSTLY_REMOVED.lstrip())
             yield from self._say(MOSTLY_REMOVED)
             yield self._keep(

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from functools import partial
 from typing import Any, Literal, TypeAlias, get_args
 
-from chatapp.answering.assembly import AnswerAssembly
-from chatapp.answering.check import check_sentence
+from chatapp.answering.assembly import BARE_REFUSAL, AnswerAssembly
+from chatapp.answering.check import SentenceChecker, check_sentence
 from chatapp.answering.checking import IN_A_HURRY, PATIENCE, Checks, Judge
 from chatapp.answering.events import Answer, AnswerEvent, Partial
 from chatapp.answering.gate import Enforcement, Gate
 from chatapp.answering.handover import hand_over
+from chatapp.answering.modes import RETRIEVAL, AnswerMode
+from chatapp.answering.output import OutputRun
 from chatapp.answering.prompt import LabelledPassage, build_messages, fit_to_window, label_passages
-from chatapp.answering.repair import Repairs, close_stream
+from chatapp.answering.repair import Repairs, Writer, close_stream
+from chatapp.answering.schemas import OutputSchema
 from chatapp.answering.small_talk import is_small_talk
+from chatapp.answering.structured import StructuredAssembly
+from chatapp.answering.unsourced import REFUSAL, check_nothing, unsourced_messages
 from knowledge.errors import KnowledgeError
 from knowledge.llm import Delta as ModelDelta
 from knowledge.llm import (
@@ -55,42 +60,45 @@ async def answer(
     stream_fn: StreamFunction | None = None,
     judge: Judge | None = None,
     enforcement: Enforcement = "withhold",
+    mode: AnswerMode = RETRIEVAL,
+    output: OutputSchema | None = None,
 ) -> AsyncGenerator[AnswerEvent, None]:
     """Yield the events of one answer; the last one is the ``Answer``.
 
-    Without passages the model is not called, but for small talk. ``searched`` names the places for the reply of that
-    case. ``should_stop`` is asked before each piece; the answer then ends with finish ``stopped``. ``judge`` looks
-    closer at sentences that are neither word for word in their sources nor wrong for certain; their events may come
-    later than those of sentences after them. With the mode ``require`` a sentence comes only once it has its verdict,
-    and ``enforcement`` says what becomes of one that its sources do not hold.
+    Without passages the model is not called, but for small talk and in a ``mode`` that does not search; ``searched``
+    names the places for the reply of that case. With ``output`` the answer is an object that fits a schema, and comes
+    once it is whole. ``should_stop`` is asked before each piece; the answer then ends with finish ``stopped``.
+    ``judge`` looks closer at sentences that are neither word for word in their sources nor wrong for certain; their
+    events may come later than those of sentences after them. With ``require`` a sentence comes only once it has its
+    verdict, and ``enforcement`` says what becomes of one that its sources do not hold.
 
     :raises ValueError: the citation mode is not known.
-    :raises LanguageModelError: the model failed; a ``Partial`` with what had come was yielded before.
+    :raises LanguageModelError: the model failed, or its object does not fit; a ``Partial`` with what came was yielded.
     """
-    if citation_mode not in get_args(CitationMode):
-        raise ValueError(f"citation mode {citation_mode!r} is not one of {', '.join(get_args(CitationMode))}")
-    if not passages and not is_small_talk(question):
+    _known(citation_mode)
+    if mode.searches and not passages and not is_small_talk(question):
         for event in _without_passages(question, searched):
             yield event
         return
-    labelled, messages = _handed_over(question, passages, history, model, system_prompt=system_prompt, today=today)
-    assembly = AnswerAssembly(
-        question=question, passages=labelled, checker=None if citation_mode == "off" else check_sentence,
-        defer=judge is not None,
-    )  # fmt: skip
-    checks = Checks(assembly, judge)
+    told = {"system_prompt": system_prompt, "today": today}
+    labelled, messages = _handed_over(question, passages, history, model, mode=mode, **told)
     write = stream_fn or _default_stream()
-    asked = _asking_for_citations(model, question, labelled, today)
-    events = _Run(write, asked, messages, assembly, should_stop, checks).events()
+    stop = should_stop or (lambda: False)
+    build: dict[str, Any] = {
+        "question": question, "passages": labelled, "checker": _checker(mode, citation_mode),
+        "defer": judge is not None, "refusal": BARE_REFUSAL if mode.searches else REFUSAL,
+    }  # fmt: skip
+    if output is None:
+        asked = _asking_for_citations(model, question, labelled, today)
+        events, checks = _prose(build, partial(write, asked), messages, stop, judge)
+    else:
+        events, checks = _object(build, partial(write, output.asked_of(model)), messages, stop, judge, output)
     released = events
     if citation_mode == "require":
-        given = [each.passage for each in labelled]
-        known = [text for passage in given for text in (passage.text, passage.title, *passage.heading_path)]
-        repairs = Repairs(
-            question=question, passages=labelled, messages=messages, write=partial(write, model), judge=judge,
-            should_stop=should_stop,
-        ) if enforcement == "repair" else None  # fmt: skip
-        released = _released(events, Gate(enforcement, question=question, sources=known), repairs)
+        released = _gated(
+            events, enforcement, question=question, passages=labelled, messages=messages, write=partial(write, model),
+            judge=judge, should_stop=stop, structured=output is not None,
+        )  # fmt: skip
     try:
         async for event in released:
             yield event
@@ -100,11 +108,37 @@ async def answer(
         checks.cancel()
 
 
+Written: TypeAlias = tuple[AsyncGenerator[AnswerEvent, None], Checks]
+
+
+def _prose(
+    build: Mapping[str, Any], write: Writer, messages: list[dict[str, str]], stop: Callable[[], bool],
+    judge: Judge | None,
+) -> Written:  # fmt: skip
+    assembly = AnswerAssembly(**build)
+    checks = Checks(assembly, judge)
+    return _Run(write(messages), messages, assembly, stop, checks).events(), checks
+
+
+def _object(
+    build: Mapping[str, Any], write: Writer, messages: list[dict[str, str]], stop: Callable[[], bool],
+    judge: Judge | None, output: OutputSchema,
+) -> Written:  # fmt: skip
+    assembly = StructuredAssembly(**build)
+    checks = Checks(assembly, judge)
+    return OutputRun(write, messages, assembly, stop, checks, output).events(), checks
+
+
 def _handed_over(
     question: str, passages: Sequence[Passage], history: Sequence[Turn], model: ModelSettings,
-    *, system_prompt: str | None, today: str | None,
+    *, mode: AnswerMode, system_prompt: str | None, today: str | None,
 ) -> tuple[tuple[LabelledPassage, ...], list[dict[str, str]]]:  # fmt: skip
     """Return the passages that fit the model's window and the messages that hold them."""
+    if not mode.searches:
+        return (), unsourced_messages(
+            question=question, history=history, system_prompt=system_prompt,
+            context_window=model.context_window, max_output_tokens=model.max_output_tokens,
+        )  # fmt: skip
     fitting, turns = fit_to_window(
         question=question, passages=passages, history=history, system_prompt=system_prompt,
         context_window=model.context_window, max_output_tokens=model.max_output_tokens,
@@ -115,6 +149,17 @@ def _handed_over(
     )
 
 
+def _known(citation_mode: str) -> None:
+    if citation_mode not in get_args(CitationMode):
+        raise ValueError(f"citation mode {citation_mode!r} is not one of {', '.join(get_args(CitationMode))}")
+
+
+def _checker(mode: AnswerMode, citation_mode: str) -> SentenceChecker | None:
+    if not mode.searches:
+        return check_nothing
+    return None if citation_mode == "off" else check_sentence
+
+
 def _asking_for_citations(
     model: ModelSettings, question: str, passages: Sequence[LabelledPassage], today: str | None
 ) -> ModelSettings:
@@ -122,6 +167,21 @@ def _asking_for_citations(
     if not model.native_citations or dialect(model.model) is None:
         return model
     return replace(model, handover=hand_over(question=question, passages=passages, today=today))
+
+
+def _gated(
+    events: AsyncIterator[AnswerEvent], enforcement: Enforcement, *, question: str,
+    passages: Sequence[LabelledPassage], messages: Sequence[Message], write: Writer, judge: Judge | None,
+    should_stop: Callable[[], bool], structured: bool,
+) -> AsyncGenerator[AnswerEvent, None]:  # fmt: skip
+    """Let events out once they are checked. In an object no sentence is written anew: it would have to fit again."""
+    given = [each.passage for each in passages]
+    known = [text for passage in given for text in (passage.text, passage.title, *passage.heading_path)]
+    gate = Gate(enforcement, question=question, sources=known, structured=structured)
+    repairs = Repairs(
+        question=question, passages=passages, messages=messages, write=write, judge=judge, should_stop=should_stop
+    ) if enforcement == "repair" and not structured else None  # fmt: skip
+    return _released(events, gate, repairs)
 
 
 async def _released(
@@ -177,18 +237,17 @@ class _Run:
 
     def __init__(
         self,
-        stream_fn: StreamFunction,
-        model: ModelSettings,
+        stream: AsyncIterator[Any],
         messages: list[dict[str, str]],
         assembly: AnswerAssembly,
-        should_stop: Callable[[], bool] | None,
+        should_stop: Callable[[], bool],
         checks: Checks,
     ) -> None:
         self._checks = checks
-        self._stream = stream_fn(model, messages)
+        self._stream = stream
         self._messages = messages
         self._assembly = assembly
-        self._should_stop = should_stop or (lambda: False)
+        self._should_stop = should_stop
         self._usage: Usage | None = None
         self._finish = ""
 
@@ -257,7 +316,7 @@ class _Run:
             return list(self._assembly.cite(item))
         if isinstance(item, Finish):
             self._finish = item.reason
-        else:
+        elif isinstance(item, Usage):
             self._usage = item
         return []
 

@@ -19,7 +19,7 @@ from chatapp.answering.sentinels import PATTERN, sentinel
 from knowledge.errors import KnowledgeError
 from knowledge.llm import Delta, Finish, Message, Usage, estimate_usage
 
-__all__ = ["ROUNDS", "Repairs", "Writer", "close_stream"]
+__all__ = ["ROUNDS", "Repairs", "Writer", "close_stream", "together"]
 
 logger = logging.getLogger(__name__)
 
@@ -105,7 +105,7 @@ class Repairs:
             messages = self._asking(wanted, reasons)
             reply = await self._reply(messages)
             raw.append(reply.text)
-            usage = _together(usage, reply.usage or estimate_usage(messages, reply.text))
+            usage = together(usage, reply.usage or estimate_usage(messages, reply.text))
             if reply.finish in ("stopped", "interrupted"):
                 finish = reply.finish
                 break
@@ -225,7 +225,8 @@ def _evidence_of(citation: Citation) -> Evidence:
     return Evidence(citation.start - start, citation.end - start, score=citation.score, verbatim=citation.verbatim)
 
 
-def _together(one: Usage | None, other: Usage) -> Usage:
+def together(one: Usage | None, other: Usage) -> Usage:
+    """Return what two calls used."""
     if one is None:
         return other
     return Usage(

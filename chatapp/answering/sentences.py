@@ -14,8 +14,9 @@ from typing import Literal, TypeAlias
 
 __all__ = ["Sentence", "SentenceKind", "SentenceSplitter", "split_document", "split_text"]
 
-SentenceKind: TypeAlias = Literal["statement", "question", "heading", "lead", "code", "markup"]
-"""``lead`` ends in a colon and introduces what follows; ``markup`` has no words (rules, table dashes)."""
+SentenceKind: TypeAlias = Literal["statement", "question", "heading", "lead", "code", "markup", "value"]
+"""``lead`` ends in a colon and introduces what follows; ``markup`` has no words (rules, table dashes); ``value`` is a
+number or a truth value of structured output, which has no place for a mark."""
 
 _WIDE = "。！？｡．؟۔।॥"  # end a sentence without a space after them
 _NARROW = ".!?…"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db.models import QuerySet
 
+from chatapp.answering import mode_of
 from chatapp.conversations.models import AnswerRun, Assistant, Conversation
 from knowledge.documents.access import as_slug, as_uuid
 from knowledge.errors import KnowledgeError, NotFound
@@ -82,6 +83,14 @@ def access_assistant(*, actor: Actor, slug: str) -> Assistant:
     if found is None:
         raise AssistantNotFound
     return found
+
+
+def searches(*, actor: Actor, slug: str) -> bool:
+    """Tell whether questions to the assistant are searched for; also where the tenant has none of that name."""
+    if not as_slug(slug):
+        return True
+    rows = Assistant.objects.filter(tenant_id=actor.tenant_id, slug=slug)
+    return all(mode_of(mode).searches for mode in rows.values_list("answer_mode", flat=True))
 
 
 def access_assistant_to_edit(*, actor: Actor, slug: str) -> Assistant:

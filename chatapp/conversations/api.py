@@ -1,4 +1,4 @@
-"""HTTP API: conversations, runs, assistants, models."""
+"""HTTP API: conversations and runs."""
 
 from __future__ import annotations
 
@@ -10,18 +10,14 @@ from ninja.responses import Status
 from pydantic import Field
 
 from chatapp.conversations import access, selectors, services
-from chatapp.conversations.models import Assistant, Conversation
-from chatapp.conversations.policies import citation_rules
+from chatapp.conversations.models import Conversation
 from chatapp.conversations.trace import trace_detail
-from chatapp.language_models.models import LanguageModel
 from knowledge.documents import paging
 from knowledge.documents.paging import PageSize
 from knowledge.tenants.access import Actor
 
 conversations = Router(tags=["conversations"])
 runs = Router(tags=["runs"])
-assistants = Router(tags=["assistants"])
-models = Router(tags=["models"])
 
 
 class Rename(Schema):
@@ -74,26 +70,3 @@ def get_run(request: HttpRequest, run_id: str) -> dict[str, Any]:
     """The trace of an answer: all that is kept of it, as far as you may open the sources it was given."""
     actor: Actor = request.actor  # type: ignore[attr-defined]
     return trace_detail(access.access_run(actor=actor, pk=run_id), actor=actor)
-
-
-@assistants.get("", response=dict[str, Any])
-def list_assistants(request: HttpRequest) -> dict[str, Any]:
-    rows = Assistant.objects.filter(tenant_id=request.actor.tenant_id).select_related("language_model")  # type: ignore[attr-defined]
-    items = [
-        {
-            "slug": row.slug,
-            "name": row.name,
-            "answer_mode": row.answer_mode,
-            "citation_mode": citation_rules(row)[0],
-            "model": row.language_model.slug if row.language_model else None,
-        }
-        for row in rows.order_by("name")
-    ]
-    return {"items": items, "next_cursor": None}
-
-
-@models.get("", response=dict[str, Any])
-def list_models(request: HttpRequest) -> dict[str, Any]:
-    rows = LanguageModel.objects.filter(tenant_id=request.actor.tenant_id).order_by("name")  # type: ignore[attr-defined]
-    items = [{"slug": r.slug, "name": r.name, "model": r.model, "context_window": r.context_window} for r in rows]
-    return {"items": items, "next_cursor": None}

@@ -13,6 +13,7 @@ from ninja.errors import HttpError
 from pydantic import Field
 
 from chatapp.accounts.auth import AsyncAuth
+from chatapp.answering import checked_schema
 from chatapp.answering.sentinels import strip_sentinels
 from chatapp.conversations import access, selectors
 from chatapp.conversations.database import in_thread
@@ -23,8 +24,16 @@ from chatapp.conversations.shown import shown_of
 from knowledge.tenants.access import Actor
 from knowledge.types import Turn
 
-LAST = ("usage", "citations", "sentences", "conversation", "no_answer", "related", "query")
+LAST = (
+    "usage", "citations", "sentences", "conversation", "no_answer", "related", "query", "answered_by", "in_place_of",
+    "answer_mode", "label", "output",
+)  # fmt: skip
 """What the last chunk of a stream carries beside the choices."""
+
+WRONG_FORMAT = (
+    "This response_format is not kept to here. Send {“type”: “json_schema”, “json_schema”: {“schema”: {…}}}, or leave "
+    "it out for text."
+)
 
 router = Router(tags=["chat"], auth=AsyncAuth(in_thread=in_thread))
 
@@ -53,6 +62,23 @@ class ChatIn(Schema):
     stream: bool = False
     knowledge_bases: list[str] | None = Field(default=None, max_length=100)
     conversation: str | None = None
+    response_format: dict[str, Any] | None = Field(
+        default=None,
+        description="As OpenAI's: type text or json_schema; the latter in place of the assistant's schema.",
+    )
+
+    def wanted_schema(self) -> dict[str, Any] | None:
+        """Return the schema asked for; None for the assistant's own.
+
+        :raises HttpError: a format that is not kept to here.
+        """
+        asked = self.response_format or {}
+        kind, given = asked.get("type", "text"), asked.get("json_schema")
+        if kind == "json_schema" and isinstance(given, dict) and isinstance(given.get("schema"), dict):
+            return checked_schema(given["schema"])
+        if kind != "text":
+            raise HttpError(422, WRONG_FORMAT)
+        return None
 
 
 def _ask(data: ChatIn) -> Ask:
@@ -67,6 +93,7 @@ def _ask(data: ChatIn) -> Ask:
         knowledge_bases=data.knowledge_bases or None,
         origin=Conversation.Origin.API,
         history=tuple(Turn(role=m.role, text=m.text()) for m in earlier) if earlier else None,
+        output_schema=data.wanted_schema(),
     )
 
 
@@ -111,7 +138,12 @@ def _completion(*, actor: Actor, run_id: str, model: str) -> dict[str, Any]:
         "conversation": str(run.conversation_id),
         "query": shown.query,
         "no_answer": run.no_answer,
+        "answered_by": run.answered_by,
+        "in_place_of": run.in_place_of,
         "related": detail["related"],
+        "answer_mode": detail["answer_mode"],
+        "label": detail["label"],
+        "output": detail["output"],
     }
 
 

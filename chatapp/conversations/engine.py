@@ -26,10 +26,12 @@ from chatapp.conversations.models import AnswerRun
 from chatapp.conversations.search_trace import search_trace
 from chatapp.conversations.services import Outcome, StartedRun
 from chatapp.conversations.verifying import judge
+from chatapp.language_models.models import UsageEntry
+from chatapp.language_models.usage import Ledger
 from knowledge import llm
 from knowledge.documents.searching import search
 from knowledge.errors import KnowledgeError, LanguageModelError
-from knowledge.llm import Finish, Message, ModelSettings, StreamEvent, Usage
+from knowledge.llm import Answering, Finish, Message, Meter, ModelSettings, StreamEvent, Usage
 from knowledge.retrieval.rewriting import rewrite
 from knowledge.types import Passage, Query, RetrievalResult, Rewritten
 
@@ -61,6 +63,9 @@ class Engine:
         self._ended_by = ""  # "stopped" or "interrupted"
         self._stopped = asyncio.Event()
         self._rewriting: Rewritten | None = None
+        self._ledger = Ledger(started.actor, run_ref=started.run.pk)
+        self._asked = False  # for the answer: what is asked for later mends it
+        self._answering: ModelSettings | None = None  # the model that answers
         self._pieces: asyncio.Queue[StreamEvent | BaseException | None] = asyncio.Queue()
 
     def stop(self) -> None:
@@ -92,6 +97,8 @@ class Engine:
         except Exception:  # boundary of the run: the reader gets words, the log gets the trace
             logger.exception("Run %s failed", self.log.run)
             await self._fail("unexpected", UNEXPECTED, retry=True, answer=self._partial)
+        finally:
+            await self._charge()
 
     async def _begin(self) -> None:
         run = self.started.run
@@ -101,6 +108,9 @@ class Engine:
             question_message=str(run.question_id),
             message=str(run.answer_id),
             client_id=self.started.client_id,
+            answer_mode=self.started.mode.name,
+            label=self.started.mode.label,
+            structured=self.started.output is not None,
         )
 
     async def _answer(self) -> Answer:
@@ -115,10 +125,14 @@ class Engine:
             system_prompt=self.started.system_prompt or None,
             citation_mode=self.started.citation_mode,
             enforcement=self.started.enforcement,
+            mode=self.started.mode,
+            output=self.started.output,
             today=timezone.localdate().isoformat(),
             searched=self.started.bases,
             stream_fn=self._stream,
-            judge=partial(judge, thresholds=self.started.thresholds),
+            judge=partial(
+                judge, thresholds=self.started.thresholds, meter=self._ledger.meter(UsageEntry.Purpose.CHECK)
+            ),
         ):
             if isinstance(event, Answer):
                 self._partial = event
@@ -132,8 +146,8 @@ class Engine:
         return self._partial
 
     async def _found(self) -> RetrievalResult:
-        """Return what the search found; nothing is searched for small talk."""
-        if is_small_talk(self.started.question):
+        """Return what the search found; nothing is searched for small talk, nor where the model's training answers."""
+        if not self.started.mode.searches or is_small_talk(self.started.question):
             return RetrievalResult(query="", passages=(), timings={})
         query = await self._rewritten()
         result = await in_thread_by(self._arrived, partial(self._retrieve, query))
@@ -144,7 +158,10 @@ class Engine:
     async def _rewritten(self) -> Query:
         """Return the query as the language model wrote it anew; a first question waits for nothing."""
         started = self.started
-        writing = asyncio.create_task(rewrite(started.query, model=started.model, profile=started.profile))
+        complete = partial(llm.complete, meter=self._ledger.meter(UsageEntry.Purpose.REWRITE))
+        writing = asyncio.create_task(
+            rewrite(started.query, model=started.model, profile=started.profile, complete=complete)
+        )
         stopped = asyncio.create_task(self._stopped.wait())
         try:
             await asyncio.wait({writing, stopped}, return_when=asyncio.FIRST_COMPLETED)
@@ -189,11 +206,17 @@ class Engine:
 
     async def _stream(self, model: ModelSettings, messages: Sequence[Message]) -> AsyncIterator[StreamEvent]:
         """The model's stream, which ends at once when the run is stopped, even before its first piece."""
-        pump = asyncio.create_task(self._pump(model, messages))
+        purpose = UsageEntry.Purpose.REPAIR if self._asked else UsageEntry.Purpose.ANSWER
+        self._asked = True
+        pump = asyncio.create_task(self._pump(model, messages, self._ledger.meter(purpose)))
         try:
             while (piece := await self._next_piece()) is not None:
                 if isinstance(piece, BaseException):
                     raise piece
+                if isinstance(piece, Answering):
+                    if purpose == UsageEntry.Purpose.ANSWER:
+                        self._answering = piece.settings
+                    continue
                 yield piece
             if self._ended_by:
                 yield Finish(self._ended_by)
@@ -211,9 +234,9 @@ class Engine:
                 await self._flush()
         return await self._pieces.get()
 
-    async def _pump(self, model: ModelSettings, messages: Sequence[Message]) -> None:
+    async def _pump(self, model: ModelSettings, messages: Sequence[Message], meter: Meter) -> None:
         try:
-            async for piece in llm.stream(model, messages):
+            async for piece in llm.stream(model, messages, meter=meter):
                 self._pieces.put_nowait(piece)
         except Exception as error:  # handed over to the reader of the queue, which raises it
             self._pieces.put_nowait(error)
@@ -258,8 +281,11 @@ class Engine:
             message=str(self.started.run.answer_id),
             status=outcome.status,
             no_answer=outcome.no_answer,
+            answer_mode=self.started.mode.name,
             usage=outcome.usage,
             timings=self._timings,
+            answered_by=outcome.answered_by,
+            in_place_of=outcome.in_place_of,
         )
         await self._store(done, outcome)
         await self.log.send(done)
@@ -291,7 +317,18 @@ class Engine:
             anomalies=dict(Counter(anomaly.kind for anomaly in answer.anomalies)),
             usage=self._usage(answer.usage),
             timings=self._timings,
+            **self._answerer(),
         )
+
+    def _answerer(self) -> dict[str, str]:
+        """Return which model answered, and in place of which."""
+        used, asked = self._answering, self.started.model
+        if used is None:
+            return {}
+        instead = used.entry != asked.entry or used.model != asked.model
+        return {
+            "model": used.model, "answered_by": used.name, "in_place_of": asked.name or asked.model if instead else "",
+        }  # fmt: skip
 
     def _usage(self, answering: Usage | None) -> dict[str, Any]:
         """Return what all calls of the run used and cost: writing the question anew counts whatever came after it."""
@@ -304,7 +341,7 @@ class Engine:
                 completion_tokens=answering.completion_tokens + rewriting.completion_tokens,
             )
         usage = asdict(answering) if answering is not None else {}
-        return usage | cost_of(self.started.model, usage)
+        return usage | cost_of(self._answering or self.started.model, usage)
 
     async def _store(self, last: dict[str, Any], outcome: Outcome) -> None:
         """Persist everything before the final event is sent."""
@@ -316,8 +353,16 @@ class Engine:
             except DatabaseError:  # once more, so that a busy moment does not cost the answer its citations
                 logger.warning("The passages of run %s are stored again", self.log.run)
                 await in_thread(self._keep_passages)
+        await self._charge()
         events = [*self.log.events, last]
         await self._patiently(partial(services.store_outcome, run=self.started.run, outcome=outcome, events=events))
+
+    async def _charge(self) -> None:
+        """Write what the calls of models used. An answer is stored though that fails; its end tries once more."""
+        try:
+            await self._patiently(self._ledger.write)
+        except DatabaseError:
+            logger.exception("What run %s used could not be written", self.log.run)
 
     @staticmethod
     async def _patiently(call: Callable[[], None]) -> None:

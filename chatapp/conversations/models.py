@@ -9,6 +9,7 @@ from typing import Any, Self
 from django.conf import settings
 from django.db import models
 
+from chatapp.conversations.outputs import validate_schema
 from chatapp.conversations.retrieval import validate_settings
 from chatapp.language_models.models import LanguageModel
 from knowledge.documents.models import Document, KnowledgeBase
@@ -19,7 +20,9 @@ class Assistant(models.Model):
     """A named way to answer."""
 
     class AnswerMode(models.TextChoices):
-        RETRIEVAL = "retrieval", "Retrieval"
+        RETRIEVAL = "retrieval", "From your documents"
+        FINE_TUNED = "fine_tuned", "From the model’s training"
+        HYBRID = "hybrid", "Fine-tuned model over your documents"
 
     class CitationMode(models.TextChoices):
         OFF = "off", "Off"
@@ -38,6 +41,13 @@ class Assistant(models.Model):
     language_model = models.ForeignKey(LanguageModel, null=True, on_delete=models.SET_NULL, related_name="+")
     system_prompt = models.TextField(blank=True, default="")
     answer_mode = models.CharField(max_length=20, choices=AnswerMode.choices, default=AnswerMode.RETRIEVAL)
+    trained_elsewhere = models.BooleanField(
+        default=False, help_text="Somebody says that its model was fine-tuned, which the catalogue does not know."
+    )
+    output_schema = models.JSONField(
+        default=dict, blank=True, validators=[validate_schema],
+        help_text="A JSON Schema that its answers fit. Empty: answers are text.",
+    )  # fmt: skip
     citation_mode = models.CharField(
         max_length=10, choices=CitationMode.choices, default=CitationMode.MARK,
         help_text="Off: sentences are not checked. Mark: verdicts follow the text. Require: a sentence is shown once "
@@ -158,7 +168,20 @@ class AnswerRun(models.Model):
     assistant = models.ForeignKey(Assistant, null=True, on_delete=models.SET_NULL, related_name="+")
     knowledge_bases = models.JSONField(default=list)
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.RUNNING)
-    model = models.CharField(max_length=300, blank=True, default="")
+    answer_mode = models.CharField(
+        max_length=20, choices=Assistant.AnswerMode.choices, default=Assistant.AnswerMode.RETRIEVAL
+    )
+    model = models.CharField(
+        max_length=300, blank=True, default="", help_text="The LiteLLM model string; of the model that really answered."
+    )
+    answered_by = models.CharField(
+        max_length=200, blank=True, default="", help_text="The name of the catalogue's entry that really answered."
+    )
+    in_place_of = models.CharField(
+        max_length=200, blank=True, default="",
+        help_text="The name of the entry that was to answer, where a fallback did.",
+    )  # fmt: skip
+    output_schema = models.JSONField(default=dict, help_text="What the answer had to fit; empty: it is text.")
     query = models.TextField(blank=True, default="", help_text="The question as it was searched.")
     retrieval = models.JSONField(default=dict, help_text="How it was searched: settings, sizes, earlier turns.")
     citation_mode = models.CharField(max_length=10, blank=True, default="", help_text="How strictly it was checked.")

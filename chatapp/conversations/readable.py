@@ -13,6 +13,7 @@ from typing import Any
 
 from django.template.loader import render_to_string
 
+from chatapp.answering import mode_of
 from chatapp.answering.sentinels import strip_sentinels
 from chatapp.conversations.audit import Finding
 from chatapp.conversations.exports import checked_export, missing_parts
@@ -49,6 +50,7 @@ def page_of_export(data: Mapping[str, Any]) -> str:
     context = {
         "form": FORM,
         "record": record,
+        "label": mode_of(record.get("answer_mode", "")).label,
         "entry": {name: data["entry"][name] for name in ("sequence", "previous", "digest")},
         "missing": missing_parts(data),
         "texts": texts,

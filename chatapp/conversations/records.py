@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from chatapp.answering import RETRIEVAL
 from chatapp.conversations.models import AnswerRun, ContextPassage
 from chatapp.conversations.sealing import TEXTS, Sealer, canonical, sha, source_part
 
@@ -40,6 +41,8 @@ def record_of(run: AnswerRun, *, sequence: int, form: str = FORMAT) -> dict[str,
         "finished": moment(run.finished),
         **{name: seal(name, as_text(texts[name])) for name in TEXTS},
         "model": run.model,
+        # Older runs do not say it, and their records stay as they were.
+        **({"answer_mode": run.answer_mode} if run.answer_mode != RETRIEVAL.name else {}),
         "knowledge_bases": run.knowledge_bases,
         "citation_mode": run.citation_mode,
         # Older runs do not say it, and their records stay as they were.

@@ -17,7 +17,7 @@ from django.db import DatabaseError
 from django.utils import timezone
 from redis.exceptions import RedisError
 
-from chatapp.conversations import events, services
+from chatapp.conversations import access, events, services
 from chatapp.conversations.database import in_thread, in_thread_by
 from chatapp.conversations.engine import Engine
 from chatapp.conversations.models import AnswerRun
@@ -53,7 +53,7 @@ class RunManager:
         return await asyncio.shield(task)
 
     async def _start(self, actor: Actor, ask: Ask, arrived: float) -> StartedRun:
-        ahead = asyncio.create_task(in_thread_by(arrived, partial(embed_ahead, ask.text)))
+        ahead = asyncio.create_task(in_thread_by(arrived, partial(_embed_ahead, actor=actor, ask=ask)))
         ahead.add_done_callback(lambda done: done.cancelled() or done.exception())  # the search says what is wrong
         started = await in_thread_by(arrived, partial(services.start_run, actor=actor, ask=ask))
         run = str(started.run.pk)
@@ -134,6 +134,12 @@ class RunManager:
     @staticmethod
     def _beat(running: list[str]) -> None:
         AnswerRun.objects.filter(pk__in=running).update(heartbeat=timezone.now())
+
+
+def _embed_ahead(*, actor: Actor, ask: Ask) -> None:
+    """Begin with the question's vector, unless its assistant searches for nothing: it may be made far away."""
+    if access.searches(actor=actor, slug=ask.assistant):
+        embed_ahead(ask.text)
 
 
 _managers: dict[int, RunManager] = {}

@@ -8,9 +8,11 @@ from typing import Any, NamedTuple, TypeAlias
 
 from django.db.models import Prefetch, prefetch_related_objects
 
+from chatapp.answering import mode_of
 from chatapp.answering.sentinels import strip_sentinels
 from chatapp.conversations.excerpts import NO_WORDS, cited_excerpt, read_excerpt
 from chatapp.conversations.models import AnswerRun, AuditEntry, Citation, ContextPassage, Conversation
+from chatapp.conversations.outputs import shown_output
 from chatapp.conversations.shown import Shown, shown_of, shown_runs
 from knowledge.documents.selectors import media_types
 from knowledge.parsing.formats import MARKDOWN, SLIDES
@@ -95,7 +97,13 @@ def run_detail(
         "question": run.question.text,
         "query": shown.query,
         "notes": run.retrieval.get("notes", []) if shown.whole else [],  # these name words that documents have
+        "answer_mode": run.answer_mode,
+        "label": mode_of(run.answer_mode).label,
+        "structured": bool(run.output_schema),
+        "output": shown_output(run.output_schema, shown.text),
         "model": run.model,
+        "answered_by": run.answered_by,
+        "in_place_of": run.in_place_of,
         "no_answer": run.no_answer,
         "passages": [
             passage_detail(p, shown=shown, slides=slides, markdown=markdown) | {"differs": differing.get(p.label, [])}
@@ -122,6 +130,7 @@ def run_detail(
             "prompt": run.prompt if shown.whole else None,
             "raw_output": run.raw_output if shown.whole else None,
             "anomalies": run.anomalies,
+            "output_schema": run.output_schema or None,
             "answer": strip_sentinels(shown.text),
             "audit": AuditEntry.objects.filter(run_ref=run.pk).values("sequence", "previous", "digest").first(),
         }

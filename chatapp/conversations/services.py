@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Iterable, Sequence
+import uuid
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from chatapp.accounts.models import User
-from chatapp.answering import CitationMode
+from chatapp.answering import AnswerMode, CitationMode, OutputSchema, mode_of
 from chatapp.answering.gate import Enforcement
 from chatapp.conversations import access, audit, erasing, snapshots
 from chatapp.conversations.citations import locate
@@ -25,7 +27,8 @@ from chatapp.conversations.models import (
     Message,
     PassageSnapshot,
 )
-from chatapp.conversations.policies import citation_rules
+from chatapp.conversations.outputs import output_of_question, system_prompt_of
+from chatapp.conversations.policies import answer_rules
 from chatapp.conversations.retrieval import (
     chat_query,
     checked_settings,
@@ -35,6 +38,7 @@ from chatapp.conversations.retrieval import (
 )
 from chatapp.conversations.shown import readable_messages
 from chatapp.conversations.verifying import Thresholds, thresholds_of, verification_of
+from chatapp.language_models import budgets
 from chatapp.language_models.models import LanguageModel
 from chatapp.language_models.services import model_settings
 from knowledge.documents.access import access_knowledge_bases, scope_of, visible_knowledge_bases
@@ -63,16 +67,21 @@ class QuestionTooLong(QuestionRefused):
 def ensure_default_assistant(
     *, tenant: Tenant, knowledge_bases: Iterable[KnowledgeBase], language_model: LanguageModel
 ) -> Assistant:
-    """Return the tenant's ``default`` assistant with the given model; its bases are set only when it is made."""
+    """Return the tenant's ``default`` assistant with the given model, unless a person chose another from the catalogue;
+    its bases are set only when it is made."""
     assistant, created = Assistant.objects.get_or_create(
         tenant=tenant, slug="default", defaults={"name": "Default", "language_model": language_model}
     )
     if created:
         assistant.knowledge_bases.set(knowledge_bases)
-    elif assistant.language_model_id != language_model.pk:
+    elif assistant.language_model_id != language_model.pk and _came_by_itself(assistant.language_model):
         assistant.language_model = language_model
         assistant.save(update_fields=["language_model"])
     return assistant
+
+
+def _came_by_itself(model: LanguageModel | None) -> bool:
+    return model is None or model.source in (LanguageModel.Source.BUILT_IN, LanguageModel.Source.ENVIRONMENT)
 
 
 def save_retrieval(*, actor: Actor, slug: str, settings: object) -> Assistant:
@@ -98,6 +107,7 @@ class Ask:
     client_id: str | None = None
     origin: Conversation.Origin = Conversation.Origin.BROWSER  # of the conversation, when this begins one
     history: tuple[Turn, ...] | None = None  # given by API callers; otherwise read from the conversation
+    output_schema: Mapping[str, Any] | None = None  # the caller's own, in place of the assistant's
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +122,10 @@ class StartedRun:
     query: Query  # what is searched for
     profile: RetrievalProfile  # and how
     model: ModelSettings
+    actor: Actor  # who asks, and pays
     system_prompt: str
+    mode: AnswerMode
+    output: OutputSchema | None
     citation_mode: CitationMode
     enforcement: Enforcement
     client_id: str | None
@@ -141,6 +154,10 @@ def start_run(*, actor: Actor, ask: Ask) -> StartedRun:
 
     :raises QuestionRefused: the question is empty or too long.
     :raises NotFound: the conversation, assistant or a knowledge base is not there for this actor.
+    :raises ModelNotConfigured: the assistant has no model that can be called.
+    :raises BudgetExhausted: nobody may ask a model any more today or this month.
+    :raises AssistantRefused: the assistant may not answer in its mode, or its model cannot.
+    :raises SchemaRefused: the caller's schema is not accepted.
     """
     question = clean_question(ask.text)
     assistant = access.access_assistant(actor=actor, slug=ask.assistant)
@@ -150,11 +167,29 @@ def start_run(*, actor: Actor, ask: Ask) -> StartedRun:
     conversation = access.access_conversation(actor=actor, pk=ask.conversation) if ask.conversation else None
     earlier = list(conversation.messages.order_by("-created")[:HISTORY_TURNS]) if conversation else []
     history = ask.history if ask.history is not None else _history(readable_messages(earlier, actor=actor))
-    model = model_settings(assistant.language_model)
+    conversation_id = conversation.pk if conversation else uuid.uuid4()
+    model = model_settings(assistant.language_model, sticky=str(conversation_id))
+    _ensure_within_budget(actor, ask)
     query = chat_query(question=question, history=history, context_window=model.context_window)
-    mode, enforcement = citation_rules(assistant)
+    mode = mode_of(assistant.answer_mode)
+    output = output_of_question(question, assistant=assistant, own=ask.output_schema, model=model)
+    citation_mode, enforcement = answer_rules(assistant, has_schema=output is not None)
+    bases = bases if mode.searches else []
     thresholds = thresholds_of(actor.tenant_id)
-    run, resumed = _store_question(actor, ask, conversation, query, earlier, assistant, bases, mode, thresholds)
+    run, resumed = _store_question(
+        actor,
+        ask,
+        conversation,
+        conversation_id,
+        model,
+        query,
+        earlier,
+        assistant,
+        bases,
+        citation_mode,
+        thresholds,
+        output,
+    )
     return StartedRun(
         run=run,
         scope=scope_of(actor=actor, bases=bases),
@@ -164,8 +199,11 @@ def start_run(*, actor: Actor, ask: Ask) -> StartedRun:
         query=query,
         profile=profile_of(assistant.retrieval),
         model=model,
-        system_prompt=assistant.system_prompt,
-        citation_mode=mode,
+        actor=actor,
+        system_prompt=system_prompt_of(assistant, output),
+        mode=mode,
+        output=output,
+        citation_mode=citation_mode,
         enforcement=enforcement,
         thresholds=thresholds,
         client_id=ask.client_id,
@@ -179,6 +217,15 @@ def bases_of(*, actor: Actor, assistant: Assistant, wanted: Sequence[str] | None
         return access_knowledge_bases(actor=actor, pks=wanted)
     own = list(assistant.knowledge_bases.filter(tenant_id=actor.tenant_id, deleting=False))
     return own or list(visible_knowledge_bases(actor=actor))
+
+
+def _ensure_within_budget(actor: Actor, ask: Ask) -> None:
+    """:raises BudgetExhausted: the budget is used up; not for a message sent again, which asks nothing."""
+    try:
+        budgets.ensure_within(actor)
+    except budgets.BudgetExhausted:
+        if not (ask.client_id and _runs_of_message(actor, ask.client_id).exists()):
+            raise
 
 
 def _title(question: str) -> str:
@@ -205,23 +252,33 @@ def _known_run(actor: Actor, client_id: str | None) -> AnswerRun | None:
         return None
     if connection.features.has_select_for_update:  # a transaction of SQLite is alone anyway
         User.objects.select_for_update(no_key=True).get(pk=actor.user_id)
+    return _runs_of_message(actor, client_id).first()
+
+
+def _runs_of_message(actor: Actor, client_id: str) -> QuerySet[AnswerRun]:
     return AnswerRun.objects.filter(
         tenant_id=actor.tenant_id, conversation__user_id=actor.user_id, question__client_id=client_id
-    ).first()
+    )
 
 
 def _store_question(
     actor: Actor,
     ask: Ask,
     conversation: Conversation | None,
+    conversation_id: uuid.UUID,
+    model: ModelSettings,
     query: Query,
     earlier: Sequence[Message],
     assistant: Assistant,
     bases: Sequence[KnowledgeBase],
     citation_mode: CitationMode,
     thresholds: Thresholds,
+    output: OutputSchema | None,
 ) -> tuple[AnswerRun, bool]:
-    new = Conversation(tenant_id=actor.tenant_id, user_id=actor.user_id, title=_title(query.text), origin=ask.origin)
+    new = Conversation(
+        pk=conversation_id, tenant_id=actor.tenant_id, user_id=actor.user_id, title=_title(query.text),
+        origin=ask.origin,
+    )  # fmt: skip
     target, now = conversation or new, timezone.now()
     asked = Message(
         conversation=target,
@@ -238,10 +295,12 @@ def _store_question(
         answer=answer,
         assistant=assistant,
         knowledge_bases=[str(base.pk) for base in bases],
-        retrieval=trace_of(query, assistant.retrieval),
+        answer_mode=assistant.answer_mode,
+        output_schema=dict(output.schema) if output else {},
+        retrieval=trace_of(query, assistant.retrieval) if mode_of(assistant.answer_mode).searches else {},
         citation_mode=citation_mode,
         verification={} if citation_mode == "off" else verification_of(thresholds),
-        model=assistant.language_model.model if assistant.language_model else "",
+        model=model.model,
         heartbeat=now,
     )
     with transaction.atomic():
@@ -341,6 +400,9 @@ class Outcome:
     citations: Sequence[dict[str, Any]] = ()  # label, number, sentence, start, end, quote, page, boxes, score
     anomalies: dict[str, int] | None = None
     usage: dict[str, Any] | None = None
+    model: str = ""  # of the three: empty where no model answered
+    answered_by: str = ""
+    in_place_of: str = ""
     timings: dict[str, float] | None = None
     error_code: str = ""
     error_message: str = ""
@@ -370,6 +432,9 @@ def _store_outcome(
         events=list(events),
         error_code=outcome.error_code,
         error_message=outcome.error_message,
+        **({"model": outcome.model} if outcome.model else {}),
+        answered_by=outcome.answered_by,
+        in_place_of=outcome.in_place_of,
         finished=timezone.now(),
         heartbeat=timezone.now(),
     )

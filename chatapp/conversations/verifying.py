@@ -21,9 +21,11 @@ from chatapp.answering.verification import Claim, Judgement, Verifier, default_r
 from chatapp.answering.verification.consult import consult, too_small
 from chatapp.answering.verification.entailment import EntailmentEncoder
 from chatapp.answering.verification.verifier import with_thresholds
-from knowledge import wiring
+from chatapp.language_models.models import UsageEntry
+from chatapp.language_models.usage import Ledger
+from knowledge import llm, wiring
 from knowledge.errors import ModelBusy
-from knowledge.llm import ModelSettings
+from knowledge.llm import Meter, ModelSettings
 from knowledge.stores.common import batches
 
 router = Router(tags=["verification"])
@@ -39,6 +41,9 @@ TOGETHER = 8
 """Statements that are judged at once."""
 
 PATIENCE = 20  # seconds
+UNKNOWN_WINDOW = 1_000_000
+"""Tokens. Nobody says how much the judging model takes, so it says itself what is too much."""
+
 AT_ONCE = BoundedSemaphore(1)
 """Requests that are judged at a time in a process: answers are checked there too, and must not wait long."""
 
@@ -86,7 +91,7 @@ def judge_model() -> ModelSettings | None:
         return None
     return ModelSettings(
         model=settings.VERIFY_MODEL, api_base=settings.VERIFY_API_BASE or None,
-        api_key=settings.VERIFY_API_KEY or None,
+        api_key=settings.VERIFY_API_KEY or None, context_window=UNKNOWN_WINDOW,
     )  # fmt: skip
 
 
@@ -131,11 +136,16 @@ def verification_of(thresholds: Thresholds) -> dict[str, Any]:
     }  # fmt: skip
 
 
-async def judge(claims: Sequence[Claim], *, thresholds: Thresholds) -> Sequence[Judgement]:
-    """Judge statements by all that is set up, without holding up the event loop."""
+async def judge(
+    claims: Sequence[Claim], *, thresholds: Thresholds, meter: Meter | None = None
+) -> Sequence[Judgement]:  # fmt: skip
+    """Judge statements by all that is set up, without holding up the event loop; ``meter`` counts what that costs."""
     judged = with_thresholds(await asyncio.to_thread(lambda: verifier().judge(claims)), thresholds.pair)
     model = judge_model()
-    return judged if model is None else await consult(claims, judged, model=model, seconds=settings.VERIFY_TIMEOUT)
+    if model is None:
+        return judged
+    complete = partial(llm.complete, meter=meter)
+    return await consult(claims, judged, model=model, seconds=settings.VERIFY_TIMEOUT, complete=complete)
 
 
 @router.post("", response=dict[str, Any])
@@ -144,14 +154,17 @@ def verify(request: HttpRequest, data: Statements) -> dict[str, Any]:
     claims = [
         Claim(statement=item.statement, sources=tuple(item.sources), question=item.question) for item in data.items
     ]
-    found = verifier()
-    judging = async_to_sync(partial(judge, thresholds=thresholds_of(request.actor.tenant_id)))  # type: ignore[attr-defined]
+    found, actor = verifier(), request.actor  # type: ignore[attr-defined]
+    ledger = Ledger(actor)
+    meter = ledger.meter(UsageEntry.Purpose.CHECK)
+    judging = async_to_sync(partial(judge, thresholds=thresholds_of(actor.tenant_id), meter=meter))
     if not AT_ONCE.acquire(timeout=PATIENCE):
         raise ModelBusy("Other statements are being checked. Try again in a moment.")
     try:
         items = [_row(judged) for some in batches(claims, TOGETHER) for judged in judging(list(some))]
     finally:
         AT_ONCE.release()
+        ledger.write()
     return {"items": items, "verifier": found.record.verifier}
 
 

@@ -12,6 +12,7 @@ from django.views.decorators.csrf import ensure_csrf_cookie
 from chatapp.accounts.models import User
 from chatapp.accounts.pages import member_page
 from chatapp.conversations.access import access_conversation
+from chatapp.language_models import budgets
 from knowledge.tenants.access import Actor
 
 # Answered by the product's own documentation, which the demo knowledge base holds from the start.
@@ -20,6 +21,14 @@ EXAMPLES = (
     "How do I know that a sentence of an answer is right?",
     "What happens when I delete a document?",
 )
+
+
+def _low_budget(actor: Actor) -> str:
+    """Say which budget is nearly or wholly used up; nothing while there is enough."""
+    least = min(budgets.remaining(actor), key=lambda each: each.left, default=None)
+    if least is None or least.left > budgets.LOW:
+        return ""
+    return least.used_up if least.exhausted else least.running_low
 
 
 @ensure_csrf_cookie
@@ -33,5 +42,6 @@ def chat(request: HttpRequest, actor: Actor, conversation_id: uuid.UUID | None =
         "conversation": conversation_id or "",
         "page_data": {"examples": EXAMPLES, "name": name},
         "question_bytes": settings.MAX_QUESTION_BYTES,
+        "budget": _low_budget(actor),
     }
     return render(request, "conversations/chat.html", context)

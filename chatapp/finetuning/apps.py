@@ -13,5 +13,9 @@ class FinetuningConfig(AppConfig):
 
     def ready(self) -> None:
         from chatapp.finetuning.datasets import ready as datasets
+        from chatapp.finetuning.registry import ready as registry
+        from chatapp.finetuning.training import ready as training
 
         datasets.connect()
+        training.connect()
+        registry.connect()

@@ -10,6 +10,10 @@ class LanguageModelsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        from chatapp.accounts.api import use_budgets
+        from chatapp.language_models import checks  # noqa: F401  registers them
+        from chatapp.language_models.budgets import public_budgets
         from chatapp.language_models.local import register_local_models
 
         register_local_models()
+        use_budgets(public_budgets)

@@ -116,6 +116,9 @@ class ModelTest(models.Model):
         return f"{self.language_model} {self.created:%Y-%m-%d %H:%M}"
 
 
+SPENT = ("cost", "prompt_tokens", "completion_tokens")
+
+
 class UsageEntry(models.Model):
     """One call of a model: what it used and cost, also when it failed or was stopped. It is never changed."""
 
@@ -128,6 +131,7 @@ class UsageEntry(models.Model):
         ANSWER = "answer", "Answer"
         REWRITE = "rewrite", "Question written anew"
         REPAIR = "repair", "Sentence or output written anew"
+        CHECK = "check", "Sentences checked"
         TEST = "test", "Test of the model"
         SYNTHESIS = "synthesis", "Training rows written"
         TRAINING = "training", "Training"
@@ -141,6 +145,9 @@ class UsageEntry(models.Model):
     purpose = models.CharField(max_length=12, choices=Purpose.choices)
     status = models.CharField(max_length=10, choices=Status.choices)
     error_code = models.CharField(max_length=40, blank=True, default="")
+    error_detail = models.CharField(
+        max_length=100, blank=True, default="", help_text="Status and kind of the provider's error, without its words."
+    )
     prompt_tokens = models.PositiveIntegerField(default=0)
     completion_tokens = models.PositiveIntegerField(default=0)
     estimated = models.BooleanField(default=False, help_text="Counted here, since the model did not say.")
@@ -154,10 +161,13 @@ class UsageEntry(models.Model):
 
     class Meta:
         indexes = [
-            # What a tenant, a person or a key has used since a day: budgets and the usage page.
-            models.Index(fields=["tenant", "created"], name="usage_of_tenant"),
-            models.Index(fields=["tenant", "user", "created"], name="usage_of_person"),
-            models.Index(fields=["api_key", "created"], name="usage_of_key"),
+            # What a tenant, a person or a key has used since a day. Budgets are asked about before every question, so
+            # what they add up stands in the index itself.
+            models.Index(fields=["tenant", "created", *SPENT], name="usage_spent_tenant"),
+            models.Index(fields=["tenant", "user", "created", *SPENT], name="usage_spent_person"),
+            models.Index(fields=["api_key", "created", *SPENT], name="usage_spent_key"),
+            # The newest calls of a model: whether it works.
+            models.Index(fields=["language_model", "-created"], name="usage_newest_of_model"),
             # The calls of one answer.
             models.Index(fields=["run_ref"], name="usage_of_run"),
         ]

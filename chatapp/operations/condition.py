@@ -12,6 +12,7 @@ from django.apps import apps
 from django.db.models import Count, OuterRef, Q, Subquery
 from django.utils import timezone
 
+from chatapp.language_models import health as model_health
 from chatapp.operations import parts
 from knowledge import wiring
 from knowledge.documents.indexes import alarms, reconcile_jobs, upkeep
@@ -68,6 +69,7 @@ def condition(tenants: Sequence[Tenant]) -> Condition:
     ids = [tenant.pk for tenant in tenants]
     found.problems += [Problem(where="Parts", words=_part_words(part)) for part in found.parts if not part.ok]
     found.problems += [Problem(where="Disk", words=words) for words in alarms.disk()]
+    found.problems += [Problem(where="Models", words=words) for words in model_health.problems(ids)]
     found.problems += _jobs(found, ids)
     found.problems += _documents(found, ids)
     found.problems += _deletions(ids)

@@ -7,14 +7,17 @@ import json
 import os
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from django.conf import settings
 
+from chatapp.finetuning.serving.extra import can_serve
+from chatapp.finetuning.training import extra
 from chatapp.operations.processes import SUPERVISED, Program
 
-ROLES = ("web", "worker", "beat")
+ROLES = ("web", "worker", "trainer", "models", "beat")
+TRAINING = "training"
 
 
 def child_environment() -> dict[str, str]:
@@ -52,12 +55,29 @@ def command(role: str) -> list[str]:
     """
     celery = [sys.executable, "-m", "celery", "--app", "chatapp.celery"]
     quiet = ["--without-gossip", "--without-mingle"]  # mingle waits a second for workers that are not there
-    queues, processes = ",".join(settings.WORKER_QUEUES), str(settings.WORKER_CONCURRENCY)
     return {
         "web": [sys.executable, "-m", "uvicorn", "chatapp.asgi:application", *_web_options()],
-        "worker": [*celery, "worker", "-Q", queues, "--concurrency", processes, "--loglevel", "INFO", *quiet],
+        "worker": [*celery, "worker", *_taking(_worker_queues(), settings.WORKER_CONCURRENCY), *quiet],
+        "trainer": [*celery, "worker", *_taking([TRAINING], 1), "--hostname", "trainer@%h", *quiet],
+        "models": [sys.executable, "manage.py", "serve_models"],
         "beat": [*celery, "beat", "--loglevel", "INFO", "--pidfile", ""],
     }[role]
+
+
+def _taking(queues: Iterable[str], processes: int) -> list[str]:
+    return ["-Q", ",".join(queues), "--concurrency", str(processes), "--loglevel", "INFO"]
+
+
+def _worker_queues() -> list[str]:
+    """Return what the worker takes from: not from the queue whose tasks last for hours where another one does."""
+    return [queue for queue in settings.WORKER_QUEUES if queue != TRAINING or not extra.installed()]
+
+
+def roles() -> list[str]:
+    """Return the processes that this installation consists of; without the extra `train` nobody trains, and where
+    there can be no models nobody serves them."""
+    there = {"trainer": extra.installed, "models": can_serve}
+    return [role for role in ROLES if role not in there or there[role]()]
 
 
 def _web_options() -> list[str]:
@@ -81,13 +101,14 @@ def _web_options() -> list[str]:
 
 
 def programs(environment: Mapping[str, str]) -> list[Program]:
-    """Return web, worker and beat; beat waits for the others where the processor is short, as at a start."""
+    """Return every process; those that nobody waits for at a start let the others go first where the processor is
+    short."""
     return [
         Program(
             name=role, command=command(role), environment=environment, directory=Path(settings.BASE_DIR),
-            niceness=10 if role == "beat" else 0,
+            niceness=10 if role in ("beat", "trainer", "models") else 0,
         )
-        for role in ROLES
+        for role in roles()
     ]  # fmt: skip
 
 

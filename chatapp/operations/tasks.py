@@ -15,6 +15,7 @@ from django.conf import settings
 from chatapp.operations import queues
 from chatapp.operations.parts import WORKER_ALIVE, WORKER_LAST_TASK, quick_redis
 from chatapp.operations.processes import tie_to_parent
+from chatapp.operations.product import TRAINING
 
 logger = logging.getLogger(__name__)
 
@@ -33,8 +34,14 @@ def _pool_process(**_: object) -> None:
     tie_to_parent()
 
 
+_processes = 0
+
+
 @worker_ready.connect
-def _starts(**_: object) -> None:
+def _starts(sender: Any = None, **_: object) -> None:
+    """Note how many tasks this worker does at once: the one that trains does fewer than the others."""
+    global _processes
+    _processes = int(getattr(getattr(sender, "pool", None), "limit", None) or 0)
     _say_alive(starts=True)
 
 
@@ -46,10 +53,11 @@ def _alive(**_: object) -> None:
 
 def _say_alive(*, starts: bool) -> None:
     taken = list(current_app.amqp.queues.consume_from)
-    busy = len(state.active_requests) >= settings.WORKER_CONCURRENCY
+    busy = len(state.active_requests) >= (_processes or settings.WORKER_CONCURRENCY)
 
     def say(client: Any) -> None:
-        client.set(WORKER_ALIVE, time.time(), ex=queues.ALIVE_SECONDS)
+        if taken != [TRAINING]:  # the one that only trains is not the worker that documents wait for
+            client.set(WORKER_ALIVE, time.time(), ex=queues.ALIVE_SECONDS)
         queues.say_alive(client, taken, busy=busy, starts=starts)
 
     _write(say)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from asgiref.sync import async_to_sync
@@ -18,10 +20,14 @@ from chatapp.accounts.pages import member_page
 from chatapp.conversations import services
 from chatapp.conversations.access import NotAllowed
 from chatapp.conversations.retrieval import SETTINGS, SettingRefused, profile_of
+from chatapp.language_models.budgets import ensure_within
+from chatapp.language_models.models import UsageEntry
 from chatapp.language_models.services import model_settings
+from chatapp.language_models.usage import Ledger
 from chatapp.searching.asking import Asked, asked_of
 from chatapp.searching.forms import MOST
 from chatapp.searching.presentation import Column, column_of, compared, stored_column, versions_in
+from knowledge import llm
 from knowledge.documents.access import scope_of
 from knowledge.documents.searching import search as search_documents
 from knowledge.documents.selectors import media_types
@@ -29,7 +35,7 @@ from knowledge.errors import KnowledgeError, NotFound
 from knowledge.retrieval.base import RetrievalProfile
 from knowledge.retrieval.rewriting import can_rewrite, rewrite
 from knowledge.tenants.access import Actor
-from knowledge.types import Query
+from knowledge.types import Query, Rewritten
 
 OWN = "its own"  # the value of a setting that somebody else decides
 KEPT = ("q", "previous", "answer", "limit", "base", "assistant", "run")
@@ -102,7 +108,7 @@ def _columns(asked: Asked, actor: Actor) -> tuple[list[Column], str]:
     tries = [(now, asked.saved)] if not (asked.run and asked.changed) else []
     tries += [("Now, with changed settings" if asked.run else "Changed settings", asked.tried)] if asked.changed else []
     try:
-        queries = _rewritten(asked, [profile_of(used) for _, used in tries])
+        queries = _rewritten(asked, [profile_of(used) for _, used in tries], actor)
         results = [
             search_documents(query, scope=scope, profile=profile_of(used))
             for query, (_, used) in zip(queries, tries, strict=True)
@@ -121,23 +127,35 @@ def _columns(asked: Asked, actor: Actor) -> tuple[list[Column], str]:
     return list(compared(*columns)) if len(columns) == 2 else columns, ""
 
 
-def _rewritten(asked: Asked, profiles: Sequence[RetrievalProfile]) -> list[Query]:
+def _rewritten(asked: Asked, profiles: Sequence[RetrievalProfile], actor: Actor) -> list[Query]:
     """Return the query for each profile as the assistant's language model writes it; of an answer, as it did then."""
     assert asked.query is not None
     query, model = asked.query, asked.assistant.language_model if asked.assistant else None
     if model is None or asked.run is not None:
         return [query] * len(profiles)
-    settings = model_settings(model)
+    try:
+        settings = model_settings(model)
+        ensure_within(actor)
+    except KnowledgeError as err:
+        said = Rewritten(notes=(f"The question was searched as it was asked: {err.message}",))
+        return [replace(query, rewritten=said)] * len(profiles)
+    ledger = Ledger(actor)
+    complete = partial(llm.complete, meter=ledger.meter(UsageEntry.Purpose.REWRITE))
 
     async def write() -> list[Query]:
         made: dict[tuple[bool, bool, bool], Query] = {}
         for one in profiles:
             wanted = one.condense, one.expand, one.decompose
             if wanted not in made:
-                made[wanted] = await rewrite(query, model=settings, profile=one)
+                made[wanted] = await rewrite(query, model=settings, profile=one, complete=complete)
         return [made[one.condense, one.expand, one.decompose] for one in profiles]
 
-    return async_to_sync(write)() if can_rewrite(settings) else [query] * len(profiles)
+    if not can_rewrite(settings):
+        return [query] * len(profiles)
+    try:
+        return async_to_sync(write)()
+    finally:
+        ledger.write()
 
 
 def _differences(asked: Asked) -> list[str]:

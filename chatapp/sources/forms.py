@@ -10,9 +10,9 @@ from django.http import QueryDict
 
 from knowledge.errors import SourceMisconfigured
 from knowledge.sources.base import Option
-from knowledge.syncing import kinds, vault
+from knowledge.syncing import kinds
 from knowledge.syncing.models import DAY, Source
-from knowledge.syncing.secrets import secrets_after
+from knowledge.syncing.secrets import secret_names, secrets_after
 
 UNITS = {
     "": ("By hand only", 0),
@@ -47,7 +47,7 @@ class SourceForm:
         """:raises SourceMisconfigured: there is no such kind."""
         self.kind, self.source, self._data = kind, source, data
         self._options = kinds.options_of(kind)
-        self._set = set(vault.names(source.sealed, source=source.pk)) if source else set()
+        self._set = set(secret_names(source)) if source else set()
 
     @property
     def fields(self) -> list[FormField]:

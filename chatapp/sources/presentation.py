@@ -8,8 +8,9 @@ from typing import Any
 
 from knowledge.documents.leased import LeasedJob
 from knowledge.sources.base import Option
-from knowledge.syncing import kinds, schedule, vault, words
+from knowledge.syncing import kinds, schedule, words
 from knowledge.syncing.models import Source, SyncRun
+from knowledge.syncing.secrets import secret_names
 
 COUNT_WORDS = (
     ("listed", "Looked at"), ("unchanged", "Unchanged"), ("added", "Added"), ("changed", "Changed"),
@@ -56,7 +57,7 @@ def _needs_somebody(run: SyncRun | None) -> bool:
 
 def settings_of(source: Source) -> list[tuple[str, str]]:
     """Return what is set, by its labels; of a secret only that it is set."""
-    secret = set(vault.names(source.sealed, source=source.pk))
+    secret = set(secret_names(source))
     rows = []
     for option in _options(source.kind):
         if option.kind == "secret":

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from chatapp.answering import mode_of
 from chatapp.conversations.retrieval import SETTINGS
 from chatapp.conversations.standing import OPENING
 from chatapp.conversations.verifying import JUDGES
 from chatapp.searching.presentation import SCORES, STAGES, Score, headings, pages, reader_link
-from chatapp.tracing.words import ANOMALIES, FATES, KINDS, MARKS, MODES, STATES, VERDICTS, VerdictWords
+from chatapp.tracing.words import (
+    ANOMALIES,
+    FATES,
+    KINDS,
+    MARKS,
+    MODES,
+    REASONS,
+    STATES,
+    UNSOURCED,
+    VERDICTS,
+    VerdictWords,
+)
 
 __all__ = ["TracePage", "page_of"]
 
@@ -97,6 +110,8 @@ class TracePage:
     state: str
     state_words: str
     mode: str
+    searches: bool  # whether answers of its mode have sources
+    schema: str  # what it had to fit; empty: it is text
     settings: Sequence[str]
     turns: Sequence[Mapping[str, str]]
     also: Sequence[str]
@@ -126,10 +141,13 @@ def page_of(detail: Mapping[str, Any]) -> TracePage:
     sentences = _sentences(detail)
     timings = detail["timings"] or {}
     rewritten = detail["rewritten"] or {}
+    searches = mode_of(detail["answer_mode"]).searches
     return TracePage(
         state=detail["status"],
         state_words=STATES.get(detail["status"], detail["status"]),
-        mode=MODES.get(detail["citation_mode"], "Not known"),
+        mode=MODES.get(detail["citation_mode"], "Not known") if searches else UNSOURCED,
+        searches=searches,
+        schema=json.dumps(detail["output_schema"], ensure_ascii=False, indent=2) if detail["output_schema"] else "",
         settings=_settings(detail["settings"]),
         turns=detail["turns"],
         also=search.get("also", ()),
@@ -141,7 +159,7 @@ def page_of(detail: Mapping[str, Any]) -> TracePage:
         prompt=[message for message in detail["prompt"] or () if isinstance(message, Mapping)],
         anomalies=[(ANOMALIES.get(kind, kind.replace("_", " ")), n) for kind, n in detail["anomalies"].items()],
         sentences=sentences,
-        counts=_counts(sentences),
+        counts=_counts(sentences) if searches else (),
         left_out=sum(one.left_out for one in sentences),
         moments=_moments(timings),
         stages=_stages(timings),
@@ -243,14 +261,21 @@ def _sentences(detail: Mapping[str, Any]) -> list[Sentence]:
     return [
         Sentence(
             text=detail["answer"][row["start"] : row["end"]].strip(), verdict=row.get("verdict", "unchecked"),
-            words=VERDICTS.get(row.get("verdict", ""), VERDICTS["unchecked"]), kind=KINDS.get(row.get("kind", ""), ""),
+            words=_words(row), kind=KINDS.get(row.get("kind", ""), ""),
             judge=JUDGES.get(row.get("judged_by", ""), ""), score=row.get("score", 0.0),
-            left_out=row.get("left_out", False), reasons=row.get("reasons", ()),
+            left_out=row.get("left_out", False),
+            reasons=[REASONS.get(reason, reason) for reason in row.get("reasons", ())],
             evidence=cited.get(row.get("index", -1), ()),
         )
         for row in detail["sentences"]
         if row.get("kind") != "markup" and {"start", "end"} <= row.keys()
     ]  # fmt: skip
+
+
+def _words(row: Mapping[str, Any]) -> VerdictWords:
+    """Say a verdict; where nothing was searched there is no source that it could speak of."""
+    words = VERDICTS.get(row.get("verdict", ""), VERDICTS["unchecked"])
+    return words._replace(text="Not checked") if "no_sources" in row.get("reasons", ()) else words
 
 
 def _counts(sentences: Sequence[Sentence]) -> list[tuple[VerdictWords, str, int]]:

@@ -8,7 +8,18 @@ from typing import NamedTuple
 from chatapp.searching.presentation import FATES as DROPPED
 from knowledge.types import Fate
 
-__all__ = ["ANOMALIES", "FATES", "KINDS", "MARKS", "MODES", "STATES", "VERDICTS", "VerdictWords"]
+__all__ = [
+    "ANOMALIES",
+    "FATES",
+    "KINDS",
+    "MARKS",
+    "MODES",
+    "REASONS",
+    "STATES",
+    "UNSOURCED",
+    "VERDICTS",
+    "VerdictWords",
+]
 
 
 class VerdictWords(NamedTuple):
@@ -30,7 +41,14 @@ VERDICTS: Mapping[str, VerdictWords] = {
     "exempt": VerdictWords(_DASH, "Nothing to check"),
 }
 
-KINDS = {"question": "question", "heading": "heading", "lead": "lead-in", "code": "code", "markup": "layout"}
+KINDS = {
+    "question": "question",
+    "heading": "heading",
+    "lead": "lead-in",
+    "code": "code",
+    "markup": "layout",
+    "value": "value",
+}
 """Kinds of sentences that are no statements."""
 
 STATES = {"running": "Still being written", "done": "Done", "stopped": "Stopped", "failed": "Failed"}
@@ -40,6 +58,11 @@ MODES = {
     "mark": "Mark: shown as written, verdicts followed",
     "require": "Require: each sentence shown once it was checked",
 }
+
+UNSOURCED = "Nothing was checked: an answer from the model’s training has no sources"
+
+REASONS = {"no_sources": "no source was searched"}
+"""Reasons that are kept as codes."""
 
 ANOMALIES = {
     "out_of_range": "a mark of a source that the model was not given; it was not shown",

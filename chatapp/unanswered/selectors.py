@@ -14,7 +14,7 @@ from uuid import UUID
 from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
-from chatapp.conversations.models import AnswerRun, ContextPassage
+from chatapp.conversations.models import AnswerRun, Assistant, ContextPassage
 from chatapp.unanswered.models import Mark
 from knowledge.documents.access import visible_knowledge_bases
 from knowledge.documents.models import Document
@@ -76,8 +76,9 @@ def key_of(text: str) -> str:
 
 
 def no_answers(*, actor: Actor) -> QuerySet[AnswerRun]:
-    """Return the runs of the actor's tenant that ended without an answer, whoever asked."""
-    return AnswerRun.objects.filter(tenant_id=actor.tenant_id, no_answer=True, status=AnswerRun.Status.DONE)
+    """Return the runs of the actor's tenant that searched and ended without an answer, whoever asked."""
+    rows = AnswerRun.objects.filter(tenant_id=actor.tenant_id, no_answer=True, status=AnswerRun.Status.DONE)
+    return rows.exclude(answer_mode=Assistant.AnswerMode.FINE_TUNED)
 
 
 def unanswered(*, actor: Actor, days: int) -> list[Question]:

@@ -24,6 +24,7 @@ POINTS = (
     "before_switch",
     "after_switch",
     "between_delete_in_database_and_index",
+    "between_job_and_row",
 )
 FAULTS = ("kill9", "exception", "hang")
 

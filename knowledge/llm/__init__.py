@@ -2,10 +2,13 @@
 
 from knowledge.llm.boot import close_clients, warm_up
 from knowledge.llm.gateway import complete, stream
+from knowledge.llm.listing import Limits, limits_of
 from knowledge.llm.local import is_local, register_local_provider
 from knowledge.llm.native import dialect
-from knowledge.llm.prices import Price, price_of
+from knowledge.llm.prices import price_of
+from knowledge.llm.tuning import Tuning, TuningJob, provider_for
 from knowledge.llm.types import (
+    Answering,
     Completion,
     Deadlines,
     Delta,
@@ -14,8 +17,11 @@ from knowledge.llm.types import (
     Handover,
     LocalModel,
     Message,
+    Meter,
+    Metered,
     ModelSettings,
     NativeCitation,
+    Price,
     StreamEvent,
     Usage,
     estimate_tokens,
@@ -24,18 +30,24 @@ from knowledge.llm.types import (
 from knowledge.llm.vectors import embed, rerank
 
 __all__ = [
+    "Answering",
     "Completion",
     "Deadlines",
     "Delta",
     "Document",
     "Finish",
     "Handover",
+    "Limits",
     "LocalModel",
     "Message",
+    "Meter",
+    "Metered",
     "ModelSettings",
     "NativeCitation",
     "Price",
     "StreamEvent",
+    "Tuning",
+    "TuningJob",
     "Usage",
     "close_clients",
     "complete",
@@ -44,7 +56,9 @@ __all__ = [
     "estimate_tokens",
     "estimate_usage",
     "is_local",
+    "limits_of",
     "price_of",
+    "provider_for",
     "register_local_provider",
     "rerank",
     "stream",

@@ -15,6 +15,8 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+from knowledge.llm.redirects import follow_no_redirects
+
 logger = logging.getLogger(__name__)
 
 _lock = threading.Lock()
@@ -92,6 +94,7 @@ def _import() -> None:
         module.ModelResponseStream(choices=[{"index": 0, "delta": said}])
         module.ModelResponse(choices=[{"index": 0, "message": said}])
 
+    follow_no_redirects()
     module.suppress_debug_info = True
     module.telemetry = False
     module.drop_params = True

@@ -44,6 +44,10 @@ class Fault:
     def transient(self) -> bool:
         return isinstance(self.error, ModelBusy | ModelUnavailable)
 
+    @property
+    def busy(self) -> bool:
+        return isinstance(self.error, ModelBusy)
+
 
 def fault_from(exc: BaseException, *, began: bool) -> Fault:
     """Name what happened. ``began`` says that text of the answer has already arrived."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 Message: TypeAlias = Mapping[str, Any]
 """One chat message in OpenAI's shape: ``{"role": ..., "content": ...}``."""
@@ -12,11 +12,17 @@ Message: TypeAlias = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deadlines:
-    """Seconds. ``first_token`` includes retries; ``gap`` is the longest silence inside an answer."""
+    """Seconds. ``first_token`` is of each model of a chain and includes retries and waiting for a free place;
+    ``attempts`` is of all of them together; ``gap`` is the longest silence inside an answer.
+
+    ``hurried``: the caller is in more of a hurry than a healthy model need be, so being late says nothing about it.
+    """
 
     first_token: float = 20.0
+    attempts: float = 60.0
     gap: float = 15.0
     total: float = 180.0
+    hurried: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,19 +44,55 @@ class Handover:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Price:
+    """US dollars a token."""
+
+    prompt: float
+    completion: float
+
+    def of(self, *, prompt_tokens: int, completion_tokens: int) -> float:
+        """Return the US dollars of so many tokens; discounts of providers for cached ones are not counted."""
+        return self.prompt * prompt_tokens + self.completion * completion_tokens
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelSettings:
-    """How to reach one model. ``model`` is a LiteLLM model string, e.g. ``hosted_vllm/qwen3-4b``."""
+    """How to reach one model. ``model`` is a LiteLLM model string, e.g. ``hosted_vllm/qwen3-4b``.
+
+    ``fallbacks`` answer in their order when it does not, before its first token. The deadlines of a call, and the most
+    tokens it may write, are those of the model that was asked.
+    """
 
     model: str
+    name: str = ""  # as people know it
+    entry: str = ""  # id of its row in a catalogue
     api_base: str | None = None
     api_key: str | None = field(default=None, repr=False)
     max_output_tokens: int = 1024
     context_window: int = 8192
     temperature: float | None = 0.0
     deadlines: Deadlines = Deadlines()
-    extra: Mapping[str, Any] = field(default_factory=dict)  # further LiteLLM arguments, e.g. {"seed": 1}
+    extra: Mapping[str, Any] = field(default_factory=dict, repr=False)  # further LiteLLM arguments; some are secret
+    max_parallel: int | None = None  # calls of it at once, of this process
+    price: Price | None = None  # None: of LiteLLM's list
+    fallbacks: tuple[ModelSettings, ...] = ()
     native_citations: bool = False  # the provider may cite in its own way beside the markers
     handover: Handover | None = None  # of one call
+
+
+@dataclass(frozen=True, slots=True)
+class Answering:
+    """Which model answers, known with its first sign of life: the one asked, or a fallback of it."""
+
+    settings: ModelSettings
+
+    @property
+    def model(self) -> str:
+        return self.settings.model
+
+    @property
+    def entry(self) -> str:
+        return self.settings.entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +140,28 @@ def key_for(settings: ModelSettings) -> str | None:
     return settings.api_key or ("none" if settings.api_base else None)
 
 
-StreamEvent: TypeAlias = Delta | NativeCitation | Usage | Finish
+StreamEvent: TypeAlias = Answering | Delta | NativeCitation | Usage | Finish
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metered:
+    """What one call of one model used, however it ended; repeated attempts are one call. Milliseconds.
+
+    A call that was refused before the model began used nothing. One that was stopped or broke off used what it was sent
+    and what it had written, counted here.
+    """
+
+    settings: ModelSettings
+    status: Literal["ok", "cancelled", "failed"]
+    usage: Usage
+    error: str = ""  # code of a ``LanguageModelError``
+    detail: str = ""  # what the provider's answer was, without its words: they may hold a key or a prompt
+    first_token: float | None = None
+    total: float = 0.0
+
+
+Meter: TypeAlias = Callable[[Metered], None]
+"""Is told of every call when it has ended, be it cancelled; must not wait for anything."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -105,7 +105,7 @@ class _Caller:
         left = max(0.05, self._ends - time.monotonic())
         settings = replace(
             self._model, max_output_tokens=TOKENS, temperature=0.0,
-            deadlines=Deadlines(first_token=left, gap=left, total=left),
+            deadlines=Deadlines(first_token=left, gap=left, total=left, hurried=True),
         )  # fmt: skip
         try:
             async with asyncio.timeout(left):

@@ -17,8 +17,8 @@ from knowledge.errors import SourceMisconfigured
 from knowledge.sources import base
 from knowledge.sources.plugins import SOURCES, source_of
 from knowledge.sources.values import values_of
-from knowledge.syncing import vault
 from knowledge.syncing.models import Source
+from knowledge.syncing.secrets import secrets_of
 
 LOST_SECONDS = 300
 """A folder without a row that is younger may be that of a test of settings under way."""
@@ -75,9 +75,8 @@ def plugin_of(source: Source, *, run: str = "", beat: Callable[[], None] = lambd
 
     :raises SourceMisconfigured: its settings do not hold any more.
     """
-    secrets = vault.unseal(source.sealed, source=source.pk)
     context = replace(_context(source.pk), run=run, beat=beat)
-    return source_of(source.kind, source.options, secrets=secrets, context=context)
+    return source_of(source.kind, source.options, secrets=secrets_of(source), context=context)
 
 
 def problems(plugin: base.Source) -> list[str]:

@@ -9,8 +9,9 @@ from ninja import Schema
 from pydantic import Field
 
 from knowledge.documents.schemas import Metadata
-from knowledge.syncing import schedule, vault, words
+from knowledge.syncing import schedule, words
 from knowledge.syncing.models import Source, SyncRun
+from knowledge.syncing.secrets import secret_names
 
 Hour = Field(default=None, ge=0, le=23, description="Of TIME_ZONE, where the source runs every so many days.")
 
@@ -100,7 +101,7 @@ class SourceOut(Schema):
     def of(cls, source: Source, *, run: SyncRun | None, documents: int) -> SourceOut:
         return cls(
             id=str(source.pk), knowledge_base=str(source.knowledge_base_id), kind=source.kind, name=source.name,
-            options=source.options, secrets=vault.names(source.sealed, source=source.pk), interval=source.interval,
+            options=source.options, secrets=secret_names(source), interval=source.interval,
             at_hour=source.at_hour, enabled=source.enabled, next_run=source.next_run,
             state=words.state_of(source, run), documents=documents, last_run=SyncRunOut.of(run) if run else None,
             created=source.created,

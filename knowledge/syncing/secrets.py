@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from knowledge.errors import SourceMisconfigured
+from knowledge.errors import SecretsUnreadable, SourceMisconfigured
 from knowledge.sources.web import address_of
-from knowledge.syncing import vault
 from knowledge.syncing.models import Source
+from knowledge.tenants import vault
 
-__all__ = ["ADDRESS_CHANGED", "secrets_after"]
+__all__ = ["ADDRESS_CHANGED", "seal", "secret_names", "secrets_after", "secrets_of"]
+
+PURPOSE = "sources"
 
 ADDRESSES = ("url", "endpoint")
 """Options that say whom the secrets are told."""
@@ -26,7 +29,10 @@ def secrets_after(source: Source, *, options: Mapping[str, Any], given: Mapping[
 
     :raises SourceMisconfigured: a stored secret would go to another server.
     """
-    kept = _stored(source)
+    try:
+        kept = secrets_of(source)
+    except SourceMisconfigured:  # sealed under another key: they can only be entered again
+        kept = {}
     if any(_origin(source.options.get(name)) != _origin(options.get(name)) for name in ADDRESSES):
         if kept.keys() - given.keys():
             raise SourceMisconfigured(ADDRESS_CHANGED)
@@ -34,11 +40,24 @@ def secrets_after(source: Source, *, options: Mapping[str, Any], given: Mapping[
     return {name: value for name, value in {**kept, **given}.items() if value}
 
 
-def _stored(source: Source) -> dict[str, str]:
+def seal(secrets: Mapping[str, str], *, source: uuid.UUID) -> str:
+    return vault.seal(secrets, owner=source, purpose=PURPOSE)
+
+
+def secrets_of(source: Source) -> dict[str, str]:
+    """Return the stored secrets of a source.
+
+    :raises SourceMisconfigured: another SECRET_KEY sealed them.
+    """
     try:
-        return vault.unseal(source.sealed, source=source.pk)
-    except SourceMisconfigured:  # sealed under another key: they can only be entered again
-        return {}
+        return vault.unseal(source.sealed, owner=source.pk, purpose=PURPOSE)
+    except SecretsUnreadable as err:
+        raise SourceMisconfigured(err.message) from err
+
+
+def secret_names(source: Source) -> list[str]:
+    """Return which secrets a source has; never their values."""
+    return vault.names(source.sealed, owner=source.pk, purpose=PURPOSE)
 
 
 def _origin(address: object) -> tuple[str, str, int] | str:

@@ -18,9 +18,9 @@ from knowledge.documents.leased import LeasedJob
 from knowledge.documents.models import KnowledgeBase
 from knowledge.documents.services import clean_label
 from knowledge.errors import KnowledgeError, SourceMisconfigured
-from knowledge.syncing import kinds, run_log, schedule, vault
+from knowledge.syncing import kinds, run_log, schedule
 from knowledge.syncing.models import Source, SyncRun
-from knowledge.syncing.secrets import secrets_after
+from knowledge.syncing.secrets import seal, secrets_after
 from knowledge.tenants.access import Actor, system_actor
 
 LONGEST_NAME = 200
@@ -49,7 +49,7 @@ def create_source(
     found = kinds.checked(kind, options, secrets=secrets or {}, source=pk)
     source = Source(
         pk=pk, tenant_id=base.tenant_id, knowledge_base=base, kind=kind, name=_named(name), options=found.options,
-        sealed=vault.seal(found.secrets, source=pk), enabled=enabled, created_by_id=actor.user_id or None,
+        sealed=seal(found.secrets, source=pk), enabled=enabled, created_by_id=actor.user_id or None,
     )  # fmt: skip
     _set_schedule(source, interval=interval, at_hour=at_hour)
     source.save(force_insert=True)
@@ -67,7 +67,7 @@ def update_source(*, source: Source, changes: Mapping[str, Any]) -> Source:
         options = changes.get("options", source.options)
         kept = secrets_after(source, options=options, given=changes.get("secrets") or {})
         found = kinds.checked(source.kind, options, secrets=kept, source=source.pk)
-        source.options, source.sealed = found.options, vault.seal(found.secrets, source=source.pk)
+        source.options, source.sealed = found.options, seal(found.secrets, source=source.pk)
     source.enabled = changes.get("enabled", source.enabled)
     if {"interval", "at_hour", "enabled"} & changes.keys():
         _set_schedule(

@@ -20,6 +20,7 @@ class Actor:
     tenant_id: uuid.UUID
     tenant_slug: str
     role: str
+    api_key_id: int | None = None  # the key it came with
 
     @property
     def can_edit(self) -> bool:

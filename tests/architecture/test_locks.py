@@ -11,7 +11,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-LOCKS = ["requirements.lock", *(f".requirements/{name}.lock" for name in ("dev", "openvino", "node", "ocr", "train", "uv"))]
+LOCKS = [
+    "requirements.lock",
+    *(f".requirements/{name}.lock" for name in ("dev", "openvino", "node", "ocr", "train", "uv")),
+]
 PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^ ;\\]+)")
 
 

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from chatapp.accounts.services import issue_api_key
 from chatapp.conversations.models import AnswerRun, Conversation, Message
+from chatapp.language_models.models import Budget, LanguageModel
 from knowledge.documents.models import DeletionReport
 from knowledge.syncing.models import Source, SyncRun
 
@@ -127,6 +128,8 @@ def hidden(make_library: Any, other_tenant: Any, make_user: Any) -> dict[str, st
         "deletion_id": str(deletion.pk), "source_id": str(source.pk), "source_run_id": str(synced.pk),
         "generation_id": str(library.base.live_generation_id),
         "conversation_id": str(conversation.pk),
+        "model_id": str(LanguageModel.objects.create(tenant=other_tenant, slug="secret", source="added").pk),
+        "budget_id": str(Budget.objects.create(tenant=other_tenant, dollars=1).pk),
     }  # fmt: skip
 
 
@@ -137,6 +140,7 @@ BODIES: dict[str, Any] = {
     "POST /knowledge-bases/{base_id}/sources": {"kind": "folder", "name": "Mine"},
     "PATCH /knowledge-bases/{base_id}": {"name": "Mine"},
     "POST /knowledge-bases/{base_id}/generations": {"chunker": "recursive"},
+    "PATCH /models/{model_id}": {"name": "Mine"},
     "PATCH /conversations/{conversation_id}": {"title": "Mine"},
 }
 UPLOADS = {"POST /knowledge-bases/{base_id}/documents", "POST /documents/{document_id}/versions"}
@@ -231,5 +235,5 @@ def test_me_says_who_holds_the_key(call: Any, member: Any, tenant: Any) -> None:
     key = issue_api_key(user=member, tenant=tenant, name="k")[1]
     assert call("GET", "/me", key).json() == {
         "id": member.pk, "email": "member@acme.test", "name": "", "role": "member",
-        "tenant": {"id": str(tenant.pk), "slug": "acme"},
+        "tenant": {"id": str(tenant.pk), "slug": "acme"}, "budgets": [],
     }  # fmt: skip

@@ -9,6 +9,8 @@ scripted-split-markers  the same answer, every marker cut into single characters
 scripted-invented     markers that no source has: [S99], [7], (S42)
 scripted-malformed    half markers, other brackets, a link, code, private-use characters
 scripted-noanswer     ``NO_ANSWER`` and a sentence
+scripted-able         citations where there are sources, JSON where it is asked for, by a schema or in words;
+                      scripted-plain refuses the schema with 400
 scripted-echo         the request's messages as JSON
 scripted-slow         one token every ``ms`` (50); scripted-late waits ``ms`` (300) before the first token
 scripted-hang         never answers; scripted-stall stops after two tokens; scripted-endless never stops
@@ -49,11 +51,13 @@ from typing import Any, Self
 from scripted_replies import (
     OK_ANSWER,
     Reply,
+    able_answer,
     as_base64,
     embeddings,
     message_text,
     parse_name,
     scripted_reply,
+    tokens,
     word_vector,
 )
 
@@ -181,7 +185,14 @@ class Connection:
                 finish=script.get("finish", "stop"),
                 usage=script.get("usage", True),
                 delay_ms=float(script.get("delay_ms", 0)),
+                then=script.get("then", "finish"),
             )
+        elif kind in ("able", "plain"):
+            has_schema = "response_format" in body
+            if has_schema and kind == "plain":
+                await self.send_error(400, "response_format is not supported.")
+                return
+            reply = Reply(tokens(able_answer(body.get("messages", []), has_schema=has_schema)))
         else:
             known = "ok" if "times" in options else kind
             reply = scripted_reply(known, options, body.get("messages", []))
@@ -225,19 +236,20 @@ class Connection:
         self.writer.write(start + event(delta(head, {"role": "assistant", "content": ""})))
         async for text in self.pieces(model, reply):
             self.state.tokens_sent[model] += 1
-            self.writer.write(event(delta(head, {"content": text})))
+            self.writer.write(event(delta(head, {"content": text} if isinstance(text, str) else text)))
             await self.drain(model)
-        if reply.then != "finish":
+        if reply.then not in ("finish", "replay"):
             await self.break_stream(model, reply.then)
             return
-        if reply.finish:
-            self.writer.write(event(delta(head, {}, reply.finish)))
-        if usage is not None:
-            self.writer.write(event({**head, "choices": [], "usage": usage}))
+        for _ in range(2 if reply.then == "replay" else 1):
+            if reply.finish:
+                self.writer.write(event(delta(head, {}, reply.finish)))
+            if usage is not None:
+                self.writer.write(event({**head, "choices": [], "usage": usage}))
         self.writer.write(chunk(b"data: [DONE]\n\n") + chunk(b""))
         await self.drain(model)
 
-    async def pieces(self, model: str, reply: Reply) -> AsyncIterator[str]:
+    async def pieces(self, model: str, reply: Reply) -> AsyncIterator[str | Json]:
         while True:
             for text in reply.chunks:
                 if reply.delay_ms:
@@ -378,8 +390,9 @@ class ScriptedModel:
     def reset(self) -> None:
         self._control("/_reset", {})
 
-    def script(self, chunks: Sequence[str], *, model: str = "scripted-custom", **options: Any) -> None:
-        """Say exactly these chunks from now on; options are ``finish``, ``usage``, ``delay_ms``."""
+    def script(self, chunks: Sequence[str | Json], *, model: str = "scripted-custom", **options: Any) -> None:
+        """Say exactly these chunks, texts or whole deltas, from now on; options are ``finish``, ``usage``, ``delay_ms``,
+        ``then``."""
         self._control("/_script", {"model": model, "chunks": list(chunks), **options})
 
     def start(self) -> Self:

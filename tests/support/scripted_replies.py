@@ -27,14 +27,15 @@ MALFORMED = (
 
 @dataclass
 class Reply:
-    """One scripted answer. ``chunks`` are streamed as they are; ``finish`` None leaves the reason out."""
+    """One scripted answer. ``chunks`` are streamed as they are, texts or whole deltas; ``finish`` None leaves the reason
+    out."""
 
-    chunks: Sequence[str]
+    chunks: Sequence[Any]
     finish: str | None = "stop"
     usage: bool | Mapping[str, int] = True
     delay_ms: float = 0.0
     first_delay_ms: float = 0.0
-    then: str = "finish"  # "finish", "hang", "reset", "garbage", "garbage-utf8", "error", "repeat"
+    then: str = "finish"  # "finish", "hang", "reset", "garbage", "garbage-utf8", "error", "repeat", "replay"
 
 
 def tokens(text: str) -> list[str]:
@@ -53,7 +54,7 @@ def last_user_text(messages: Sequence[Mapping[str, Any]]) -> str:
 def source_blocks(prompt: str) -> list[tuple[str, str]]:
     """``(label number, text after it)`` for every distinct ``[S1]`` that has text after it."""
     found = list(MARKER.finditer(prompt))
-    ends = [m.start() for m in found[1:]] + [len(prompt)]
+    ends = [m.start() for m in found[1:]] + [len(prompt)] * bool(found)
     blocks = {m.group(1): prompt[m.end() : end].strip() for m, end in reversed(list(zip(found, ends, strict=True)))}
     return sorted(((label, text) for label, text in blocks.items() if text), key=lambda block: int(block[0]))
 
@@ -88,6 +89,17 @@ def split_markers(text: str) -> list[str]:
     """Tokens as usual, but every marker in single characters."""
     parts = re.split(r"(\[S\d+\])", text)
     return [piece for part in parts for piece in (list(part) if MARKER.fullmatch(part) else tokens(part))]
+
+
+TOWN = '{"town": "Prague", "founded_in": 870, "has_river": true}'
+
+
+def able_answer(messages: Sequence[Mapping[str, Any]], *, has_schema: bool) -> str:
+    """What a model says that can do all: JSON where it is asked for, citations where there are sources."""
+    asked = last_user_text(messages)
+    if has_schema or "one JSON object" in asked:
+        return TOWN if has_schema else f"```json\n{TOWN}\n```"
+    return cited_answer(messages) if MARKER.search(asked) else OK_ANSWER
 
 
 def scripted_reply(kind: str, options: Mapping[str, int], messages: Sequence[Mapping[str, Any]]) -> Reply | None:

@@ -70,7 +70,7 @@ async def consult(
         return list(judged)
     settings = replace(
         model, temperature=0.0, max_output_tokens=TOKENS * (len(open_ones) + 2),
-        deadlines=Deadlines(first_token=seconds, gap=seconds, total=seconds),
+        deadlines=Deadlines(first_token=seconds, gap=seconds, total=seconds, hurried=True),
     )  # fmt: skip
     try:
         async with asyncio.timeout(seconds):

@@ -6,6 +6,7 @@ import uuid
 
 from django.conf import settings
 from django.db import models
+from django.db.models import Q
 
 from chatapp.finetuning.datasets.models import DatasetVersion
 from knowledge.documents.leased import LeasedJob
@@ -69,10 +70,20 @@ class TrainingRun(LeasedJob):
     estimate = models.JSONField(default=dict, help_text="Seconds, bytes and dollars, as reckoned before the start.")
     metrics = models.JSONField(default=dict, help_text="At the end: losses, tokens a second, peak memory.")
     record = models.JSONField(default=dict, help_text="What it takes to do it again (reproducibility record).")
+    start_key = models.CharField(
+        max_length=64, default="", help_text="SHA-256 of data, base and recipe: the same twice at once is one run."
+    )
     cost = models.DecimalField(max_digits=12, decimal_places=4, null=True, blank=True, help_text="US dollars.")
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
 
     class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant", "start_key"],
+                name="one_run_per_start",
+                condition=Q(state__in=["queued", "running"]) & ~Q(start_key=""),
+            ),
+        ]
         indexes = [
             # The sweeper's query for runs nobody works on.
             models.Index(fields=["state", "lease_until"], name="training_run_due"),

@@ -1,5 +1,6 @@
 /** Entry of the chat page. Children are defined before the element that joins them. */
 
+import { AssistantPicker } from "./chat/assistant-picker.js";
 import { BasePicker } from "./chat/base-picker.js";
 import { ChatApp } from "./chat/chat-app.js";
 import { Composer } from "./chat/composer.js";
@@ -7,6 +8,7 @@ import { ConversationList } from "./chat/conversation-list.js";
 import { MessageLog } from "./chat/message-log.js";
 import { SourcesPanel } from "./chat/sources-panel.js";
 
+customElements.define("fn-assistants", AssistantPicker);
 customElements.define("fn-bases", BasePicker);
 customElements.define("fn-composer", Composer);
 customElements.define("fn-conversations", ConversationList);

@@ -9,232 +9,367 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('accounts', '0002_initial'),
-        ('language_models', '0002_native_citations'),
-        ('tenants', '0001_initial'),
+        ("accounts", "0002_initial"),
+        ("language_models", "0002_native_citations"),
+        ("tenants", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Budget',
+            name="Budget",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('period', models.CharField(choices=[('day', 'Day'), ('month', 'Month')], default='month', max_length=5)),
-                ('dollars', models.DecimalField(blank=True, decimal_places=4, max_digits=12, null=True)),
-                ('tokens', models.PositiveBigIntegerField(blank=True, null=True)),
-                ('created', models.DateTimeField(auto_now_add=True)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "period",
+                    models.CharField(choices=[("day", "Day"), ("month", "Month")], default="month", max_length=5),
+                ),
+                ("dollars", models.DecimalField(blank=True, decimal_places=4, max_digits=12, null=True)),
+                ("tokens", models.PositiveBigIntegerField(blank=True, null=True)),
+                ("created", models.DateTimeField(auto_now_add=True)),
             ],
         ),
         migrations.CreateModel(
-            name='ModelTest',
+            name="ModelTest",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('ok', models.BooleanField()),
-                ('first_token', models.FloatField(null=True)),
-                ('total', models.FloatField(null=True)),
-                ('measured', models.JSONField(default=dict, help_text='By trial (hello, json, citations): what was asked and said.')),
-                ('error_code', models.CharField(blank=True, default='', max_length=40)),
-                ('error_message', models.TextField(blank=True, default='')),
-                ('created', models.DateTimeField(auto_now_add=True)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("ok", models.BooleanField()),
+                ("first_token", models.FloatField(null=True)),
+                ("total", models.FloatField(null=True)),
+                (
+                    "measured",
+                    models.JSONField(
+                        default=dict, help_text="By trial (hello, json, citations): what was asked and said."
+                    ),
+                ),
+                ("error_code", models.CharField(blank=True, default="", max_length=40)),
+                ("error_message", models.TextField(blank=True, default="")),
+                ("created", models.DateTimeField(auto_now_add=True)),
             ],
         ),
         migrations.CreateModel(
-            name='UsageEntry',
+            name="UsageEntry",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('model', models.CharField(help_text='The LiteLLM model string, kept when the entry is gone.', max_length=300)),
-                ('run_ref', models.UUIDField(help_text='The answer it belongs to.', null=True)),
-                ('purpose', models.CharField(choices=[('answer', 'Answer'), ('rewrite', 'Question written anew'), ('repair', 'Sentence or output written anew'), ('test', 'Test of the model'), ('synthesis', 'Training rows written'), ('training', 'Training')], max_length=12)),
-                ('status', models.CharField(choices=[('ok', 'Answered'), ('cancelled', 'Stopped'), ('failed', 'Failed')], max_length=10)),
-                ('error_code', models.CharField(blank=True, default='', max_length=40)),
-                ('prompt_tokens', models.PositiveIntegerField(default=0)),
-                ('completion_tokens', models.PositiveIntegerField(default=0)),
-                ('estimated', models.BooleanField(default=False, help_text='Counted here, since the model did not say.')),
-                ('price_prompt', models.DecimalField(decimal_places=6, max_digits=12, null=True)),
-                ('price_completion', models.DecimalField(decimal_places=6, max_digits=12, null=True)),
-                ('cost', models.DecimalField(decimal_places=9, help_text='US dollars.', max_digits=14, null=True)),
-                ('first_token', models.FloatField(help_text='Milliseconds.', null=True)),
-                ('total', models.FloatField(help_text='Milliseconds.', null=True)),
-                ('created', models.DateTimeField(auto_now_add=True)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "model",
+                    models.CharField(
+                        help_text="The LiteLLM model string, kept when the entry is gone.", max_length=300
+                    ),
+                ),
+                ("run_ref", models.UUIDField(help_text="The answer it belongs to.", null=True)),
+                (
+                    "purpose",
+                    models.CharField(
+                        choices=[
+                            ("answer", "Answer"),
+                            ("rewrite", "Question written anew"),
+                            ("repair", "Sentence or output written anew"),
+                            ("test", "Test of the model"),
+                            ("synthesis", "Training rows written"),
+                            ("training", "Training"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[("ok", "Answered"), ("cancelled", "Stopped"), ("failed", "Failed")], max_length=10
+                    ),
+                ),
+                ("error_code", models.CharField(blank=True, default="", max_length=40)),
+                ("prompt_tokens", models.PositiveIntegerField(default=0)),
+                ("completion_tokens", models.PositiveIntegerField(default=0)),
+                (
+                    "estimated",
+                    models.BooleanField(default=False, help_text="Counted here, since the model did not say."),
+                ),
+                ("price_prompt", models.DecimalField(decimal_places=6, max_digits=12, null=True)),
+                ("price_completion", models.DecimalField(decimal_places=6, max_digits=12, null=True)),
+                ("cost", models.DecimalField(decimal_places=9, help_text="US dollars.", max_digits=14, null=True)),
+                ("first_token", models.FloatField(help_text="Milliseconds.", null=True)),
+                ("total", models.FloatField(help_text="Milliseconds.", null=True)),
+                ("created", models.DateTimeField(auto_now_add=True)),
             ],
             options={
-                'verbose_name_plural': 'usage entries',
+                "verbose_name_plural": "usage entries",
             },
         ),
         migrations.AddField(
-            model_name='languagemodel',
-            name='canary',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='language_models.languagemodel'),
+            model_name="languagemodel",
+            name="canary",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="+",
+                to="language_models.languagemodel",
+            ),
         ),
         migrations.AddField(
-            model_name='languagemodel',
-            name='canary_share',
-            field=models.PositiveSmallIntegerField(default=0, help_text='Percent of conversations the canary answers.', validators=[django.core.validators.MaxValueValidator(100)]),
+            model_name="languagemodel",
+            name="canary_share",
+            field=models.PositiveSmallIntegerField(
+                default=0,
+                help_text="Percent of conversations the canary answers.",
+                validators=[django.core.validators.MaxValueValidator(100)],
+            ),
         ),
         migrations.AddField(
-            model_name='languagemodel',
-            name='capabilities',
-            field=models.JSONField(blank=True, default=dict, help_text='What its last test measured or a person said: json_schema, citations.'),
+            model_name="languagemodel",
+            name="capabilities",
+            field=models.JSONField(
+                blank=True,
+                default=dict,
+                help_text="What its last test measured or a person said: json_schema, citations.",
+            ),
         ),
         migrations.AddField(
-            model_name='languagemodel',
-            name='enabled',
+            model_name="languagemodel",
+            name="enabled",
             field=models.BooleanField(default=True),
         ),
         migrations.AddField(
-            model_name='languagemodel',
-            name='fallback',
-            field=models.ForeignKey(blank=True, help_text='Answers when this one does not, before its first token.', null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='language_models.languagemodel'),
+            model_name="languagemodel",
+            name="fallback",
+            field=models.ForeignKey(
+                blank=True,
+                help_text="Answers when this one does not, before its first token.",
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="+",
+                to="language_models.languagemodel",
+            ),
         ),
         migrations.AddField(
-            model_name='languagemodel',
-            name='key',
-            field=models.UUIDField(default=uuid.uuid4, editable=False, help_text='What its sealed secrets are bound to.'),
+            model_name="languagemodel",
+            name="key",
+            field=models.UUIDField(
+                default=uuid.uuid4, editable=False, help_text="What its sealed secrets are bound to."
+            ),
         ),
         migrations.AddField(
-            model_name='languagemodel',
-            name='max_parallel',
-            field=models.PositiveSmallIntegerField(blank=True, help_text='Calls at once, of one process.', null=True),
+            model_name="languagemodel",
+            name="max_parallel",
+            field=models.PositiveSmallIntegerField(blank=True, help_text="Calls at once, of one process.", null=True),
         ),
         migrations.AddField(
-            model_name='languagemodel',
-            name='options',
-            field=models.JSONField(blank=True, default=dict, help_text='Further LiteLLM arguments, such as api_version.'),
+            model_name="languagemodel",
+            name="options",
+            field=models.JSONField(
+                blank=True, default=dict, help_text="Further LiteLLM arguments, such as api_version."
+            ),
         ),
         migrations.AddField(
-            model_name='languagemodel',
-            name='price_completion',
+            model_name="languagemodel",
+            name="price_completion",
             field=models.DecimalField(blank=True, decimal_places=6, max_digits=12, null=True),
         ),
         migrations.AddField(
-            model_name='languagemodel',
-            name='price_prompt',
-            field=models.DecimalField(blank=True, decimal_places=6, help_text="US dollars a million tokens. Empty: LiteLLM's list.", max_digits=12, null=True),
+            model_name="languagemodel",
+            name="price_prompt",
+            field=models.DecimalField(
+                blank=True,
+                decimal_places=6,
+                help_text="US dollars a million tokens. Empty: LiteLLM's list.",
+                max_digits=12,
+                null=True,
+            ),
         ),
         migrations.AddField(
-            model_name='languagemodel',
-            name='provider',
-            field=models.CharField(blank=True, default='', help_text='One of providers.PROVIDERS.', max_length=30),
+            model_name="languagemodel",
+            name="provider",
+            field=models.CharField(blank=True, default="", help_text="One of providers.PROVIDERS.", max_length=30),
         ),
         migrations.AddField(
-            model_name='languagemodel',
-            name='sealed',
-            field=models.TextField(blank=True, default='', editable=False, help_text='Its keys, encrypted.'),
+            model_name="languagemodel",
+            name="sealed",
+            field=models.TextField(blank=True, default="", editable=False, help_text="Its keys, encrypted."),
         ),
         migrations.AddField(
-            model_name='languagemodel',
-            name='target',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='language_models.languagemodel'),
+            model_name="languagemodel",
+            name="target",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="+",
+                to="language_models.languagemodel",
+            ),
         ),
         migrations.AlterField(
-            model_name='languagemodel',
-            name='model',
-            field=models.CharField(blank=True, default='', help_text='A LiteLLM model string, such as openai/gpt-4o-mini. Empty where it stands for another entry.', max_length=300),
+            model_name="languagemodel",
+            name="model",
+            field=models.CharField(
+                blank=True,
+                default="",
+                help_text="A LiteLLM model string, such as openai/gpt-4o-mini. Empty where it stands for another entry.",
+                max_length=300,
+            ),
         ),
         migrations.AlterField(
-            model_name='languagemodel',
-            name='source',
-            field=models.CharField(choices=[('built_in', 'Built in'), ('environment', 'Environment'), ('added', 'Added by a person'), ('served', 'Served by this installation'), ('fine_tuned', 'Fine-tuned here')], max_length=20),
+            model_name="languagemodel",
+            name="source",
+            field=models.CharField(
+                choices=[
+                    ("built_in", "Built in"),
+                    ("environment", "Environment"),
+                    ("added", "Added by a person"),
+                    ("served", "Served by this installation"),
+                    ("fine_tuned", "Fine-tuned here"),
+                ],
+                max_length=20,
+            ),
         ),
         migrations.AlterField(
-            model_name='languagemodel',
-            name='tenant',
-            field=models.ForeignKey(blank=True, help_text='Empty: shared with every organisation.', null=True, on_delete=django.db.models.deletion.CASCADE, related_name='language_models', to='tenants.tenant'),
+            model_name="languagemodel",
+            name="tenant",
+            field=models.ForeignKey(
+                blank=True,
+                help_text="Empty: shared with every organisation.",
+                null=True,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="language_models",
+                to="tenants.tenant",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='languagemodel',
-            constraint=models.UniqueConstraint(condition=models.Q(('tenant', None)), fields=('slug',), name='language_model_shared_slug'),
+            model_name="languagemodel",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("tenant", None)), fields=("slug",), name="language_model_shared_slug"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='languagemodel',
-            constraint=models.CheckConstraint(condition=models.Q(('canary_share__lte', 100)), name='language_model_canary_share'),
+            model_name="languagemodel",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("canary_share__lte", 100)), name="language_model_canary_share"
+            ),
         ),
         migrations.AddField(
-            model_name='budget',
-            name='api_key',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.apikey'),
+            model_name="budget",
+            name="api_key",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="+",
+                to="accounts.apikey",
+            ),
         ),
         migrations.AddField(
-            model_name='budget',
-            name='tenant',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tenants.tenant'),
+            model_name="budget",
+            name="tenant",
+            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="+", to="tenants.tenant"),
         ),
         migrations.AddField(
-            model_name='budget',
-            name='user',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="budget",
+            name="user",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="+",
+                to=settings.AUTH_USER_MODEL,
+            ),
         ),
         migrations.AddField(
-            model_name='modeltest',
-            name='by',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="modeltest",
+            name="by",
+            field=models.ForeignKey(
+                null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="+", to=settings.AUTH_USER_MODEL
+            ),
         ),
         migrations.AddField(
-            model_name='modeltest',
-            name='language_model',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='tests', to='language_models.languagemodel'),
+            model_name="modeltest",
+            name="language_model",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="tests", to="language_models.languagemodel"
+            ),
         ),
         migrations.AddField(
-            model_name='usageentry',
-            name='api_key',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='accounts.apikey'),
+            model_name="usageentry",
+            name="api_key",
+            field=models.ForeignKey(
+                null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="+", to="accounts.apikey"
+            ),
         ),
         migrations.AddField(
-            model_name='usageentry',
-            name='language_model',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='language_models.languagemodel'),
+            model_name="usageentry",
+            name="language_model",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="+",
+                to="language_models.languagemodel",
+            ),
         ),
         migrations.AddField(
-            model_name='usageentry',
-            name='tenant',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tenants.tenant'),
+            model_name="usageentry",
+            name="tenant",
+            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="+", to="tenants.tenant"),
         ),
         migrations.AddField(
-            model_name='usageentry',
-            name='user',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="usageentry",
+            name="user",
+            field=models.ForeignKey(
+                null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="+", to=settings.AUTH_USER_MODEL
+            ),
         ),
         migrations.AddConstraint(
-            model_name='budget',
-            constraint=models.CheckConstraint(condition=models.Q(('user', None), ('api_key', None), _connector='OR'), name='budget_of_one'),
+            model_name="budget",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("user", None), ("api_key", None), _connector="OR"), name="budget_of_one"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='budget',
-            constraint=models.CheckConstraint(condition=models.Q(('dollars__isnull', False), ('tokens__isnull', False), _connector='OR'), name='budget_limits_something'),
+            model_name="budget",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("dollars__isnull", False), ("tokens__isnull", False), _connector="OR"),
+                name="budget_limits_something",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='budget',
-            constraint=models.UniqueConstraint(condition=models.Q(('api_key', None), ('user', None)), fields=('tenant', 'period'), name='budget_of_tenant'),
+            model_name="budget",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("api_key", None), ("user", None)),
+                fields=("tenant", "period"),
+                name="budget_of_tenant",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='budget',
-            constraint=models.UniqueConstraint(condition=models.Q(('user__isnull', False)), fields=('tenant', 'user', 'period'), name='budget_of_person'),
+            model_name="budget",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("user__isnull", False)),
+                fields=("tenant", "user", "period"),
+                name="budget_of_person",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='budget',
-            constraint=models.UniqueConstraint(condition=models.Q(('api_key__isnull', False)), fields=('api_key', 'period'), name='budget_of_key'),
+            model_name="budget",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("api_key__isnull", False)), fields=("api_key", "period"), name="budget_of_key"
+            ),
         ),
         migrations.AddIndex(
-            model_name='modeltest',
-            index=models.Index(fields=['language_model', '-created'], name='model_test_newest'),
+            model_name="modeltest",
+            index=models.Index(fields=["language_model", "-created"], name="model_test_newest"),
         ),
         migrations.AddIndex(
-            model_name='usageentry',
-            index=models.Index(fields=['tenant', 'created'], name='usage_of_tenant'),
+            model_name="usageentry",
+            index=models.Index(fields=["tenant", "created"], name="usage_of_tenant"),
         ),
         migrations.AddIndex(
-            model_name='usageentry',
-            index=models.Index(fields=['tenant', 'user', 'created'], name='usage_of_person'),
+            model_name="usageentry",
+            index=models.Index(fields=["tenant", "user", "created"], name="usage_of_person"),
         ),
         migrations.AddIndex(
-            model_name='usageentry',
-            index=models.Index(fields=['api_key', 'created'], name='usage_of_key'),
+            model_name="usageentry",
+            index=models.Index(fields=["api_key", "created"], name="usage_of_key"),
         ),
         migrations.AddIndex(
-            model_name='usageentry',
-            index=models.Index(fields=['run_ref'], name='usage_of_run'),
+            model_name="usageentry",
+            index=models.Index(fields=["run_ref"], name="usage_of_run"),
         ),
     ]

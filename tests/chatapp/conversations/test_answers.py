@@ -297,41 +297,6 @@ async def test_what_no_database_holds_costs_no_answer(
     assert run.raw_output == "Guests park [S1]. 😀 Half \ufffd."
 
 
-@pytest.mark.parametrize(
-    ("model", "code", "retry"),
-    [
-        ("scripted-429-after-0", "model_busy", True),
-        ("scripted-500", "model_unavailable", True),
-        ("scripted-503-html", "model_unavailable", True),
-        ("scripted-401", "model_not_configured", False),
-        ("scripted-400", "model_refused", False),
-        ("scripted-hang", "model_timeout", True),
-        ("scripted-stall", "model_timeout", True),
-        ("scripted-reset", "model_interrupted", True),
-        ("scripted-garbage", "model_interrupted", True),
-        ("scripted-no-finish", "model_interrupted", True),
-    ],
-)
-async def test_a_failing_model_ends_the_run_in_words(
-    model: str, code: str, retry: bool, use_model: Any, library: Any, owner: Any, open_chat: Any, rows: Any, settings: Any
-) -> None:  # fmt: skip
-    settings.FIRST_TOKEN_SECONDS, settings.TOKEN_GAP_SECONDS = 1.2, 0.5
-    await rows(use_model, library.tenant, model, bases=[library.base])
-    chat = await open_chat(owner)
-    events = await chat.ask(QUESTION)
-    assert events[-1]["type"] == "run.error"
-    assert (events[-1]["code"], events[-1]["retry"]) == (code, retry)
-    assert events[-1]["message"].endswith(".")
-    assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
-    run = await rows(run_row)
-    assert (run.status, run.error_code, run.error_message) == ("failed", code, events[-1]["message"])
-    assert run.answer.text == text_of(events)
-    began = model in ("scripted-stall", "scripted-reset", "scripted-garbage", "scripted-no-finish")
-    assert bool(run.answer.text) == began
-    assert run.events == events
-    assert await chat.alive()
-
-
 async def test_nothing_found_is_said_without_asking_the_model(
     use_model: Any, tenant: Any, owner: Any, open_chat: Any, rows: Any, scripted_model: Any, redis_server: Any
 ) -> None:

@@ -12,8 +12,9 @@ from django.test import Client
 from listed_source import Shelf, install
 
 from knowledge.documents.models import Document, KnowledgeBase
-from knowledge.syncing import runs, services, vault
+from knowledge.syncing import runs, services
 from knowledge.syncing.models import Source, SyncRun
+from knowledge.syncing.secrets import secrets_of
 from knowledge.tenants.access import system_actor
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("redis_server", "_parts")]
@@ -95,7 +96,7 @@ def test_a_source_is_added_by_a_form_made_from_its_plugin(page: Any, shelf: Shel
     row = Source.objects.get()
     assert (row.name, row.interval, row.at_hour) == ("Shelf B", 2 * 1440, 3)
     assert row.options == {"shelf": "B", "depth": 3, "deep": False, "include": ["a*", "b*"]}
-    assert vault.unseal(row.sealed, source=row.pk) == {"token": SECRET}
+    assert secrets_of(row) == {"token": SECRET}
     assert row.created_by is not None
     for said in ("The source is stored", "every 2 days at 3:00", "Never run.", "Only these a*, b*", "Token set"):
         assert said in shown, said
@@ -139,7 +140,7 @@ def test_settings_are_changed_and_a_secret_left_empty_stays(page: Any, shelf: Sh
     page(f"{source.pk}/edit", {**FORM, "option.token": "", "option.deep": "on"})
     row = Source.objects.get()
     assert (row.name, row.options["shelf"], row.options["deep"]) == ("Shelf B", "B", True)
-    assert vault.unseal(row.sealed, source=row.pk) == {"token": SECRET}
+    assert secrets_of(row) == {"token": SECRET}
     page(f"{source.pk}/edit", {**FORM, "option.token": "", "forget": "token"})
     assert Source.objects.get().sealed == ""
 

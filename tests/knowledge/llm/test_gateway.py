@@ -54,8 +54,9 @@ def test_answer_streams_as_deltas_then_usage_then_finish(run: Run, scripted: Scr
     assert error is None
     assert text_of(events) == OK_ANSWER
     assert events[-2:] == [Usage(prompt_tokens=4, completion_tokens=11, estimated=False), Finish("stop")]
-    assert all(isinstance(event, Delta) and event.text for event in events[:-2])
-    assert len(events) == 13
+    assert (events[0].model, events[0].entry) == (f"{route}/scripted-ok", "")
+    assert all(isinstance(event, Delta) and event.text for event in events[1:-2])
+    assert len(events) == 14
 
 
 @pytest.mark.parametrize("route", ROUTES)
@@ -256,7 +257,7 @@ def test_text_is_passed_on_exactly(run: Run, scripted: ScriptedModel, route: str
     scripted.script(chunks)
     events, raised = run(collect(settings_for(scripted.url, "scripted-custom", route)))
     assert raised is None
-    assert [event.text for event in events[:-2]] == chunks
+    assert [event.text for event in events[1:-2]] == chunks
 
 
 def test_complete_returns_the_whole_answer(run: Run, scripted: ScriptedModel) -> None:

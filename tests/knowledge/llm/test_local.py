@@ -123,4 +123,4 @@ def test_events_of_a_local_model_end_with_usage_and_finish(run: Run) -> None:
 
     events = run(collect())
     assert events[-1] == Finish("stop")
-    assert [type(event).__name__ for event in events] == ["Delta"] * 4 + ["Usage", "Finish"]
+    assert [type(event).__name__ for event in events] == ["Answering"] + ["Delta"] * 4 + ["Usage", "Finish"]

@@ -11,7 +11,18 @@ from typing import Any
 import pytest
 
 from knowledge.errors import KnowledgeError, ModelInterrupted, ModelRefused, ModelUnavailable
-from knowledge.llm import Deadlines, Delta, Document, Finish, Handover, ModelSettings, NativeCitation, Usage, stream
+from knowledge.llm import (
+    Answering,
+    Deadlines,
+    Delta,
+    Document,
+    Finish,
+    Handover,
+    ModelSettings,
+    NativeCitation,
+    Usage,
+    stream,
+)
 from knowledge.llm.native import dialect, forget_refusals
 from tests.support.citing_model import (
     CitingModel,
@@ -242,6 +253,7 @@ def test_leaving_early_closes_the_connection(run: Run, server: CitingModel, prov
 
     async def leave() -> bool:
         async with aclosing(stream(settings_for(server, provider), MESSAGES)) as source:
+            assert isinstance(await anext(source), Answering)
             assert isinstance(await anext(source), Delta)
         return await asyncio.to_thread(server.left.wait, 5)
 
@@ -317,7 +329,7 @@ def test_cohere_answers_without_documents_are_read_and_not_delayed(run: Run, ser
     server.events = cohere("Twelve", " books")
     events, error = answer(run, settings_for(server, "cohere_chat", handover=None))
     assert error is None
-    assert events[:2] == [Delta("Twelve"), Delta(" books")]
+    assert events[1:3] == [Delta("Twelve"), Delta(" books")]
     assert "documents" not in server.requests[0]
 
 

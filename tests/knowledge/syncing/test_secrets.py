@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from knowledge.errors import SourceMisconfigured
-from knowledge.syncing import services, vault
+from knowledge.syncing import services
 from knowledge.syncing.models import Source
-from knowledge.syncing.secrets import ADDRESS_CHANGED, secrets_after
+from knowledge.syncing.secrets import ADDRESS_CHANGED, secrets_after, secrets_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -31,7 +31,7 @@ def test_a_kept_secret_does_not_go_to_another_server(repository: Source, url: st
         services.update_source(source=repository, changes={"options": {"url": url}})
     row = Source.objects.get()
     assert row.options["url"] == "https://git.example.org/handbook.git"
-    assert vault.unseal(row.sealed, source=row.pk) == {"token": "hunter2"}
+    assert secrets_of(row) == {"token": "hunter2"}
     with pytest.raises(SourceMisconfigured, match=ADDRESS_CHANGED):
         secrets_after(row, options={"url": url}, given={})
 
@@ -39,10 +39,10 @@ def test_a_kept_secret_does_not_go_to_another_server(repository: Source, url: st
 def test_another_path_of_the_server_keeps_the_secret_and_one_entered_again_goes_along(repository: Source) -> None:
     services.update_source(source=repository, changes={"options": {"url": "HTTPS://GIT.example.org:443/other.git"}})
     row = Source.objects.get()
-    assert vault.unseal(row.sealed, source=row.pk) == {"token": "hunter2"}
+    assert secrets_of(row) == {"token": "hunter2"}
     elsewhere = {"options": {"url": "https://elsewhere.example/x.git"}}
     services.update_source(source=row, changes={**elsewhere, "secrets": {"token": "new"}})
-    assert vault.unseal(Source.objects.get().sealed, source=row.pk) == {"token": "new"}
+    assert secrets_of(Source.objects.get()) == {"token": "new"}
     back = {"options": {"url": "https://git.example.org/handbook.git"}, "secrets": {"token": ""}}
     services.update_source(source=row, changes=back)
     assert Source.objects.get().sealed == ""
@@ -58,4 +58,4 @@ def test_both_keys_of_a_bucket_are_asked_for_again(actor: Any, base: Any) -> Non
         with pytest.raises(SourceMisconfigured, match=ADDRESS_CHANGED):
             services.update_source(source=source, changes={"options": moved, "secrets": given})
     services.update_source(source=source, changes={"options": moved, "secrets": {"access_key": "B", "secret_key": "T"}})
-    assert vault.unseal(source.sealed, source=source.pk) == {"access_key": "B", "secret_key": "T"}
+    assert secrets_of(source) == {"access_key": "B", "secret_key": "T"}

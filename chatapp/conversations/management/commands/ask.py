@@ -57,6 +57,8 @@ class Command(BaseCommand):
         if detail["error"]:
             raise CommandError(detail["error"]["message"])
         self.stdout.write(detail["answer"])
+        if detail["label"]:
+            self.stdout.write(detail["label"])
         for citation in detail["citations"]:
             place = f", page {citation['page']}" if citation["page"] else ""
             self.stdout.write(f"[{citation['number']}] {citation['title']}{place}: “{citation['quote']}”")

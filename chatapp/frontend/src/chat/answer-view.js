@@ -5,6 +5,7 @@ import { readableText, renderMarkdown, StreamingMarkdown } from "../lib/markdown
 import {
   codePointSlice,
   countText,
+  isUnsourced,
   modelText,
   needsNoSource,
   placeText,
@@ -12,6 +13,7 @@ import {
   verdictOf,
   wordsHref,
 } from "../lib/words.js";
+import { jsonText, objectElement, objectOf, valuesText } from "./object-view.js";
 import { Statements } from "./statements.js";
 
 /** @typedef {import("../lib/types.js").Run} Run */
@@ -61,6 +63,9 @@ export class AnswerView {
     /** @type {StreamingMarkdown | null} */
     this.stream = null;
     this.lit = "";
+    /** Whether the text is an object, which is drawn once it is whole. */
+    this.structured = run?.structured ?? false;
+    this.mode = el("p", { class: "answer-mode", hidden: true });
     this.progress = el("p", { class: "answer-progress" });
     this.label = el("p", { class: "answer-label", hidden: true });
     this.body = el("div", { class: "answer-body", dir: "auto" });
@@ -71,6 +76,7 @@ export class AnswerView {
     this.element = el(
       "article",
       { class: "message answer", "aria-label": "Answer" },
+      this.mode,
       this.label,
       this.progress,
       this.body,
@@ -105,11 +111,11 @@ export class AnswerView {
   handle(frame) {
     if (frame.type === "run.started") {
       this.runId = frame.run ?? null;
+      this.structured = frame.structured ?? false;
+      this.#nameMode({ answer_mode: frame.answer_mode, label: frame.label });
+      if (frame.answer_mode === "fine_tuned") this.setProgress("Writing the answer\u2026");
     } else if (frame.type === "retrieval.done") {
-      const count = frame.passages?.length ?? 0;
-      // Small talk is searched for nowhere.
-      const nothing = frame.query ? "Nothing close was found." : "";
-      this.setProgress(count ? `Reading ${countText(count, "passage")}\u2026` : nothing);
+      this.#found(frame);
     } else if (frame.type === "answer.delta") {
       this.#delta(frame.text ?? "");
     } else if (frame.type === "answer.done") {
@@ -119,8 +125,36 @@ export class AnswerView {
     }
   }
 
+  /** @param {Frame} frame */
+  #found({ query, passages }) {
+    const count = passages?.length ?? 0;
+    if (count) {
+      const read = countText(count, "passage");
+      this.setProgress(this.structured ? `Writing the answer from ${read}\u2026` : `Reading ${read}\u2026`);
+    } else if (query) {
+      this.setProgress("Nothing close was found.");
+    } else if (this.mode.hidden) {
+      this.setProgress(""); // small talk is searched for nowhere
+    }
+  }
+
+  /**
+   * Say what the answer rests on, where that is not documents alone.
+   *
+   * @param {{answer_mode?: string, label?: string}} told
+   */
+  #nameMode({ answer_mode: mode, label }) {
+    this.mode.textContent = label ?? "";
+    this.mode.hidden = !label;
+    this.mode.classList.toggle("unsourced", mode === "fine_tuned");
+  }
+
   /** @param {string} text */
   #delta(text) {
+    if (this.structured) {
+      this.text += text;
+      return;
+    }
     if (!this.stream) {
       this.setProgress("");
       this.stream = new StreamingMarkdown(this.body, {
@@ -137,7 +171,21 @@ export class AnswerView {
     this.setProgress("");
     this.stream?.finish();
     this.stream = null;
+    if (this.structured && !this.body.hasChildNodes()) this.#drawWhole();
     this.#drawBar();
+  }
+
+  /** Draw a text that is there already. */
+  #drawWhole() {
+    const found = this.structured ? objectOf(this.text) : null;
+    this.structured = found !== null;
+    this.body.replaceChildren(found ? objectElement(found) : renderMarkdown(this.text));
+    this.#nameChips(this.body);
+  }
+
+  /** The text that sentences count in, as it reads. */
+  get words() {
+    return this.structured ? valuesText(this.text) : this.text;
   }
 
   /**
@@ -164,8 +212,7 @@ export class AnswerView {
 
   /** @param {Run} run */
   #restore(run) {
-    const fragment = renderMarkdown(this.text);
-    this.body.replaceChildren(fragment);
+    this.#drawWhole();
     this.setRun(run);
   }
 
@@ -177,9 +224,11 @@ export class AnswerView {
   setRun(run) {
     this.run = run;
     this.runId = run.id;
+    this.#nameMode(run);
     this.#nameChips(this.body);
     this.label.hidden = !run.no_answer;
-    this.label.textContent = run.no_answer ? "Not found in your documents" : "";
+    const none = isUnsourced(run) ? "The model has no answer" : "Not found in your documents";
+    this.label.textContent = run.no_answer ? none : "";
     this.element.classList.toggle("no-answer", run.no_answer);
     this.nearest.replaceChildren(...nearestParts(run.related ?? []));
     this.nearest.hidden = !run.related?.length;
@@ -189,7 +238,7 @@ export class AnswerView {
     else if (this.isRunning) this.#settle("done");
     else this.#drawBar();
     // Until the end the text may still be rendered anew.
-    this.statements.show(this.text, run.no_answer ? [] : run.sentences);
+    this.statements.show(this.words, run.no_answer || isUnsourced(run) ? [] : run.sentences);
   }
 
   /**
@@ -200,6 +249,7 @@ export class AnswerView {
   summary() {
     const run = this.run;
     if (!run) return "Answer ready.";
+    if (isUnsourced(run)) return "Answer ready, from the model\u2019s training: nothing of it was checked.";
     if (run.no_answer) return "Answer ready: not found in your documents.";
     if (needsNoSource(run)) return "Answer ready.";
     const sources = new Set(run.citations.map((citation) => citation.number)).size;
@@ -300,12 +350,12 @@ export class AnswerView {
         ? countText(sources, "source")
         : countText(run.passages.length, "passage read", "passages read");
       const open = () => emit(this.element, "fn-sources", { view: this });
-      if (!needsNoSource(run)) {
+      if (!needsNoSource(run) && !isUnsourced(run)) {
         parts.push(el("button", { class: "bar-button", type: "button", onclick: open }, icon("book"), words));
       }
       const checks = this.#checks(run);
       if (checks) parts.push(checks);
-      if (run.model) parts.push(el("span", { class: "bar-model" }, modelText(run.model)));
+      if (run.model) parts.push(el("span", { class: "bar-model" }, modelText(run)));
     }
     if (this.text.trim()) {
       const copy = el("button", { class: "bar-button", type: "button" }, icon("copy"), "Copy");
@@ -328,7 +378,7 @@ export class AnswerView {
    */
   #checks(run) {
     const { shown, leftOut } = statementsOf(run);
-    if (!(shown.length || leftOut) || run.no_answer) return null;
+    if (!(shown.length || leftOut) || run.no_answer || isUnsourced(run)) return null;
     const found = shown.filter((sentence) => sentence.verdict === "supported").length;
     const unchecked = shown.filter((sentence) => sentence.verdict === "unchecked").length;
     const words = [
@@ -342,7 +392,7 @@ export class AnswerView {
     if (!open.length)
       return el("span", { class: "bar-checks" }, icon(shown.length ? "check" : "partial"), words);
     const rows = open.map((sentence) => {
-      const text = readableText(codePointSlice(this.text, sentence.start, sentence.end)).trim();
+      const text = readableText(codePointSlice(this.words, sentence.start, sentence.end)).trim();
       return el(
         "li",
         { class: `verdict ${sentence.verdict}` },
@@ -354,8 +404,9 @@ export class AnswerView {
   }
 
   /** @param {HTMLElement} button */
-  async #copy(button) {
+  #copy(button) {
     const sources = new Map();
+    if (this.structured) return this.#copyText(button, jsonText(this.text));
     for (const citation of this.run?.citations ?? []) {
       const place = placeText({ ...citation, heading_path: [] });
       sources.set(citation.number, `[${citation.number}] ${citation.title}${place ? `, ${place}` : ""}`);
@@ -364,8 +415,16 @@ export class AnswerView {
       readableText(this.text),
       ...[...sources.keys()].sort((a, b) => a - b).map((key) => sources.get(key)),
     ];
+    return this.#copyText(button, text.join("\n"));
+  }
+
+  /**
+   * @param {HTMLElement} button
+   * @param {string} text
+   */
+  async #copyText(button, text) {
     try {
-      await navigator.clipboard.writeText(text.join("\n"));
+      await navigator.clipboard.writeText(text);
       button.lastChild?.replaceWith("Copied");
     } catch {
       button.lastChild?.replaceWith("Copying is not allowed here");

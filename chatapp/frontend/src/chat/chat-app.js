@@ -30,6 +30,8 @@ export class ChatApp extends HTMLElement {
     this.sources = find("fn-sources");
     /** @type {import("./base-picker.js").BasePicker} */
     this.picker = find("fn-bases");
+    /** @type {import("./assistant-picker.js").AssistantPicker} */
+    this.assistant = find("fn-assistants");
     this.heading = /** @type {HTMLElement} */ (find("[data-title]"));
     this.status = /** @type {HTMLElement} */ (find("[data-status]"));
     this.connection = /** @type {HTMLElement} */ (find("[data-connection]"));
@@ -52,6 +54,7 @@ export class ChatApp extends HTMLElement {
     this.socket.connect();
     this.list.load();
     this.picker.load();
+    this.assistant.load();
     this.open(this.conversation);
   }
 
@@ -61,6 +64,7 @@ export class ChatApp extends HTMLElement {
     on("fn-ask", (text) => this.ask(text));
     on("fn-retry", (text) => this.ask(text));
     on("fn-example", (text) => this.ask(text));
+    on("fn-assistant", (chosen) => this.#chose(chosen?.searches ?? true));
     on("fn-stop", () => this.#stop());
     on("fn-open", (id) => this.#go(id));
     on("fn-deleted", (id) => id === this.conversation && this.#go(null));
@@ -83,6 +87,12 @@ export class ChatApp extends HTMLElement {
       else if (this.composer.running) this.#stop();
       else this.#toggleDrawer(false);
     });
+  }
+
+  /** @param {boolean} searches whether the chosen assistant asks documents at all */
+  #chose(searches) {
+    this.picker.toggleAttribute("data-unused", !searches);
+    this.composer.input.placeholder = searches ? "Ask your documents" : "Ask the model";
   }
 
   /** @param {boolean} [open] */
@@ -161,6 +171,7 @@ export class ChatApp extends HTMLElement {
     this.socket.ask({
       text,
       client_id: id,
+      assistant: this.assistant.value,
       conversation: this.conversation ?? undefined,
       knowledge_bases: this.picker.value,
     });

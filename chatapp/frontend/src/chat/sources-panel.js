@@ -1,7 +1,7 @@
 /** The sources of one answer: what it cites, and apart from that what else was read. */
 
 import { el, emit, icon } from "../lib/dom.js";
-import { needsNoSource, placeText, reasonText, verdictOf, wordsHref } from "../lib/words.js";
+import { isUnsourced, needsNoSource, placeText, reasonText, verdictOf, wordsHref } from "../lib/words.js";
 import { excerptNodes } from "./excerpt.js";
 
 /** @typedef {import("../lib/types.js").Run} Run */
@@ -78,6 +78,12 @@ export class SourcesPanel extends HTMLElement {
     if (open) this.classList.add("is-open");
     const run = view.run;
     if (!run) return;
+    if (isUnsourced(run)) {
+      this.content.replaceChildren(
+        el("p", { class: "sources-hint" }, run.label ?? "No sources were searched."),
+      );
+      return;
+    }
     if (needsNoSource(run)) {
       this.content.replaceChildren(
         el("p", { class: "sources-hint" }, "Nothing was claimed here, so there is no source to show."),

@@ -65,13 +65,15 @@ function chipOffsets(text) {
 }
 
 /**
- * The letters and digits under a node, without chips and badges, and the way back to their places.
+ * The letters and digits under a node, without chips, badges and names of fields, and the way back to their places.
  *
  * @param {Node} root
  */
 function lettersOf(root) {
   const walker = document.createTreeWalker(root, NodeFilter.SHOW_TEXT, (node) =>
-    node.parentElement?.closest(".chip, .badge") ? NodeFilter.FILTER_REJECT : NodeFilter.FILTER_ACCEPT,
+    node.parentElement?.closest(".chip, .badge, .object-name")
+      ? NodeFilter.FILTER_REJECT
+      : NodeFilter.FILTER_ACCEPT,
   );
   /** @type {{node: Text, offset: number, length: number}[]} one for each UTF-16 unit of `text` */
   const places = [];

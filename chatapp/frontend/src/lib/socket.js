@@ -16,7 +16,7 @@ const LAST_EVENTS = new Set(["answer.done", "run.error"]);
 /** @typedef {{type: string, run?: string, seq?: number, code?: string, message?: string, [key: string]: any}} Frame */
 /** @typedef {"connecting" | "open" | "waiting" | "signed-out"} State */
 /** @typedef {{seq: number, asked: number}} Track last number handed on, and when `resume` was last sent */
-/** @typedef {{text: string, client_id: string, conversation?: string, knowledge_bases?: string[]}} Question */
+/** @typedef {{text: string, client_id: string, conversation?: string, assistant?: string, knowledge_bases?: string[]}} Question */
 
 /**
  * @typedef {object} Handlers

@@ -15,7 +15,8 @@
  * @typedef {{document: string, version: number, title: string, page: number | null, start: number, end: number}} Related
  * @typedef {{code?: string, message?: string, retry?: boolean}} RunError
  * @typedef {{id: string, status: "running" | "done" | "stopped" | "failed", question: string, query: string, notes?: string[],
- *   model: string, no_answer: boolean, passages: RunPassage[], citations: RunCitation[],
+ *   model: string, answered_by?: string, in_place_of?: string, no_answer: boolean, passages: RunPassage[], citations: RunCitation[],
+ *   answer_mode?: string, label?: string, structured?: boolean,
  *   sentences: RunSentence[], related?: Related[], timings: Record<string, number>, error: RunError | null}} Run
  * @typedef {{id: string, role: "user" | "assistant", text: string, created: string, run: Run | null}} Message
  * @typedef {{id: string, title: string, updated: string, origin?: string}} Conversation

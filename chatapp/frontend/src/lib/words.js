@@ -97,10 +97,15 @@ export function reasonText({ verdict, reasons }) {
   return more.length ? `${text}: ${more.join("; ")}` : text;
 }
 
-/** @param {string | null | undefined} model */
-export function modelText(model) {
+/**
+ * Who answered, and in place of whom.
+ *
+ * @param {{model: string, answered_by?: string, in_place_of?: string}} run
+ */
+export function modelText({ model, answered_by: name, in_place_of: instead }) {
   if (!model) return "";
-  return model.startsWith("extractive") ? "quotes only, no language model" : model;
+  const text = model.startsWith("extractive") ? "quotes only, no language model" : model;
+  return instead ? `${name || text} in place of ${instead}` : text;
 }
 
 /**
@@ -121,6 +126,15 @@ export function newId() {
   bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
   const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
   return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
+}
+
+/**
+ * Whether an answer came from the model's training alone: it has no sources, and nothing of it was checked.
+ *
+ * @param {import("./types.js").Run | null} run
+ */
+export function isUnsourced(run) {
+  return run?.answer_mode === "fine_tuned";
 }
 
 /**

@@ -1,0 +1,181 @@
+"""A tiny Llama is trained by the product's own job: killed, gone on with, registered; the same seed, the same weights.
+
+Starting torch takes seconds, so what was trained once is looked at by every test of this file.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tiny_llama
+from training_world import frozen_version, pairs, run_again
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+RECIPE = {"method": "lora", "epochs": 6, "batch": 4, "accumulation": 1, "max_length": 256, "rank": 16, "alpha": 32,
+          "learning_rate": 0.01, "evaluations": 2, "seed": 7}  # fmt: skip
+STEPS = 24
+
+
+@dataclass
+class Trained:
+    """What the test of this file that trains left for the others."""
+
+    folder: Path
+    run: dict[str, Any] = field(default_factory=dict)
+    again: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("training")
+
+
+@pytest.fixture(scope="module")
+def llama(work: Path, missing_part: Callable[..., Any]) -> Path:
+    from chatapp.finetuning.training import extra
+
+    if not extra.installed():
+        missing_part("The extra `train`", "make run TRAIN=1")
+    return tiny_llama.make(work / "llama", [" ".join(pair) for pair in pairs(20)], window=256)
+
+
+@pytest.fixture(scope="module")
+def trained(work: Path, llama: Path, django_db_setup: None, django_db_blocker: Any) -> Trained:
+    """Train with LoRA through the task, killed on the way; then once more without a kill, full, and with QLoRA."""
+    from django.conf import settings
+    from django.test import override_settings
+
+    with django_db_blocker.unblock(), override_settings(
+        MODELS_DIR=work / "models", TRAINING_DIR=work / "runs", TRAINING_THREADS=1, LEASE_SECONDS=settings.LEASE_SECONDS
+    ):  # fmt: skip
+        found = _train(llama)
+        found.again = run_again(
+            found.folder, ("same", {}), ("full", {"method": "full", "epochs": 1}),
+            ("four-bits", {"method": "qlora", "epochs": 0.25, "evaluations": 0}),
+        )  # fmt: skip
+    return found
+
+
+def _train(llama: Path) -> Trained:
+    from django.core.management import call_command
+    from django.db import connection
+
+    from chatapp.finetuning.models import ModelVersion
+    from chatapp.finetuning.training import bases, folders, services, supervising
+    from knowledge.tenants.access import system_actor
+    from knowledge.tenants.models import Tenant
+
+    tenant = Tenant.objects.create(slug="trainers", name="Trainers")
+    base = bases.add_base(llama, "Tiny", tenant)
+    version = frozen_version(tenant)
+    run = services.start_run(actor=system_actor(tenant), version=version, base=base, recipe=RECIPE)
+    killer = threading.Thread(target=_kill_at, args=(folders.folder_of(run), 12))
+    killer.start()
+    supervising.run_training(run_id=run.pk)
+    killer.join()
+    run.refresh_from_db()
+    found = Trained(folders.folder_of(run))
+    found.run["after_kill"] = {
+        "state": run.state,
+        "error": run.last_error,
+        "step": run.step,
+        "events": run.report["events"],
+    }
+    supervising.run_training(run_id=run.pk)
+    run.refresh_from_db()
+    found.run |= {
+        "state": run.state, "error": run.last_error, "resumed_from": run.resumed_from, "record": run.record,
+        "metrics": run.metrics, "report": run.report, "progress": run.progress, "attempts": run.attempts,
+        "points": list(run.points.order_by("step").values()), "base": base.digest, "base_files": base.files,
+        "samples": list(run.samples.order_by("step", "row_key").values()), "data": version.content_hash,
+        "versions": ModelVersion.objects.filter(run=run).count(), "max_steps": run.max_steps,
+    }  # fmt: skip
+    call_command("flush", interactive=False, verbosity=0, inhibit_post_migrate=True)
+    connection.close()
+    return found
+
+
+def _kill_at(folder: Path, step: int) -> None:
+    """Kill the trainer as soon as it is past a step and has a checkpoint; it does not hear of it."""
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        text = "".join(path.read_text() for path in folder.glob("progress-*.jsonl"))
+        lines = [json.loads(line) for line in text.splitlines() if line.endswith("}")]
+        if any(line["event"] == "checkpoint" and line["step"] >= step for line in lines):
+            os.kill(int((folder / "lock").read_text()), signal.SIGKILL)
+            return
+        time.sleep(0.01)
+
+
+def test_a_killed_trainer_is_said_to_be_interrupted_and_waits_to_go_on(trained: Trained) -> None:
+    after = trained.run["after_kill"]
+    assert after["state"] == "queued"
+    assert after["error"] == f"Interrupted at step {after['step']} (signal 9)."
+    assert after["events"][-1]["code"] == "interrupted"
+    assert 12 <= after["step"] < STEPS
+
+
+def test_it_goes_on_from_its_checkpoint_and_ends(trained: Trained) -> None:
+    run = trained.run
+    assert (run["state"], run["error"]) == ("done", "")
+    assert run["resumed_from"] >= 12
+    assert run["progress"] == 1.0
+    assert run["max_steps"] == STEPS
+    assert [point["step"] for point in run["points"]] == list(range(1, STEPS + 1))
+    assert run["points"][-1]["loss"] < run["points"][0]["loss"]
+    assert {p["step"] for p in run["points"] if p["eval_loss"] is not None} == {12, 24}
+    assert all(point["memory"] for point in run["points"])
+
+
+def test_samples_show_what_was_learned(trained: Trained) -> None:
+    samples = trained.run["samples"]
+    assert {sample["step"] for sample in samples} == {0, 12, 24}
+    assert len(samples) == 9
+    first = {sample["row_key"]: sample["output"] for sample in samples if sample["step"] == 0}
+    last = {sample["row_key"]: sample["output"] for sample in samples if sample["step"] == STEPS}
+    assert first != last
+
+
+def test_the_result_is_safetensors_with_its_hash_and_registered(trained: Trained) -> None:
+    from chatapp.finetuning.artifacts import digest_of
+
+    result = trained.folder / "result"
+    assert sorted(path.name for path in result.iterdir()) == ["adapter_config.json", "adapter_model.safetensors"]
+    assert trained.run["record"]["result"]["digest"] == digest_of(result) == trained.run["report"]["digest"]
+    assert trained.run["versions"] == 1
+
+
+def test_the_record_says_what_it_takes_to_do_it_again(trained: Trained) -> None:
+    record = trained.run["record"]
+    assert record["base"]["digest"] == trained.run["base"]
+    assert record["base_files"] == trained.run["base_files"]
+    assert record["dataset"]["content_hash"] == trained.run["data"]
+    assert record["recipe"]["seed"] == 7
+    assert record["data"]["train"]["rows"] == 16
+    assert record["packages"]["trl"].startswith("1.16")
+    assert record["hardware"]["cores"] == os.cpu_count()
+    assert len(record["curve"]["loss"]) == STEPS
+    assert trained.run["metrics"]["tokens_per_second"] > 0
+
+
+def test_the_same_seed_makes_the_same_adapter_also_over_a_kill(trained: Trained) -> None:
+    assert trained.again["same"]["event"] == "done"
+    assert trained.again["same"]["digest"] == trained.run["record"]["result"]["digest"]
+
+
+def test_full_training_and_four_bits_train_too(trained: Trained) -> None:
+    full, quantized = trained.again["full"], trained.again["four-bits"]
+    assert (full["event"], full["metrics"]["steps"]) == ("done", 4)
+    assert (quantized["event"], quantized["metrics"]["steps"]) == ("done", 1)
+    files = {path.name for path in (trained.folder.parent / "full" / "result").iterdir()}
+    assert {"config.json", "generation_config.json", "model.safetensors", "tokenizer.json"} <= files
