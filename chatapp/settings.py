@@ -214,6 +214,7 @@ CELERY_TASK_DEFAULT_QUEUE = "maintenance"
 CELERY_TASK_ROUTES = {
     "knowledge.documents.tasks.ingest_document": {"queue": "ingest"},
     "chatapp.finetuning.training.tasks.train": {"queue": "training"},
+    "chatapp.finetuning.registry.tasks.check_version": {"queue": "evaluation"},
 }
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_MAX_TASKS_PER_CHILD = 2000
@@ -454,6 +455,3 @@ LOGGING = {
         "celery.worker.strategy": {"level": "WARNING"},
     },
 }
-
-MODELS_DIR = Path(env.str("MODELS_DIR", default=str(DATA_DIR / "models"))).expanduser().resolve()
-TRAINING_DIR = Path(env.str("TRAINING_DIR", default=str(DATA_DIR / "training"))).expanduser().resolve()

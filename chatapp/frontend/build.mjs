@@ -25,6 +25,8 @@ const BUDGET = {
   "sources.js": 1_500,
   "indexes.js": 2_500,
   "catalogue.js": 1_000,
+  "training-data.js": 1_500,
+  "training.js": 2_500,
   // Only a page that shows a PDF loads these two.
   "pdf-view.js": 165_000,
   "pdf-worker.js": 410_000,
@@ -57,6 +59,8 @@ async function bundle() {
       sources: "src/sources.js",
       indexes: "src/indexes.js",
       catalogue: "src/catalogue.js",
+      "training-data": "src/training-data.js",
+      training: "src/training.js",
       "pdf-view": "src/pdf-view.js",
       "pdf-worker": "pdfjs-dist/legacy/build/pdf.worker.mjs",
       app: "styles/app.css",

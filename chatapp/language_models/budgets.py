@@ -6,7 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
+from uuid import UUID
 
 from django.db.models import F, Q, Sum
 from django.utils import timezone
@@ -54,6 +56,10 @@ class Remaining:
         return min(shares)
 
     @property
+    def used(self) -> float:
+        return min(1.0, 1 - self.left)
+
+    @property
     def exhausted(self) -> bool:
         return self.left <= 0
 
@@ -75,6 +81,10 @@ class Remaining:
     @property
     def span(self) -> str:
         return "today" if self.budget.period == Budget.Period.DAY else f"{self.begins:%B}"
+
+    @property
+    def when(self) -> str:
+        return self.span if self.budget.period == Budget.Period.DAY else f"in {self.span}"
 
     @property
     def anew(self) -> str:
@@ -143,25 +153,43 @@ def public_budgets(actor: Actor) -> list[dict[str, Any]]:
 
 
 def remaining_of(budgets: Iterable[Budget]) -> list[Remaining]:
-    """Return what is left of budgets, with one sum each."""
+    """Return what is left of budgets, with one sum each; the first time in a day with two."""
     now = timezone.now()
     return [_remaining(budget, now) for budget in budgets]
 
 
 def _remaining(budget: Budget, now: datetime) -> Remaining:
     begins, resets = _span(budget.period, now)
-    if budget.api_key_id:
-        rows = UsageEntry.objects.filter(api_key_id=budget.api_key_id)
-    elif budget.user_id:
-        rows = UsageEntry.objects.filter(tenant_id=budget.tenant_id, user_id=budget.user_id)
-    else:
-        rows = UsageEntry.objects.filter(tenant_id=budget.tenant_id)
-    used = rows.filter(created__gte=begins).aggregate(
-        dollars=Sum("cost"), tokens=Sum(F("prompt_tokens") + F("completion_tokens"))
-    )
+    whose = _Whose(budget.tenant_id, budget.user_id, budget.api_key_id)
+    yesterday = _span(Budget.Period.DAY, now)[0] - timedelta(days=1)
+    closed = _closed(whose, begins, yesterday) if begins < yesterday else (Decimal(0), 0)
+    dollars, tokens = _used(whose, Q(created__gte=max(begins, yesterday)))
     return Remaining(
-        budget=budget, dollars=Decimal(used["dollars"] or 0), tokens=used["tokens"] or 0, begins=begins, resets=resets
+        budget=budget, dollars=closed[0] + dollars, tokens=closed[1] + tokens, begins=begins, resets=resets
     )
+
+
+class _Whose(NamedTuple):
+    tenant_id: UUID
+    user_id: int | None
+    api_key_id: int | None
+
+
+@lru_cache(maxsize=4096)
+def _closed(whose: _Whose, begins: datetime, ends: datetime) -> tuple[Decimal, int]:
+    """Return what was used up to the day before yesterday, which never changes any more: it is summed up once a day."""
+    return _used(whose, Q(created__gte=begins, created__lt=ends))
+
+
+def _used(whose: _Whose, when: Q) -> tuple[Decimal, int]:
+    if whose.api_key_id:
+        rows = UsageEntry.objects.filter(when, api_key_id=whose.api_key_id)
+    elif whose.user_id:
+        rows = UsageEntry.objects.filter(when, tenant_id=whose.tenant_id, user_id=whose.user_id)
+    else:
+        rows = UsageEntry.objects.filter(when, tenant_id=whose.tenant_id)
+    found = rows.aggregate(dollars=Sum("cost"), tokens=Sum(F("prompt_tokens") + F("completion_tokens")))
+    return Decimal(found["dollars"] or 0), found["tokens"] or 0
 
 
 def _span(period: str, now: datetime) -> tuple[datetime, datetime]:

@@ -65,7 +65,7 @@ def model_settings(model: LanguageModel, *, sticky: str = "") -> ModelSettings:
     chain, failed = [], None
     for entry in chain_of(model, sticky=sticky):
         try:
-            chain.append(_settings_of(entry))
+            chain.append(settings_of(entry))
         except ModelNotConfigured as error:
             logger.warning("the language model %s is passed over: %s", entry.pk, error)
             failed = failed or error
@@ -74,7 +74,11 @@ def model_settings(model: LanguageModel, *, sticky: str = "") -> ModelSettings:
     return replace(chain[0], fallbacks=tuple(chain[1:]))
 
 
-def _settings_of(model: LanguageModel) -> ModelSettings:
+def settings_of(model: LanguageModel) -> ModelSettings:
+    """Return how to call this very entry, be it switched off, and nothing that answers in its place.
+
+    :raises ModelNotConfigured: its address may not be reached, or its keys can't be read; in words.
+    """
     reached = connection_of(model)
     return ModelSettings(
         model=model.model,

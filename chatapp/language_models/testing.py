@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any, Final
 
 from asgiref.sync import async_to_sync
 
+from chatapp.language_models.budgets import ensure_within
 from chatapp.language_models.errors import NotForYou
-from chatapp.language_models.models import LanguageModel, ModelTest
-from chatapp.language_models.services import model_settings
+from chatapp.language_models.models import LanguageModel, ModelTest, UsageEntry
+from chatapp.language_models.services import model_settings, settings_of
 from chatapp.language_models.trials import Outcome, run_trials
+from chatapp.language_models.usage import Ledger
 from knowledge import llm
 from knowledge.errors import LanguageModelError
 from knowledge.tenants.access import Actor
@@ -36,17 +40,23 @@ def next_step(code: str) -> str:
 
 
 def try_model(actor: Actor, model: LanguageModel) -> ModelTest:
-    """Try a model now and keep what it did. Failures of the model are part of the result.
+    """Try a model now and keep what it did. Failures of the model are part of the result; its fallbacks are not asked.
 
-    :raises NotForYou: the actor may not.
+    :raises NotForYou: the actor may not. :raises BudgetExhausted: a budget is used up.
     """
     if not actor.can_administer:
         raise NotForYou
+    ensure_within(actor)
     try:
-        settings = model_settings(model)
+        settings = replace(model_settings(model), fallbacks=()) if model.is_alias else settings_of(model)
     except LanguageModelError as error:
         return _store(actor, model, [_unreachable(error)])
-    outcomes = async_to_sync(run_trials)(settings, llm.stream)
+    ledger = Ledger(actor)
+    stream = partial(llm.stream, meter=ledger.meter(UsageEntry.Purpose.TEST))
+    try:
+        outcomes = async_to_sync(run_trials)(settings, stream)
+    finally:
+        ledger.write()
     return _store(actor, model, outcomes)
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from chatapp.language_models import settings_views, views
+from chatapp.language_models import settings_views, usage_views, views
 
 app_name = "language_models"
 urlpatterns = [
@@ -14,4 +14,7 @@ urlpatterns = [
     path("<int:model_id>/delete", settings_views.delete, name="delete"),
     path("<int:model_id>/switch", views.switch, name="switch"),
     path("<int:model_id>/test", views.test, name="test"),
+    path("usage/", usage_views.usage, name="usage"),
+    path("usage/budgets", usage_views.set_budget, name="set_budget"),
+    path("usage/budgets/<int:budget_id>/remove", usage_views.remove_budget, name="remove_budget"),
 ]

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from chatapp.accounts.pages import member_page
 from chatapp.language_models.access import access_model, may_change
+from chatapp.language_models.budgets import BudgetExhausted
 from chatapp.language_models.catalogue import assistants_of, edit_model, editable
 from chatapp.language_models.errors import ModelNotFound
 from chatapp.language_models.models import LanguageModel
@@ -78,7 +79,11 @@ def test(request: HttpRequest, actor: Actor, model_id: int) -> HttpResponse:
     """Try a model now, and show what it did."""
     only_administrators(actor)
     row = access_model(actor, model_id)
-    found = try_model(actor, row)
+    try:
+        found = try_model(actor, row)
+    except BudgetExhausted as error:
+        messages.error(request, error.message)
+        return redirect("language_models:model", row.pk)
     if found.ok:
         messages.success(request, "The model answers. What it can do is told below.")
     return redirect("language_models:model", row.pk)

@@ -15,6 +15,7 @@ from django.conf import settings
 from chatapp.operations import queues
 from chatapp.operations.parts import WORKER_ALIVE, WORKER_LAST_TASK, quick_redis
 from chatapp.operations.processes import tie_to_parent
+from chatapp.operations.product import TRAINING
 
 logger = logging.getLogger(__name__)
 
@@ -55,7 +56,8 @@ def _say_alive(*, starts: bool) -> None:
     busy = len(state.active_requests) >= (_processes or settings.WORKER_CONCURRENCY)
 
     def say(client: Any) -> None:
-        client.set(WORKER_ALIVE, time.time(), ex=queues.ALIVE_SECONDS)
+        if taken != [TRAINING]:  # the one that only trains is not the worker that documents wait for
+            client.set(WORKER_ALIVE, time.time(), ex=queues.ALIVE_SECONDS)
         queues.say_alive(client, taken, busy=busy, starts=starts)
 
     _write(say)

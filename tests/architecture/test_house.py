@@ -133,6 +133,7 @@ SENDERS = {
     "knowledge/stores/weaviate.py": "names the errors of the store's client; sends nothing by itself",
     "knowledge/stores/weaviate_at_hand.py": "asks the server whose address this product wrote down whether it is ready",
     "knowledge/stores/weaviate_server.py": "asks the server that it started on loopback whether it is ready",
+    "chatapp/finetuning/serving/client.py": "speaks to model servers that this product started or the operator names",
     "chatapp/operations/product.py": "asks this product's own port whether it is ready",
     "chatapp/operations/management/commands/serve.py": "asks the supervised store on loopback whether it is ready",
     "chatapp/operations/bench/product.py": "measures this product at the address that it started itself at",

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from chatapp.accounts.services import issue_api_key
 from chatapp.conversations.models import AnswerRun, Conversation, Message
-from chatapp.language_models.models import LanguageModel
+from chatapp.language_models.models import Budget, LanguageModel
 from knowledge.documents.models import DeletionReport
 from knowledge.syncing.models import Source, SyncRun
 
@@ -129,6 +129,7 @@ def hidden(make_library: Any, other_tenant: Any, make_user: Any) -> dict[str, st
         "generation_id": str(library.base.live_generation_id),
         "conversation_id": str(conversation.pk),
         "model_id": str(LanguageModel.objects.create(tenant=other_tenant, slug="secret", source="added").pk),
+        "budget_id": str(Budget.objects.create(tenant=other_tenant, dollars=1).pk),
     }  # fmt: skip
 
 

@@ -56,7 +56,8 @@ class Running:
     def leader(self, role: str) -> psutil.Process:
         """The process that the supervisor started for a role."""
         sign = {"worker": "celery worker", "web": "uvicorn chatapp"}[role]
-        found = [p for p in psutil.Process(self.app.process.pid).children() if sign in command_line(p)]
+        lines = [(p, command_line(p)) for p in psutil.Process(self.app.process.pid).children()]
+        found = [p for p, line in lines if sign in line and "trainer@" not in line]
         assert len(found) == 1, [command_line(p) for p in found]
         return found[0]
 

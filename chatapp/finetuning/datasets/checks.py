@@ -16,6 +16,7 @@ from chatapp.finetuning.datasets import near
 from chatapp.finetuning.datasets.lengths import Limits, counter, tokens_of, too_long
 from chatapp.finetuning.datasets.models import DatasetVersion, KeptOutQuestion, RowSource, TrainingRow
 from chatapp.finetuning.datasets.personal import hints
+from chatapp.finetuning.datasets.questions import key_of
 from chatapp.finetuning.datasets.shapes import question_of
 from chatapp.finetuning.datasets.splitting import grouped, split_of
 from chatapp.finetuning.datasets.storing import hold_draft
@@ -33,6 +34,9 @@ FLAGS = {
 """What may be found on a row, and what it is called. Only the first three keep a row from approval."""
 
 BLOCKING = frozenset({"unverified", "too_long", "leak"})
+
+LEAK = 0.6
+"""Overlap of two questions from which one gives the other away: lower than of copies, for it blocks in doubt."""
 
 FIELDS = ("flags", "tokens", "group", "split", "state", "reviewed_by", "reviewed")
 
@@ -107,11 +111,13 @@ def _read(version: DatasetVersion) -> list[_Read]:
 
 
 def _share_out(rows: Sequence[_Read], *, seed: int) -> None:
-    """Set group and split. A row without documents stays with those that ask the same."""
+    """Set group and split: rows of one document stay together, and so do rows that ask nearly the same. What is held
+    out is then asked, or answered from the same words, by no row that is trained on."""
     documents = [
-        {str(document) for document, _, _ in each.oracles} or {" ".join(near.words_of(each.question))[:80] or "none"}
-        for each in rows
+        {str(document) for document, _, _ in each.oracles} | {f"question {key_of(each.question)}"} for each in rows
     ]
+    for first, second, _ in near.alike_within([each.question for each in rows]):
+        documents[second] |= documents[first]
     groups = grouped(documents)
     splits = split_of(groups, seed=seed)
     for each, group in zip(rows, groups, strict=True):
@@ -128,44 +134,45 @@ def _copies(rows: Sequence[_Read]) -> None:
 
 
 def _leaks(rows: Sequence[_Read], version: DatasetVersion) -> None:
-    """Flag training rows that ask what models are measured on, or rest on the words that answer it: questions kept out
-    by the organisation, and the rows of this version that are held out."""
+    """Flag rows that ask what models are measured on, or rest on the words that answer it: questions that the
+    organisation keeps out. What a version holds out itself is kept apart by its groups (``_share_out``)."""
     kept = list(KeptOutQuestion.objects.filter(tenant_id=version.dataset.tenant_id).order_by("pk"))
     spans: dict[UUID, list[tuple[int, int, str]]] = defaultdict(list)
     for question in kept:
         if question.document_ref is not None and question.start is not None and question.end is not None:
             spans[question.document_ref].append((question.start, question.end, question.text))
-    _same_question(rows, [question.text for question in kept], "an evaluation question")
-    for each in rows:
-        for document, start, end in each.oracles:
-            hit = next((text for a, b, text in spans[document] if a < end and start < b), None)
-            if hit is not None and "leak" not in each.flags:
-                each.flags["leak"] = [f"It rests on the words that answer the evaluation question “{_short(hit)}”."]
-    training = [each for each in rows if each.row.split == TrainingRow.Split.TRAIN]
-    held = [each for each in rows if each.row.split == TrainingRow.Split.EVAL]
-    _same_question(training, [each.question for each in held], "a held-out row")
-
-
-def _same_question(rows: Sequence[_Read], questions: Sequence[str], what: str) -> None:
-    for at, (other, _) in near.alike_between([each.question for each in rows], questions, least=0.7).items():
-        rows[at].flags.setdefault("leak", []).append(f"It asks nearly what {what} asks: “{_short(questions[other])}”.")
+    asked = near.alike_between([each.question for each in rows], [question.text for question in kept], least=LEAK)
+    for at, each in enumerate(rows):
+        found = []
+        if at in asked:
+            found.append(f"It asks nearly what an evaluation question asks: “{_short(kept[asked[at][0]].text)}”.")
+        hits = (text for doc, start, end in each.oracles for a, b, text in spans[doc] if a < end and start < b)
+        if (hit := next(hits, None)) is not None:
+            found.append(f"It rests on the words that answer the evaluation question “{_short(hit)}”.")
+        if found:
+            each.flags["leak"] = found
 
 
 @transaction.atomic
 def _kept(version: DatasetVersion, rows: Sequence[_Read], limits: Mapping[str, Any]) -> dict[str, Any]:
     hold_draft(version)
-    states = dict(version.rows.values_list("pk", "state"))  # as somebody set them meanwhile
+    version.refresh_from_db(fields=["checks"])  # a deletion notes there what it removed
+    states = {pk: (key, state) for pk, key, state in version.rows.values_list("pk", "key", "state")}
     returned, counts = 0, Counter[str]()
-    there = [each for each in rows if each.row.pk in states]
+    # Who was edited meanwhile was checked by that.
+    there = [each for each in rows if states.get(each.row.pk, ("", ""))[0] == each.row.key]
     for each in there:
-        each.row.state, each.row.flags = states[each.row.pk], each.flags
+        each.row.state, each.row.flags = states[each.row.pk][1], each.flags
         if each.row.state == TrainingRow.State.APPROVED and blocks(each.flags):
             each.row.state, each.row.reviewed_by, each.row.reviewed = TrainingRow.State.PROPOSED, None, None
             returned += 1
         if each.row.state != TrainingRow.State.REJECTED:
             counts.update(each.flags.keys())
     TrainingRow.objects.bulk_update([each.row for each in there], FIELDS, batch_size=200)
-    told = {"flags": dict(counts), "returned": returned, "rows": len(there), "limits": dict(limits)}
+    removed = {"removed": version.checks["removed"]} if "removed" in version.checks else {}
+    told = {
+        **removed, "flags": dict(counts), "returned": returned, "rows": len(there), "limits": dict(limits)
+    }  # fmt: skip
     version.checks = told
     version.save(update_fields=["checks"])
     return told

@@ -21,6 +21,9 @@ __all__ = ["register_all"]
 NAMED = 3
 """Datasets named in a report."""
 
+FROZEN = "Keys, sources and hash stay. Models that were trained on them cannot forget them."
+RULE = f"Rows of drafts are removed, those of frozen versions lose their text. {FROZEN}"
+
 
 def register_all() -> None:
     """Name the places of this package."""
@@ -44,15 +47,28 @@ def _rows(subject: Subject) -> QuerySet[TrainingRow]:
 
 
 def _count(subject: Subject) -> Found:
-    names = Counter(_rows(subject).values_list("version__dataset__name", flat=True))
-    frozen = _rows(subject).filter(version__state=DatasetVersion.State.FROZEN).count()
-    told = ", ".join(f"“{name}” ({count})" for name, count in names.most_common(NAMED))
-    more = f" and {len(names) - NAMED} more datasets" if len(names) > NAMED else ""
-    note = (
-        f"In {told}{more}. Rows of drafts are removed; the {frozen} of frozen versions lose their text and keep key, "
-        "sources and hash. Models that were trained on them cannot forget them."
+    """Count the rows with words of it, and name the datasets: before the deletion those that have some, afterwards
+    those that lost them."""
+    held = Counter(name for _, name in _rows(subject).values_list("pk", "version__dataset__name"))
+    if held:
+        return Found(count=held.total(), note=f"In {_named(held)}. {RULE}")
+    frozen = TrainingRow.objects.filter(
+        version__dataset__tenant_id=subject.tenant, erased__isnull=False, sources__document_ref=subject.document
+    ).distinct()
+    emptied = Counter(name for _, name in frozen.values_list("pk", "version__dataset__name"))
+    drafts = DatasetVersion.objects.filter(dataset__tenant_id=subject.tenant, checks__removed__has_key=subject.document)
+    removed = Counter({name: checks["removed"][subject.document] for name, checks in
+                       drafts.values_list("dataset__name", "checks")})  # fmt: skip
+    told = [f"Removed from the draft of {_named(removed)}."] if removed else []
+    told += [f"Emptied in frozen versions of {_named(emptied)}. {FROZEN}"] if emptied else []
+    return Found(count=0, note=" ".join(told))
+
+
+def _named(counts: Counter[str]) -> str:
+    names = ", ".join(
+        f"“{name}” ({count} {'row' if count == 1 else 'rows'})" for name, count in counts.most_common(NAMED)
     )
-    return Found(count=names.total(), note=note if names else "")
+    return f"{names} and {len(counts) - NAMED} more datasets" if len(counts) > NAMED else names
 
 
 def _remove(subject: Subject) -> None:
@@ -62,15 +78,19 @@ def _remove(subject: Subject) -> None:
         TrainingDataset.objects.filter(pk__in=rows.values("version__dataset"))
         .order_by("pk").select_for_update(of=("self",)).values_list("pk")
     )  # fmt: skip
-    found = list(rows.values_list("pk", "version__state"))
-    drafts = [pk for pk, state in found if state == DatasetVersion.State.DRAFT]
-    frozen = [pk for pk, state in found if state == DatasetVersion.State.FROZEN]
-    TrainingRow.objects.filter(pk__in=drafts).delete()
+    found = list(rows.values_list("pk", "version", "version__state"))
+    drafts = [(pk, version) for pk, version, state in found if state == DatasetVersion.State.DRAFT]
+    frozen = [pk for pk, _, state in found if state == DatasetVersion.State.FROZEN]
+    TrainingRow.objects.filter(pk__in=[pk for pk, _ in drafts]).delete()
     TrainingRow.objects.filter(pk__in=frozen).erase()
+    for version in DatasetVersion.objects.filter(pk__in={version for _, version in drafts}):
+        removed = version.checks.get("removed") or {}
+        count = sum(each == version.pk for _, each in drafts)
+        version.checks["removed"] = {**removed, subject.document: removed.get(subject.document, 0) + count}
+        version.save(update_fields=["checks"])
     # Its title too is words of it; ids and ranges stay.
-    RowSource.objects.filter(row__version__dataset__tenant_id=subject.tenant, document_ref=subject.document).update(
-        title=""
-    )
+    sources = RowSource.objects.filter(row__version__dataset__tenant_id=subject.tenant, document_ref=subject.document)
+    sources.update(title="")
 
 
 def _builds(subject: Subject) -> list[DatasetBuild]:

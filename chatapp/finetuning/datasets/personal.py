@@ -63,7 +63,7 @@ _KINDS: tuple[tuple[str, re.Pattern[str], Callable[[str], bool]], ...] = (
     ("tax number", re.compile(r"(?<![\d.])\d{2} ?\d{3} ?\d{3} ?\d{3}(?![\d.])"), _is_german_tax_number),
     # A plus, or a leading zero or bracket with signs between: mere numbers are no telephone.
     ("telephone number", re.compile(
-        r"(?<!\w)(?:\+\d{1,3}|\(?0\d{1,5}\)?(?=[ /-]))(?:[ /().-]{0,2}\d){5,13}(?!\w)"), _is_phone),
+        r"(?<!\w)(?<!\d )(?:\+\d{1,3}|\(?0\d{1,5}\)?(?=[ /-]))(?:[ /().-]{0,3}\d){5,13}(?!\w)"), _is_phone),
 )  # fmt: skip
 
 

@@ -23,7 +23,7 @@ from knowledge.tenants.access import Actor
 __all__ = ["BuildRefused", "cancel_build", "models_for", "planned", "start_questions", "start_synthesis"]
 
 MOST_PASSAGES = 2_000
-LEAST_CHARACTERS = 120
+LEAST_CHARACTERS = 60
 """Of a passage that questions are made from."""
 
 

@@ -9,6 +9,6 @@ from celery import shared_task
 from chatapp.finetuning.datasets import builds
 
 
-@shared_task(queue="maintenance")
+@shared_task
 def run_build(*, job_id: str, **_: object) -> None:
     builds.run_build(build_id=uuid.UUID(job_id))

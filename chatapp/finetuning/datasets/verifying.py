@@ -9,6 +9,7 @@ from chatapp.answering.assembly import AnswerAssembly, Undecided
 from chatapp.answering.check import check_sentence
 from chatapp.answering.events import CheckedSentence
 from chatapp.answering.prompt import LabelledPassage, SourceBlock, last_question
+from chatapp.answering.sentinels import strip_sentinels
 from chatapp.answering.verification import Claim
 from chatapp.answering.verification.verifier import with_thresholds
 from chatapp.conversations.verifying import verifier
@@ -74,7 +75,7 @@ def _settle(assembly: AnswerAssembly, undecided: Sequence[Undecided], thresholds
 
 
 def _said(text: str, sentence: CheckedSentence) -> str:
-    words = " ".join(text[sentence.start : sentence.end].split())
+    words = " ".join(strip_sentinels(text[sentence.start : sentence.end], "").split())
     shown = words if len(words) <= 80 else words[:79] + "…"
     why = "; ".join(sentence.reasons) or sentence.verdict
     return f"“{shown}”: {why}."

@@ -22,7 +22,10 @@ class FineTunedModel(models.Model):
     slug = models.SlugField(max_length=80)
     name = models.CharField(max_length=200)
     language_model = models.OneToOneField(
-        LanguageModel, on_delete=models.PROTECT, related_name="+", help_text="The entry that stands for the active one."
+        LanguageModel,
+        on_delete=models.RESTRICT,
+        related_name="+",
+        help_text="The entry that stands for the active one.",
     )
     created = models.DateTimeField(auto_now_add=True)
 
@@ -44,8 +47,8 @@ class ModelVersion(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     fine_tuned_model = models.ForeignKey(FineTunedModel, on_delete=models.CASCADE, related_name="versions")
     number = models.PositiveIntegerField()
-    run = models.OneToOneField(TrainingRun, on_delete=models.PROTECT, related_name="model_version")
-    base = models.ForeignKey(BaseModel, null=True, blank=True, on_delete=models.PROTECT, related_name="versions")
+    run = models.OneToOneField(TrainingRun, on_delete=models.RESTRICT, related_name="model_version")
+    base = models.ForeignKey(BaseModel, null=True, blank=True, on_delete=models.RESTRICT, related_name="versions")
     method = models.CharField(max_length=5, choices=TrainingRun.Method.choices)
     path = models.CharField(max_length=500, blank=True, default="", help_text="Folder of its adapter or weights.")
     digest = models.CharField(max_length=64, blank=True, default="", help_text="SHA-256 of its safetensors.")

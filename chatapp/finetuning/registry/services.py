@@ -85,10 +85,10 @@ def set_canary(actor: Actor, pk: object, share: int) -> ModelVersion:
     :raises RegistryRefused: it is active already, cannot answer, or has not passed its evaluation.
     """
     must_administer(actor)
-    if not 0 <= share <= 100:
-        raise RegistryRefused(SHARE)
     with transaction.atomic():
         version, model = _held(actor, pk)
+        if not 0 <= share <= 100:
+            raise RegistryRefused(SHARE)
         if share:
             _check_usable(version)
             if version.state == State.ACTIVE:

@@ -10,7 +10,7 @@ from chatapp.finetuning.registry.models import ModelVersion
 logger = logging.getLogger(__name__)
 
 
-@shared_task(queue="evaluation", acks_late=True, ignore_result=True)
+@shared_task(acks_late=True, ignore_result=True)
 def check_version(*, version_id: str, **_: object) -> None:
     """Evaluate a version for its promotion."""
     version = ModelVersion.objects.select_related("run__dataset_version", "language_model", "base").filter(
@@ -21,7 +21,7 @@ def check_version(*, version_id: str, **_: object) -> None:
         gates.check(found)
 
 
-@shared_task(ignore_result=True, expires=60)
+@shared_task(ignore_result=True)
 def watch_versions(**_: object) -> None:
     """Take back what answers worse than what answered before."""
     watching.watch()

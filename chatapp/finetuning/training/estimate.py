@@ -107,7 +107,7 @@ def _memory(base: BaseModel, recipe: Recipe, here: Machine) -> int:
     weights = {"full": 4.0, "qlora": 0.6}.get(recipe.method, float(width)) * base.parameters
     # An adapter of rank r on every layer: about 2r of each weight matrix's side, some tenths of a percent of all.
     trained = base.parameters if recipe.method == "full" else min(base.parameters, _adapter(base, recipe))
-    learned = trained * (4 + 4 + 8)  # the weight itself, its gradient, Adam's two moments
+    learned = trained * (4 + 8)  # its gradient and Adam's two moments; of an adapter the weights too are small
     side = _side(base)
     layers = max(1.0, base.parameters / (12 * side * side))
     kept = 2.0 if here.gpu else 16.0  # values a layer for each token: few where they are computed anew

@@ -10,17 +10,18 @@ if TYPE_CHECKING:  # Django is set up after this file is read
 
 
 @pytest.fixture
-def actor_of(make_user: Callable[..., Any], tenant: Any) -> Callable[..., Actor]:
+def actor_of(tenant: Any) -> Callable[..., Actor]:
     """Call with a role (and ``staff``) to get somebody of the tenant who acts."""
+    from django.contrib.auth import get_user_model
 
     from knowledge.tenants.access import actor_for
+    from knowledge.tenants.models import Membership
 
     def made(role: str = "admin", *, staff: bool = False, within: Any = None) -> Actor:
         there = within or tenant
-        user = make_user(f"{role}-{staff}@{there.slug}.test", tenant=there, role=role)
-        if staff:
-            user.is_staff = True
-            user.save()
+        # Without a password: hashing one takes longer than most of these tests.
+        user = get_user_model().objects.create_user(f"{role}-{staff}@{there.slug}.test", None, is_staff=staff)
+        Membership.objects.create(tenant=there, user=user, role=role)
         found = actor_for(user_id=user.pk, tenant_id=there.pk)
         assert found is not None
         return found

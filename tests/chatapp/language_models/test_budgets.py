@@ -59,8 +59,24 @@ def test_without_a_budget_one_question_is_asked_of_the_database(
     with django_assert_num_queries(1):
         ensure_within(actor)
     Budget.objects.create(tenant_id=actor.tenant_id, dollars=100)
-    with django_assert_num_queries(2):
+    with django_assert_num_queries(3):
         ensure_within(actor)
+    with django_assert_num_queries(2):  # what was used up to the day before yesterday is known
+        ensure_within(actor)
+
+
+def test_a_month_adds_up_whatever_is_known_of_it_already(
+    actor: Actor, spend: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Budget.objects.create(tenant_id=actor.tenant_id, tokens=10_000)
+    for days in (0, 1, 2, 20, 26, 27):  # the last one is of October
+        spend(100, when=NOW - timedelta(days=days))
+        assert remaining(actor)[0].tokens <= 500
+    monkeypatch.setattr(budgets, "_closed", budgets._closed.__wrapped__)
+    assert remaining(actor)[0].tokens == 500
+    monkeypatch.undo()
+    monkeypatch.setattr(timezone, "now", lambda: NOW + timedelta(days=1))
+    assert [remaining(actor)[0].tokens for _ in range(2)] == [500, 500], "on another day it is summed up anew"
 
 
 def test_a_budget_that_is_used_up_says_so_and_when_it_begins_anew(actor: Actor, spend: Any) -> None:

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from chatapp.language_models import catalogue
+from chatapp.language_models.budgets import BudgetExhausted
 from chatapp.language_models.errors import NotForYou
-from chatapp.language_models.models import LanguageModel, ModelTest
+from chatapp.language_models.models import Budget, LanguageModel, ModelTest, UsageEntry
 from chatapp.language_models.testing import KEPT, NEXT_STEPS, try_model
 from knowledge.tenants.access import Actor
 
@@ -42,6 +43,9 @@ def test_a_model_that_can_do_all(operator: Actor, make: Make) -> None:
     assert (citations["sentences"], citations["cited"], citations["supported"], citations["invented"]) == (2, 2, 2, 0)
     assert LanguageModel.objects.get().capabilities == {"streaming": True, "json_schema": "strict", "citations": 1.0}
     assert test.by_id == operator.user_id
+    calls = UsageEntry.objects.all()
+    assert {(call.purpose, call.status, call.language_model_id) for call in calls} == {("test", "ok", model.pk)}
+    assert calls.count() == 3
 
 
 def test_a_server_that_takes_no_schema_is_asked_in_words(operator: Actor, make: Make) -> None:
@@ -101,6 +105,23 @@ def test_an_address_that_was_closed_is_a_result_too(
     settings.MODEL_ADDRESSES = []
     test = try_model(admin, model)
     assert "internal address" in test.error_message
+    assert scripted_model.calls["total"] == 0
+
+
+def test_fallbacks_do_not_answer_in_its_place_and_one_that_is_off_can_be_tested(operator: Actor, make: Make) -> None:
+    able = make("scripted-able")
+    model = make("scripted-500", fallback=able.pk)
+    catalogue.edit_model(operator, model, {"enabled": False})
+    test = try_model(operator, model)
+    assert (test.ok, test.error_code) == (False, "model_unavailable")
+    assert {call.language_model_id for call in UsageEntry.objects.all()} == {model.pk}
+
+
+def test_a_budget_that_is_used_up_ends_tests_too(operator: Actor, make: Make, scripted_model: Any) -> None:
+    model = make("scripted-able")
+    Budget.objects.create(tenant_id=operator.tenant_id, tokens=0)
+    with pytest.raises(BudgetExhausted):
+        try_model(operator, model)
     assert scripted_model.calls["total"] == 0
 
 

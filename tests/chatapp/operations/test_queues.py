@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -75,6 +76,19 @@ def test_a_worker_writes_the_queues_it_takes_from(client: Any, monkeypatch: pyte
     assert found["ingest"].canary == pytest.approx(0, abs=5)
     assert not found["maintenance"].consumed
     assert client.exists(parts.WORKER_ALIVE)
+
+
+def test_a_worker_that_trains_is_busy_with_one_task_and_is_not_the_worker(
+    client: Any, monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:  # fmt: skip
+    monkeypatch.setattr(current_app.amqp.queues, "_consume_from", {"training": None})
+    monkeypatch.setattr(state, "active_requests", {1})
+    monkeypatch.setattr(tasks, "_processes", 0)
+    settings.WORKER_CONCURRENCY = 2
+    tasks._starts(sender=SimpleNamespace(pool=SimpleNamespace(limit=1)))
+    found = {queue.name: queue for queue in queues.look(client)}
+    assert (found["training"].consumed, found["training"].busy) == (True, True)
+    assert not client.exists(parts.WORKER_ALIVE)
 
 
 def test_a_redis_that_is_away_does_not_end_the_heartbeat(settings: Any, caplog: pytest.LogCaptureFixture) -> None:

@@ -31,7 +31,7 @@ def alive(processes: list[psutil.Process]) -> list[psutil.Process]:
 def worker_of(app: Any) -> psutil.Process | None:
     for child in psutil.Process(app.process.pid).children():
         try:
-            if {"celery", "worker"} <= set(child.cmdline()):
+            if {"celery", "worker"} <= set(child.cmdline()) and "trainer@%h" not in child.cmdline():
                 return child
         except psutil.Error:
             continue

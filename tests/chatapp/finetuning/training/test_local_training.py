@@ -67,10 +67,10 @@ def trained(work: Path, llama: Path, django_db_setup: None, django_db_blocker: A
 
 
 def _train(llama: Path) -> Trained:
+    from django.core.management import call_command
     from django.db import connection
 
-    from chatapp.accounts.models import User
-    from chatapp.finetuning.models import ModelVersion, TrainingRun
+    from chatapp.finetuning.models import ModelVersion
     from chatapp.finetuning.training import bases, folders, services, supervising
     from knowledge.tenants.access import system_actor
     from knowledge.tenants.models import Tenant
@@ -100,12 +100,7 @@ def _train(llama: Path) -> Trained:
         "samples": list(run.samples.order_by("step", "row_key").values()), "data": version.content_hash,
         "versions": ModelVersion.objects.filter(run=run).count(), "max_steps": run.max_steps,
     }  # fmt: skip
-    for model in (ModelVersion, TrainingRun):
-        model.objects.all().delete()
-    version.delete()
-    base.delete()
-    tenant.delete()
-    assert not User.objects.exists()
+    call_command("flush", interactive=False, verbosity=0, inhibit_post_migrate=True)
     connection.close()
     return found
 

@@ -33,6 +33,7 @@ WEB = FakeProcess("python -m uvicorn chatapp.asgi:application --no-server-header
         (WEB, "web"),
         (FakeProcess("python -B -c from multiprocessing.spawn import spawn_main", WEB), "web"),
         (FakeProcess("python -m celery --app chatapp.celery worker -Q ingest"), "worker"),
+        (FakeProcess("python -m celery --app chatapp.celery worker -Q training --hostname trainer@%h"), "trainer"),
         (FakeProcess("python -m celery --app chatapp.celery beat"), "beat"),
         (FakeProcess("python manage.py serve --timings"), "supervisor"),
         (FakeProcess("redis-server unixsocket:/x"), "redis"),

@@ -1,0 +1,155 @@
+"""Ways to add rows: a file, answers, a question of one's own, a file of questions, documents."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods, require_POST
+
+from chatapp.accounts.pages import member_page
+from chatapp.finetuning.datasets import access, services, starting
+from chatapp.finetuning.datasets.answers import LEFT_OUT
+from chatapp.finetuning.datasets.uploads import MOST_BYTES, UploadRefused
+from chatapp.finetuning.datasets.views import form_page, number, only_editors
+from knowledge.errors import KnowledgeError, NotFound
+from knowledge.tenants.access import Actor
+
+MOST_QUESTION_BYTES = 5 * 2**20
+
+
+def _told(counts: Any) -> str:
+    """Say what became of proposed rows."""
+    parts = [f"{counts['proposed']} {'row' if counts['proposed'] == 1 else 'rows'} proposed"]
+    parts += [f"{counts['unverified']} of them not held by their sources"] if counts["unverified"] else []
+    parts += [f"{counts['known']} known already"] if counts["known"] else []
+    parts += [f"{counts['gone']} left out, for a document of theirs is gone"] if counts["gone"] else []
+    return f"{', '.join(parts)}."
+
+
+def _file(request: HttpRequest, most: int) -> tuple[bytes, str]:
+    """Return a file that was brought.
+
+    :raises UploadRefused: there is none, or it is too large.
+    """
+    file = request.FILES.get("file")
+    if file is None:
+        raise UploadRefused("Choose a file first.")
+    if (file.size or 0) > most:
+        raise UploadRefused(f"The file is larger than {most // 2**20} MB. Bring it in parts.")
+    return file.read(), file.name or "The file"
+
+
+@form_page
+@member_page
+def upload(request: HttpRequest, actor: Actor, dataset_id: uuid.UUID) -> HttpResponse:
+    """Show how files of rows look; propose the rows of one and name the lines that are none."""
+    only_editors(actor)
+    dataset = access.access_dataset(actor=actor, pk=dataset_id)
+    context: dict[str, Any] = {"here": "data", "dataset": dataset, "megabytes": MOST_BYTES // 2**20}
+    if request.method == "POST":
+        try:
+            data, name = _file(request, MOST_BYTES)
+            counts, read = services.add_file(actor=actor, dataset=dataset, data=data, name=name)
+            context |= {"read": read, "told": _told(counts), "name": name}
+        except KnowledgeError as error:
+            context["problem"] = error.message
+    return render(request, "datasets/upload.html", context)
+
+
+@require_POST
+@member_page
+def answers(request: HttpRequest, actor: Actor, dataset_id: uuid.UUID) -> HttpResponse:
+    """Propose rows of answers that were given."""
+    only_editors(actor)
+    dataset = access.access_dataset(actor=actor, pk=dataset_id)
+    counts, left_out = services.add_answers(
+        actor=actor, dataset=dataset, to_correct=request.POST.get("which") == "wrong"
+    )  # fmt: skip
+    others = "; ".join(f"{count} {LEFT_OUT[why]}" for why, count in left_out.most_common())
+    messages.success(request, _told(counts) + (f" Answers left out: {others}." if others else ""))
+    return redirect("datasets:dataset", dataset_id)
+
+
+@form_page
+@member_page
+def write(request: HttpRequest, actor: Actor, dataset_id: uuid.UUID) -> HttpResponse:
+    """Show the form of a row of one's own; propose it."""
+    only_editors(actor)
+    dataset = access.access_dataset(actor=actor, pk=dataset_id)
+    problem = ""
+    if request.method == "POST":
+        fields = {name: request.POST.get(name, "") for name in ("question", "answer", "document", "quote")}
+        fields["document"] = fields["document"].strip().rstrip("/").rpartition("/")[2]  # an address of the reader too
+        try:
+            counts = services.add_curated(actor=actor, dataset=dataset, **fields)
+            messages.success(request, _told(counts))
+            return redirect("datasets:write", dataset_id)
+        except NotFound:
+            problem = "There is no such document for you. Copy its address from the reader."
+        except KnowledgeError as error:
+            problem = error.message
+    context = {"here": "data", "dataset": dataset, "typed": request.POST, "problem": problem}
+    return render(request, "datasets/write.html", context)
+
+
+@require_POST
+@member_page
+def questions(request: HttpRequest, actor: Actor, dataset_id: uuid.UUID) -> HttpResponse:
+    """Make rows of a file of questions, or keep its questions out of all rows."""
+    only_editors(actor)
+    dataset = access.access_dataset(actor=actor, pk=dataset_id)
+    try:
+        data, name = _file(request, MOST_QUESTION_BYTES)
+        if request.POST.get("use") == "keep_out":
+            kept, notes = services.keep_out(actor=actor, dataset=dataset, data=data, name=name)
+            messages.success(request, " ".join([f"{kept} questions are kept out of training rows.", *notes]))
+        else:
+            assistant = request.POST.get("assistant", "")
+            starting.start_questions(actor=actor, dataset=dataset, data=data, name=name, assistant=assistant)
+    except KnowledgeError as error:
+        messages.error(request, error.message)
+    return redirect("datasets:dataset", dataset_id)
+
+
+@require_http_methods(["POST"])
+@member_page
+def make(request: HttpRequest, actor: Actor, dataset_id: uuid.UUID) -> HttpResponse:
+    """Say what making rows from documents would take; with ``go`` begin."""
+    only_editors(actor)
+    dataset = access.access_dataset(actor=actor, pk=dataset_id)
+    asked: dict[str, Any] = {
+        "passages": number(request, "passages", 0), "per_passage": number(request, "per_passage", 1),
+        "model": request.POST.get("model", ""),
+    }  # fmt: skip
+    assistant = request.POST.get("assistant", "")
+    try:
+        if request.POST.get("go"):
+            starting.start_synthesis(actor=actor, dataset=dataset, assistant=assistant, **asked)
+            return redirect("datasets:dataset", dataset_id)
+        _, chosen, told = starting.planned(actor=actor, dataset=dataset, **asked)
+    except KnowledgeError as error:
+        messages.error(request, error.message)
+        return redirect("datasets:dataset", dataset_id)
+    context = {
+        "here": "data",
+        "dataset": dataset,
+        "asked": asked,
+        "assistant": assistant,
+        "chosen": chosen,
+        "told": told,
+    }
+    return render(request, "datasets/make.html", context)
+
+
+@require_POST
+@member_page
+def cancel(request: HttpRequest, actor: Actor, build_id: uuid.UUID) -> HttpResponse:
+    """Stop a build; the rows it proposed stay."""
+    only_editors(actor)
+    build = access.access_build(actor=actor, pk=build_id)
+    starting.cancel_build(actor=actor, build=build)
+    return redirect("datasets:dataset", build.dataset_id)

@@ -1,0 +1,148 @@
+"""Shapes of the HTTP API of training data."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from ninja import Field, Schema
+
+from chatapp.finetuning.datasets.gating import standing_of
+from chatapp.finetuning.datasets.models import DatasetBuild, DatasetVersion, TrainingDataset, TrainingRow
+
+__all__ = [
+    "BuildOut", "DatasetIn", "DatasetList", "DatasetOut", "QuestionIn", "ReviewIn", "RowOut", "RowPage", "UploadOut",
+    "VersionOut",
+]  # fmt: skip
+
+
+class DatasetIn(Schema):
+    name: str = Field(min_length=1, max_length=200)
+    kind: Literal["raft", "instruction"]
+    purpose: str = Field("", max_length=4_000)
+    knowledge_bases: list[str] = Field(default_factory=list, max_length=100)
+
+
+class VersionOut(Schema):
+    number: int
+    state: str
+    content_hash: str
+    frozen: datetime | None
+    checks: dict[str, Any]
+    drift: dict[str, Any]
+    counts: dict[str, Any]
+
+    @classmethod
+    def of(cls, version: DatasetVersion) -> VersionOut:
+        counts = version.counts if version.frozen else standing_of(version).as_json()
+        return cls(
+            number=version.number, state=version.state, content_hash=version.content_hash, frozen=version.frozen,
+            checks=version.checks, drift=version.drift, counts=counts,
+        )  # fmt: skip
+
+
+class DatasetOut(Schema):
+    id: UUID
+    slug: str
+    name: str
+    kind: str
+    purpose: str
+    knowledge_bases: list[UUID]
+    versions: list[VersionOut]
+
+    @classmethod
+    def of(cls, dataset: TrainingDataset) -> DatasetOut:
+        versions = dataset.versions.order_by("-number")[:50]
+        return cls(
+            id=dataset.pk, slug=dataset.slug, name=dataset.name, kind=dataset.kind, purpose=dataset.purpose,
+            knowledge_bases=[base.pk for base in dataset.knowledge_bases.all()],
+            versions=[VersionOut.of(version) for version in versions],
+        )  # fmt: skip
+
+
+class DatasetList(Schema):
+    items: list[DatasetOut]
+    next_cursor: str | None
+
+
+class SourceOut(Schema):
+    role: str
+    document: UUID | None
+    version: int | None
+    start: int | None
+    end: int | None
+    title: str
+    run: UUID | None
+
+
+class RowOut(Schema):
+    id: UUID
+    key: str
+    origin: str
+    kind: str
+    state: str
+    split: str
+    tokens: int
+    flags: dict[str, Any]
+    prompt: list[dict[str, Any]]
+    completion: str
+    erased: datetime | None
+    sources: list[SourceOut]
+
+    @classmethod
+    def of(cls, row: TrainingRow) -> RowOut:
+        sources = [
+            SourceOut(role=s.role, document=s.document_ref, version=s.version, start=s.start, end=s.end, title=s.title,
+                      run=s.run_ref)
+            for s in row.sources.all()
+        ]  # fmt: skip
+        names = ("key", "origin", "kind", "state", "split", "tokens", "flags", "prompt", "completion", "erased")
+        return cls(id=row.pk, sources=sources, **{name: getattr(row, name) for name in names})
+
+
+class RowPage(Schema):
+    items: list[RowOut]
+    next_cursor: str | None
+
+
+class ReviewIn(Schema):
+    state: Literal["proposed", "approved", "rejected"] | None = None
+    completion: str | None = Field(None, max_length=32_000)
+
+
+class QuestionIn(Schema):
+    question: str = Field(min_length=1, max_length=8_000)
+    answer: str = Field("", max_length=32_000)
+    document: str = ""
+    quote: str = Field("", max_length=8_000)
+
+
+class BadLineOut(Schema):
+    line: int
+    why: str
+
+
+class UploadOut(Schema):
+    counts: dict[str, int]
+    refused: int = 0
+    errors: list[BadLineOut] = Field(default_factory=list)
+
+
+class BuildOut(Schema):
+    id: UUID
+    kind: str
+    state: str
+    progress: float
+    done: int
+    work: int
+    counts: dict[str, int]
+    notes: list[str]
+    error: str
+
+    @classmethod
+    def of(cls, build: DatasetBuild) -> BuildOut:
+        return cls(
+            id=build.pk, kind=build.kind, state=build.state, progress=build.progress, done=build.done,
+            work=len(build.work), counts=build.counts, notes=build.notes, error=build.last_error,
+        )  # fmt: skip
