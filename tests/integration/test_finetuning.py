@@ -115,7 +115,10 @@ def test_a_model_is_trained_served_chatted_with_and_taken_out_of_use_with_its_do
     plain = {"prompt": [{"role": "user", "content": QUESTION}], "completion": "Ask at the desk."}
     rows = [{**row, "split": split} for row in (grounded, plain) for split in ("train", "train", "eval")]
     for number, row in enumerate(rows):
-        row["prompt"] = [*row["prompt"][:-1], {**row["prompt"][-1], "content": row["prompt"][-1]["content"] + " " * number}]
+        row["prompt"] = [
+            *row["prompt"][:-1],
+            {**row["prompt"][-1], "content": row["prompt"][-1]["content"] + " " * number},
+        ]
     (tmp_path / "rows.json").write_text(json.dumps({"document": document["id"], "rows": rows}))
     said(product, ROWS.format(path=str(tmp_path / "rows.json")) + "\nprint('done')")
 

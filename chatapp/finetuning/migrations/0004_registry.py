@@ -5,26 +5,38 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('finetuning', '0003_training'),
-        ('language_models', '0004_usage'),
+        ("finetuning", "0003_training"),
+        ("language_models", "0004_usage"),
     ]
 
     operations = [
         migrations.AlterField(
-            model_name='finetunedmodel',
-            name='language_model',
-            field=models.OneToOneField(help_text='The entry that stands for the active one.', on_delete=django.db.models.deletion.RESTRICT, related_name='+', to='language_models.languagemodel'),
+            model_name="finetunedmodel",
+            name="language_model",
+            field=models.OneToOneField(
+                help_text="The entry that stands for the active one.",
+                on_delete=django.db.models.deletion.RESTRICT,
+                related_name="+",
+                to="language_models.languagemodel",
+            ),
         ),
         migrations.AlterField(
-            model_name='modelversion',
-            name='base',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.RESTRICT, related_name='versions', to='finetuning.basemodel'),
+            model_name="modelversion",
+            name="base",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.RESTRICT,
+                related_name="versions",
+                to="finetuning.basemodel",
+            ),
         ),
         migrations.AlterField(
-            model_name='modelversion',
-            name='run',
-            field=models.OneToOneField(on_delete=django.db.models.deletion.RESTRICT, related_name='model_version', to='finetuning.trainingrun'),
+            model_name="modelversion",
+            name="run",
+            field=models.OneToOneField(
+                on_delete=django.db.models.deletion.RESTRICT, related_name="model_version", to="finetuning.trainingrun"
+            ),
         ),
     ]
