@@ -93,8 +93,7 @@ def add_model(actor: Actor, fields: Mapping[str, Any]) -> LanguageModel:
     )  # fmt: skip
     given = {name: value for name, value in fields.items() if name not in ("provider", "shared")}
     _connect(row, provider, {"model": "", "settings": {}, "secrets": {}, "options": {}, **given})
-    unnamed = {"name": row.model.removeprefix(provider.prefix), "context_window": "", "max_output_tokens": ""}
-    _describe(row, actor, {**unnamed, **{name: value for name, value in given.items() if value not in ("", None)}})
+    _describe(row, actor, {"name": "", "context_window": "", "max_output_tokens": "", **given})
     row.slug = _free_slug(row)
     row.save()
     return row
@@ -192,7 +191,7 @@ def _kept_keys(row: LanguageModel) -> dict[str, str]:
 
 def _describe(row: LanguageModel, actor: Actor, given: Mapping[str, Any]) -> None:
     if "name" in given:
-        row.name = cleaned_name(given["name"])
+        row.name = cleaned_name(given["name"] or row.model.partition("/")[2])
     for name, value in cleaned_limits(_filled(row, given)).items():
         setattr(row, name, value)
     if row.max_output_tokens >= row.context_window:

@@ -65,7 +65,7 @@ def model(request: HttpRequest, actor: Actor, model_id: int) -> HttpResponse:
     newest = tests[0] if tests else None
     mine = may_change(actor, row)
     context: dict[str, Any] = {
-        "here": "models", "model": row, "title": provider_title(row), 
+        "here": "models", "model": row, "title": provider_title(row),
         "facts": facts_of(row, shows_connection=sees_connection(actor, row)),
         "assistants": assistants_of(actor).get(row.pk, []), "tests": tests, "newest": newest, "may_change": mine,
         "may_test": actor.can_administer, "is_deletable": mine and "model" in editable(row),
