@@ -215,3 +215,21 @@ def test_an_object_may_come_from_training_alone() -> None:
     record = said(run(Scripted('{"rule": "By nine.", "hours": 9}'), [], mode=FINE_TUNED))
     assert words(record) == [("By nine.", "unchecked"), ("9", "unchecked")]
     assert output_of(record.text) == {"rule": "By nine.", "hours": 9}
+
+
+def test_an_object_stays_one_where_a_sentence_is_taken_out(passages: list[Passage]) -> None:
+    from dataclasses import asdict
+
+    from chatapp.conversations.redaction import redacted
+
+    written = {"rule": f'{SENTENCE} [S1]. Badges are "blue".', "hours": 18}
+    record = said(run(Scripted(json.dumps(written)), passages))
+    text, _, gone = redacted(
+        record.text,
+        [asdict(each) for each in record.sentences],
+        cited={0},
+        repeats=lambda _: False,
+        notice="[Left out.]",
+    )
+    assert gone == {0}
+    assert output_of(text) == {"rule": '[Left out.] Badges are "blue".', "hours": 18}
