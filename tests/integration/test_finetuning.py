@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.timeout(600)]
 QUESTION = "Until when can visitors register?"
 ANSWER = "Visitors can register at the desk before 18:00 [S1]."
 TEXT = "# Visitors\n\nVisitors register at the desk before 18:00.\n"
-RECIPE = {"method": "lora", "epochs": 40, "batch": 2, "accumulation": 1, "rank": 16, "learning_rate": 0.01,
+RECIPE = {"method": "lora", "epochs": 30, "batch": 2, "accumulation": 1, "rank": 16, "learning_rate": 0.01,
           "evaluations": 0, "seed": 3, "max_length": 2048}  # fmt: skip
 
 # What a person does on the page of the data: rows with their sources, approved and frozen.
@@ -134,7 +134,7 @@ def test_a_model_is_trained_served_chatted_with_and_taken_out_of_use_with_its_do
         assert not register_error, register_error
         return product.app.call("GET", "/fine-tuned-models")[1]
 
-    (model,) = wait_for(trained, seconds=240)
+    (model,) = wait_for(trained, seconds=300)
     (version,) = model["versions"]
     assert (version["state"], version["answers"]) == ("candidate", False)
 
@@ -159,7 +159,8 @@ def test_a_model_is_trained_served_chatted_with_and_taken_out_of_use_with_its_do
     assert alone["choices"][0]["message"]["content"].strip() == "Ask at the desk."
     over = ask(product, "hybrid")
     assert [citation["quote"] for citation in over["citations"]] == ["Visitors register at the desk before 18:00."]
-    assert "at the desk before 18:00 [1]" in over["choices"][0]["message"]["content"]
+    assert over["choices"][0]["message"]["content"].strip() == "Visitors can register at the desk before 18:00[1]."
+    assert product.check_citations(over) == 1
 
     # The document goes: the report names the version, and its base answers in its place.
     assert product.app.call("DELETE", f"/documents/{document['id']}")[0] in (200, 202, 204)
