@@ -51,6 +51,7 @@ class Clock:
 
     def __init__(self, deadlines: Deadlines) -> None:
         self.deadlines = deadlines
+        self._attempts = max(deadlines.attempts, deadlines.first_token)  # one model may always have its own time
         self._started = self._asked = time.monotonic()
         self.began = False  # the model has produced something
 
@@ -64,14 +65,14 @@ class Clock:
         total = self._started + self.deadlines.total - now
         if self.began:
             return min(total, self.deadlines.gap)
-        attempts = self._started + self.deadlines.attempts - now
+        attempts = self._started + self._attempts - now
         return min(total, attempts, self._asked + self.deadlines.first_token - now)
 
     @property
     def spent(self) -> bool:
         """Tell whether there is no time to ask another model."""
         now = time.monotonic() - self._started
-        return now >= min(self.deadlines.total, self.deadlines.attempts)
+        return now >= min(self.deadlines.total, self._attempts)
 
 
 class Call:

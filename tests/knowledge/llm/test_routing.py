@@ -158,6 +158,12 @@ def test_all_attempts_together_have_a_deadline(run: Run, scripted: ScriptedModel
     assert "scripted-ok" not in scripted.calls["models"]
 
 
+def test_a_slow_model_has_the_time_it_was_given(run: Run, make: Make) -> None:
+    deadlines = Deadlines(first_token=2, attempts=0.2, gap=5, total=10)
+    events, raised = run(collect(make("scripted-late-ms-500", deadlines=deadlines)))
+    assert (raised, text_of(events)) == (None, OK_ANSWER)
+
+
 def test_a_fallback_keeps_the_limits_of_the_call(run: Run, scripted: ScriptedModel, make: Make) -> None:
     asked = replace(make("scripted-429", "scripted-ok"), max_output_tokens=20)
     run(collect(asked))
