@@ -63,7 +63,7 @@ def _page(
         "budgets": limits.budgets_of(actor), "people": limits.people_of(actor), "keys": limits.keys_of(actor),
         "periods": Budget.Period.choices, "problem": problem, "given": given or {},
     }  # fmt: skip
-    return render(request, "models/usage.html", context, status=422 if problem else 200)
+    return render(request, "models/usage.html", context)
 
 
 def _only_administrators(actor: Actor) -> None:
