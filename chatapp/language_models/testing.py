@@ -7,8 +7,6 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
-from asgiref.sync import async_to_sync
-
 from chatapp.language_models.budgets import ensure_within
 from chatapp.language_models.errors import NotForYou
 from chatapp.language_models.models import LanguageModel, ModelTest, UsageEntry
@@ -55,7 +53,7 @@ def try_model(actor: Actor, model: LanguageModel) -> ModelTest:
     ledger = Ledger(actor)
     stream = partial(llm.stream, meter=ledger.meter(UsageEntry.Purpose.TEST))
     try:
-        outcomes = async_to_sync(run_trials)(settings, stream)
+        outcomes = llm.run_apart(partial(run_trials, settings, stream))
     finally:
         ledger.write()
     return _store(actor, model, outcomes)

@@ -1,6 +1,6 @@
 """The only door to LiteLLM. Importing this package does not import LiteLLM."""
 
-from knowledge.llm.boot import close_clients, warm_up
+from knowledge.llm.boot import close_clients, run_apart, warm_up
 from knowledge.llm.gateway import complete, stream
 from knowledge.llm.listing import Limits, limits_of
 from knowledge.llm.local import is_local, register_local_provider
@@ -61,6 +61,7 @@ __all__ = [
     "provider_for",
     "register_local_provider",
     "rerank",
+    "run_apart",
     "stream",
     "warm_up",
 ]

@@ -12,12 +12,14 @@ import os
 import threading
 import time
 import warnings
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
 
 from knowledge.llm.redirects import follow_no_redirects
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 _lock = threading.Lock()
 _module: Any = None
@@ -73,6 +75,31 @@ async def close_clients() -> None:
         if close is not None and not inspect.iscoroutinefunction(close):
             close()
     _module.in_memory_llm_clients_cache.flush_cache()  # or the next call would be handed a closed client
+
+
+def run_apart(call: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Run calls of models from blocking code in an event loop of their own, and close the connections made in it."""
+
+    async def closing() -> T:
+        try:
+            return await call()
+        finally:
+            await _close_clients_of_this_loop()
+
+    return asyncio.run(closing())
+
+
+async def _close_clients_of_this_loop() -> None:
+    if _module is None:
+        return
+    kept = _module.in_memory_llm_clients_cache.cache_dict  # its keys end with the id of the loop
+    own = f"-{id(asyncio.get_running_loop())}"
+    for key in [key for key in kept if str(key).endswith(own)]:
+        client = kept.pop(key)
+        close = getattr(client, "aclose", None) or getattr(client, "close", None)
+        closed = close() if close is not None else None
+        if inspect.isawaitable(closed):
+            await closed
 
 
 def _import() -> None:

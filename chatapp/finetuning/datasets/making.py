@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
-
-from asgiref.sync import async_to_sync
 
 from chatapp.conversations.access import visible_assistants
 from chatapp.conversations.retrieval import profile_of
@@ -23,7 +22,7 @@ from chatapp.language_models.services import model_settings
 from chatapp.language_models.usage import Ledger
 from knowledge.documents.access import scope_of, visible_knowledge_bases
 from knowledge.documents.models import Chunk, KnowledgeBase
-from knowledge.llm import Completion, complete
+from knowledge.llm import Completion, complete, run_apart
 from knowledge.retrieval.base import DEFAULT
 from knowledge.tenants.access import Actor
 
@@ -134,7 +133,7 @@ class Maker:
         meter = ledger.meter(UsageEntry.Purpose.SYNTHESIS)
         asked = instructions(chunk, per_passage=count)
         try:
-            return async_to_sync(complete)(model_settings(self._model), asked, meter=meter)
+            return run_apart(partial(complete, model_settings(self._model), asked, meter=meter))
         finally:
             ledger.write()
 
