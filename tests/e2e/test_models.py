@@ -62,6 +62,10 @@ def test_a_model_is_added_tested_and_listed(visit: Callable[..., Any], pictures:
         seen.goto(address)
         seen.screenshot(path=pictures / f"models-one-{name}.png", full_page=True)
 
+    page.set_viewport_size({"width": 412, "height": 800})  # the navigation of an administrator is the longest
+    page.goto(f"{window.url}/models/")
+    assert page.evaluate("document.documentElement.scrollWidth") == 412
+
     page.goto(f"{address}delete")
     page.get_by_role("button", name="Delete").click()
     expect(page.get_by_text("“Clerk” is deleted.")).to_be_visible()

@@ -121,7 +121,7 @@ def test_admin_lists_keep_to_the_policy(name: str, operator: Client, member: Any
 
 
 @pytest.mark.parametrize("model", ["accounts_user", "tenants_tenant", "conversations_assistant",
-                                   "language_models_languagemodel", "documents_knowledgebase", "accounts_apikey"])  # fmt: skip
+                                   "documents_knowledgebase", "accounts_apikey"])  # fmt: skip
 def test_admin_forms_keep_to_the_policy(model: str, operator: Client) -> None:
     response = operator.get(reverse(f"admin:{model}_add"))
     check_page(response)
