@@ -23,7 +23,7 @@ from chatapp.language_models.services import model_settings
 from chatapp.language_models.usage import Ledger
 from knowledge.documents.access import scope_of, visible_knowledge_bases
 from knowledge.documents.models import Chunk, KnowledgeBase
-from knowledge.llm import complete
+from knowledge.llm import Completion, complete
 from knowledge.retrieval.base import DEFAULT
 from knowledge.tenants.access import Actor
 
@@ -120,23 +120,23 @@ class Maker:
         )
 
     def _asked(self, chunk: Chunk, made: Made) -> list[Case]:
-        """Ask the model about a passage. What it used is in the ledger whether it answered or not.
-
-        :raises BudgetExhausted: the organisation or the person may use no more.
-        """
         assert self._model is not None
         count = int(self._build.options.get("per_passage", 1))
         ensure_within(self._actor)
+        reply = self._complete(chunk, count)
+        cases, none = read_reply(reply, chunk, per_passage=count)
+        made.left_out += [NOT_IN_PASSAGE] * none
+        return cases
+
+    def _complete(self, chunk: Chunk, count: int) -> Completion:
+        assert self._model is not None
         ledger = Ledger(self._actor)
         meter = ledger.meter(UsageEntry.Purpose.SYNTHESIS)
         asked = instructions(chunk, per_passage=count)
         try:
-            reply = async_to_sync(complete)(model_settings(self._model), asked, meter=meter)
+            return async_to_sync(complete)(model_settings(self._model), asked, meter=meter)
         finally:
             ledger.write()
-        cases, none = read_reply(reply, chunk, per_passage=count)
-        made.left_out += [NOT_IN_PASSAGE] * none
-        return cases
 
 
 def _model_of(build: DatasetBuild) -> LanguageModel | None:

@@ -177,11 +177,11 @@ class Host:
         """Write entries where something changed since they were written last."""
         address = f"{client.address} {hash(client.token)}"
         fresh = keeper.offered != address
-        if fresh or row.language_model is None or not row.language_model.enabled:
+        if fresh or row.language_model is None or not row.language_model.api_base:
             offer_base(row, token=client.token)
         for version in loaded:
             entry = version.language_model
-            if fresh or entry is None or not entry.enabled:
+            if fresh or entry is None or not entry.api_base:
                 offer_version(version, row, token=client.token)
         withdraw(row, keep=[version.pk for version in loaded], base=False)
         keeper.offered = address

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -56,15 +57,17 @@ def test_rule_makes_rows_of_headings_that_pass_the_verifier(raft: Any, actor: An
 def test_model_writes_questions_whose_quotes_must_stand_in_the_passage(
     raft: Any, actor: Any, tenant: Any, scripted_model: Any
 ) -> None:
+    model = LanguageModel.objects.create(
+        tenant=tenant, slug="writer", name="Writer", model="openai/scripted-custom", api_base=scripted_model.url,
+        source="added", price_prompt=1, price_completion=2,
+    )  # fmt: skip
     reply = [
         {"question": "How many days of annual leave has an employee?", "answer": "Every employee has 27 days.", "quote": QUOTE},
         {"question": "Made up?", "answer": "Yes.", "quote": "This stands nowhere."},
     ]  # fmt: skip
-    scripted_model.script([f"Here you are:\n{json.dumps(reply)}"], model="writer")
-    model = LanguageModel.objects.create(
-        tenant=tenant, slug="writer", name="Writer", model="openai/writer", api_base=scripted_model.url,
-        source="environment", price_prompt=1, price_completion=2,
-    )  # fmt: skip
+
+    said = f"Here you are:\n{json.dumps(reply)}"
+    scripted_model.script([said], usage={"prompt_tokens": 500, "completion_tokens": 100})
     _, _, told = starting.planned(actor=actor, dataset=raft, passages=9, per_passage=2, model="writer")
     assert told.dollars is not None
     assert told.dollars > 0
@@ -75,9 +78,7 @@ def test_model_writes_questions_whose_quotes_must_stand_in_the_passage(
     assert any("quoted what does not stand" in note for note in build.notes)
     entry = UsageEntry.objects.filter(purpose="synthesis").first()
     assert entry is not None
-    assert (entry.language_model_id, entry.status, entry.user_id) == (model.pk, "ok", actor.user_id)
-    assert entry.cost is not None
-    assert entry.cost > 0
+    assert (entry.language_model_id, entry.cost, entry.user_id) == (model.pk, Decimal("0.0007"), actor.user_id)
 
 
 def test_cancelled_build_stops_and_what_it_proposed_stays(
