@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from chatapp.accounts.pages import member_page
 from chatapp.finetuning.datasets import access, services, starting
 from chatapp.finetuning.datasets.answers import LEFT_OUT
-from chatapp.finetuning.datasets.uploads import MOST_BYTES, UploadRefused
+from chatapp.finetuning.datasets.uploads import MOST_BYTES, MOST_LINES, UploadRefused
 from chatapp.finetuning.datasets.views import form_page, number, only_editors
 from knowledge.errors import KnowledgeError, NotFound
 from knowledge.tenants.access import Actor
@@ -49,7 +49,7 @@ def upload(request: HttpRequest, actor: Actor, dataset_id: uuid.UUID) -> HttpRes
     """Show how files of rows look; propose the rows of one and name the lines that are none."""
     only_editors(actor)
     dataset = access.access_dataset(actor=actor, pk=dataset_id)
-    context: dict[str, Any] = {"here": "data", "dataset": dataset, "megabytes": MOST_BYTES // 2**20}
+    context: dict[str, Any] = {"here": "data", "dataset": dataset, "megabytes": MOST_BYTES // 2**20, "rows": MOST_LINES}
     if request.method == "POST":
         try:
             data, name = _file(request, MOST_BYTES)

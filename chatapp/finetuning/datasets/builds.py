@@ -83,6 +83,7 @@ def _work(build: DatasetBuild, actor: Actor, heartbeat: jobs.Heartbeat) -> None:
         _show(build, counts, list(notes)[:MOST_NOTES])
     heartbeat.check()
     checks.refresh(version)
+    jobs.ours(build).update(work=[])  # questions and answers stay in the rows alone
     jobs.finish(build, report={"counts": dict(counts), "version": version.number})
 
 

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import transaction
 
 from chatapp.finetuning.datasets import near
-from chatapp.finetuning.datasets.lengths import Limits, counter, tokens_of, too_long
+from chatapp.finetuning.datasets.lengths import Count, Limits, counter, tokens_of, too_long
 from chatapp.finetuning.datasets.models import DatasetVersion, KeptOutQuestion, RowSource, TrainingRow
 from chatapp.finetuning.datasets.personal import hints
 from chatapp.finetuning.datasets.questions import key_of
@@ -49,6 +49,14 @@ class _Read:
     question: str
     oracles: list[tuple[UUID, int, int]] = field(default_factory=list)
     flags: dict[str, list[str]] = field(default_factory=dict)
+    before: list[Any] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.before = self.as_stored()
+
+    def as_stored(self) -> list[Any]:
+        """Return what ``refresh`` may change of the row: of thousands, few change."""
+        return [getattr(self.row, name) for name in ("flags", "tokens", "group", "split", "state")]
 
     @property
     def text(self) -> str:
@@ -63,14 +71,16 @@ def blocks(flags: Mapping[str, Any]) -> list[str]:
 def folder_of(chosen: Mapping[str, Any]) -> Path | None:
     """Return the folder of the base model whose tokenizer counts; None where our estimate does."""
     path = str(chosen.get("path") or "")
-    models = Path(getattr(settings, "MODELS_DIR", settings.DATA_DIR / "models")).resolve()
+    models = Path(settings.MODELS_DIR).resolve()
     folder = (models / path).resolve()
     return folder if path and folder.is_relative_to(models) and folder != models else None
 
 
-def own_flags(row: TrainingRow, chosen: Mapping[str, Any]) -> tuple[int, dict[str, list[str]]]:
+def own_flags(
+    row: TrainingRow, chosen: Mapping[str, Any], *, count: Count | None = None
+) -> tuple[int, dict[str, list[str]]]:
     """Return the tokens of a row, and what is to be said of its length and of personal data in it."""
-    whole, answer = tokens_of(row.prompt, row.completion, counter(folder_of(chosen)))
+    whole, answer = tokens_of(row.prompt, row.completion, count or counter(folder_of(chosen)))
     found = {}
     if words := too_long(whole, answer, Limits.of(chosen)):
         found["too_long"] = [words]
@@ -87,10 +97,14 @@ def refresh(version: DatasetVersion, *, chosen: Mapping[str, Any] | None = None)
 
     :raises VersionFrozen: it is no draft.
     """
-    limits = dict(version.checks.get("limits") or {}) if chosen is None else dict(chosen)
-    read = _read(version)
+    before = version.checks.get("limits") or {}
+    limits = dict(before) if chosen is None else dict(chosen)
+    read, count = _read(version), counter(folder_of(limits))
     for each in read:
-        each.row.tokens, found = own_flags(each.row, limits)
+        if not each.row.tokens or limits != before:  # it is new, or another model counts
+            each.row.tokens, found = own_flags(each.row, limits, count=count)
+        else:
+            found = {name: each.row.flags[name] for name in ("too_long", "personal") if name in each.row.flags}
         kept = {"unverified": each.row.flags["unverified"]} if "unverified" in each.row.flags else {}
         each.flags = {**kept, **found}
     live = [each for each in read if each.row.state != TrainingRow.State.REJECTED]
@@ -168,7 +182,8 @@ def _kept(version: DatasetVersion, rows: Sequence[_Read], limits: Mapping[str, A
             returned += 1
         if each.row.state != TrainingRow.State.REJECTED:
             counts.update(each.flags.keys())
-    TrainingRow.objects.bulk_update([each.row for each in there], FIELDS, batch_size=200)
+    changed = [each.row for each in there if each.as_stored() != each.before]
+    TrainingRow.objects.bulk_update(changed, FIELDS, batch_size=200)
     removed = {"removed": version.checks["removed"]} if "removed" in version.checks else {}
     told = {
         **removed, "flags": dict(counts), "returned": returned, "rows": len(there), "limits": dict(limits)

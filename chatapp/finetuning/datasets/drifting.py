@@ -20,7 +20,7 @@ from knowledge.types import Vector
 
 __all__ = ["drift_of", "in_words", "questions_asked"]
 
-MOST = 1_000
+MOST = 500
 """Questions of each side, drawn evenly: their vectors take seconds."""
 
 DAYS = 90

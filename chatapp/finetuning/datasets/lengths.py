@@ -10,7 +10,7 @@ from typing import Any
 from chatapp.finetuning.datasets.shapes import Messages
 from knowledge.llm import estimate_tokens
 
-__all__ = ["ESTIMATED", "Limits", "counter", "tokens_of", "too_long"]
+__all__ = ["ESTIMATED", "Count", "Limits", "counter", "tokens_of", "too_long"]
 
 MESSAGE_TOKENS = 8
 """What a chat template adds to a message: its marks, its role, line ends."""

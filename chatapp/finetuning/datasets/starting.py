@@ -128,5 +128,5 @@ def cancel_build(*, actor: Actor, build: DatasetBuild) -> None:
     """Stop a build; the rows it proposed stay. :raises NotAllowed: the actor may only read."""
     require_editor(actor)
     DatasetBuild.objects.filter(pk=build.pk).unfinished().update(
-        state=LeasedJob.State.CANCELLED, finished=timezone.now(), lease_until=None
+        state=LeasedJob.State.CANCELLED, finished=timezone.now(), lease_until=None, work=[]
     )

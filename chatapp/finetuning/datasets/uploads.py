@@ -20,7 +20,8 @@ from knowledge.types import Passage
 __all__ = ["BadLine", "Read", "UploadRefused", "read_rows"]
 
 MOST_BYTES = 20 * 2**20
-MOST_LINES = 20_000
+MOST_LINES = 5_000
+"""Rows of one file: each of those over passages is verified while its uploader waits."""
 LONGEST = 200_000
 """Characters of one row."""
 

@@ -33,6 +33,7 @@ def test_file_of_questions_becomes_verified_rows_once(raft: Any, actor: Any) -> 
     build = run(starting.start_questions(actor=actor, dataset=raft, data=FILE, name="set.csv"))
     assert (build.state, build.progress, build.done) == ("done", 1.0, 2)
     assert build.report["counts"]["proposed"] == 2
+    assert build.work == [], "what was asked is in the rows alone"
     assert build.notes == ["1 of 3 questions were not placed."]
     rows = list(draft_of(raft).rows.order_by("created"))
     assert {row.origin for row in rows} == {"case"}
