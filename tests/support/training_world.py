@@ -47,8 +47,13 @@ def frozen_version(tenant: Any, *, train: int = 16, held_out: int = 4, slug: str
     return version
 
 
-def run_again(folder: Path, *runs: tuple[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Train the job of a folder again with changed recipes, all in one process; return the last line of each."""
+def run_again(
+    folder: Path, *runs: tuple[str, dict[str, Any]], stopped: tuple[str, ...] = ()
+) -> dict[str, dict[str, Any]]:  # fmt: skip
+    """Train the job of a folder again with changed recipes, all in one process; return the last line of each.
+
+    ``stopped``: those that are asked to stop before they begin.
+    """
     told = json.loads((folder / "job.json").read_text())
     jobs = []
     for name, recipe in runs:
@@ -58,13 +63,15 @@ def run_again(folder: Path, *runs: tuple[str, dict[str, Any]]) -> dict[str, dict
             (own / "data" / f"{split}.jsonl").write_bytes((folder / "data" / f"{split}.jsonl").read_bytes())
         job = {**told, "run": name, "folder": str(own), "progress": str(own / "progress.jsonl"), "parent": 0,
                "recipe": {**told["recipe"], **recipe}}  # fmt: skip
+        if name in stopped:
+            (own / "stop").touch()
         path = own / "job.json"
         path.write_text(json.dumps(job))
         jobs.append(path)
     code = (
         "import sys\nfrom pathlib import Path\nfrom chatapp.finetuning.training.program import job, process\n"
         "jobs = [job.read_job(Path(name)) for name in sys.argv[1:]]\nprocess.confine(jobs[0])\n"
-        "from chatapp.finetuning.training.program.running import run\nsys.exit(sum(run(each) for each in jobs))\n"
+        "from chatapp.finetuning.training.program.running import run\n[run(each) for each in jobs]\n"
     )
     environment = {"PYTHONPATH": str(ROOT), "PATH": os.environ["PATH"], "HOME": str(folder.parent), "PYTHONUTF8": "1"}
     done = subprocess.run(

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import uuid
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
@@ -16,11 +17,13 @@ from django.db import connection
 from scripted_tuning import ScriptedTuning
 from training_world import ROOT, frozen_version
 
+from chatapp.finetuning.datasets.models import RowSource
 from chatapp.finetuning.training import hosted, services
 from chatapp.finetuning.training.models import TrainingRun
 from chatapp.finetuning.training.recipes import RecipeRefused
 from chatapp.language_models.models import LanguageModel, UsageEntry
 from knowledge.documents import jobs
+from knowledge.documents.deletions.places import Subject, registered
 from knowledge.tenants.access import system_actor
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("redis_server")]
@@ -75,6 +78,25 @@ def test_rows_go_out_a_job_is_made_followed_and_its_model_kept(run: TrainingRun,
     assert run.metrics == {"trained_tokens": 2400}
     assert run.record["dataset"]["content_hash"] == run.dataset_version.content_hash
     assert run.cost is None  # nobody told the price
+    assert provider.files == {}  # the rows do not stay there
+    assert run.hosted["files_deleted"]
+
+
+def test_files_that_stay_at_the_provider_are_told_when_a_document_is_deleted(
+    run: TrainingRun, provider: ScriptedTuning, tenant: Any
+) -> None:  # fmt: skip
+    document = uuid.uuid4()
+    row = run.dataset_version.rows.first()
+    RowSource.objects.bulk_create([RowSource(row=row, role="oracle", document_ref=document)])
+    subject = Subject(tenant=str(tenant.pk), knowledge_base="", document=str(document))
+    (place,) = [place for place in registered() if place.key == "training_sent"]
+    assert place.count(subject).count == 0
+    provider.refuse = {"DELETE /file": [500]}
+    for _ in range(3):
+        step(run)
+    assert run.state == "done"
+    found = place.count(subject)
+    assert (found.count, "“Widgets on gpt-small”. Delete the files there." in found.note) == (1, True)
 
 
 def test_the_cost_is_the_trained_tokens_times_the_price(

@@ -60,9 +60,16 @@ def trained(work: Path, llama: Path, django_db_setup: None, django_db_blocker: A
     ):  # fmt: skip
         found = _train(llama)
         found.again = run_again(
-            found.folder, ("same", {}), ("full", {"method": "full", "epochs": 1}),
+            found.folder,
+            ("same", {}),
+            ("full", {"method": "full", "epochs": 1}),
             ("four-bits", {"method": "qlora", "epochs": 0.25, "evaluations": 0}),
-        )  # fmt: skip
+            ("early", {"method": "dora", "epochs": 2, "evaluations": 4, "early_stopping": 1, "learning_rate": 1e-7}),
+            ("stopped", {"evaluations": 0}),
+            ("diverged", {"method": "full", "learning_rate": 1e30, "epochs": 2, "evaluations": 0}),
+            ("too-long", {"max_length": 20}),
+            stopped=("stopped",),
+        )
     return found
 
 
@@ -71,7 +78,7 @@ def _train(llama: Path) -> Trained:
     from django.db import connection
 
     from chatapp.finetuning.models import ModelVersion
-    from chatapp.finetuning.training import bases, folders, services, supervising
+    from chatapp.finetuning.training import bases, folders, launching, services, supervising
     from knowledge.tenants.access import system_actor
     from knowledge.tenants.models import Tenant
 
@@ -100,6 +107,8 @@ def _train(llama: Path) -> Trained:
         "samples": list(run.samples.order_by("step", "row_key").values()), "data": version.content_hash,
         "versions": ModelVersion.objects.filter(run=run).count(), "max_steps": run.max_steps,
     }  # fmt: skip
+    found.run["left"] = sorted(path.name for path in found.folder.iterdir())
+    launching.prepare(run)  # the rows once more, for the runs after this one
     call_command("flush", interactive=False, verbosity=0, inhibit_post_migrate=True)
     connection.close()
     return found
@@ -153,6 +162,7 @@ def test_the_result_is_safetensors_with_its_hash_and_registered(trained: Trained
     assert sorted(path.name for path in result.iterdir()) == ["adapter_config.json", "adapter_model.safetensors"]
     assert trained.run["record"]["result"]["digest"] == digest_of(result) == trained.run["report"]["digest"]
     assert trained.run["versions"] == 1
+    assert trained.run["left"] == ["job.json", "lock", "record.json", "result", "trainer.log"]
 
 
 def test_the_record_says_what_it_takes_to_do_it_again(trained: Trained) -> None:
@@ -179,3 +189,31 @@ def test_full_training_and_four_bits_train_too(trained: Trained) -> None:
     assert (quantized["event"], quantized["metrics"]["steps"]) == ("done", 1)
     files = {path.name for path in (trained.folder.parent / "full" / "result").iterdir()}
     assert {"config.json", "generation_config.json", "model.safetensors", "tokenizer.json"} <= files
+
+
+def test_it_ends_when_it_is_told_to_and_can_be_gone_on_with(trained: Trained) -> None:
+    from chatapp.finetuning.training.program.checkpoints import newest_good
+
+    assert (trained.again["stopped"]["event"], trained.again["stopped"]["step"]) == ("stopped", 1)
+    found = newest_good(trained.folder.parent / "stopped" / "checkpoints")
+    assert found is not None
+    step, folder = found
+    assert step == 1
+    (folder / "adapter_model.safetensors").write_bytes(b"cut short")
+    assert newest_good(folder.parent) is None
+    assert not folder.exists()
+
+
+def test_it_stops_early_when_nothing_gets_better(trained: Trained) -> None:
+    early = trained.again["early"]
+    assert early["event"] == "done"
+    assert 2 <= early["metrics"]["steps"] <= 8
+
+
+def test_what_cannot_end_well_ends_in_words(trained: Trained) -> None:
+    diverged, long = trained.again["diverged"], trained.again["too-long"]
+    assert (diverged["event"], diverged["code"], diverged["permanent"]) == ("failed", "diverged", True)
+    assert "The loss is no number any more at step" in diverged["message"]
+    assert (long["event"], long["code"]) == ("failed", "too_long")
+    assert "20 of 20 rows are longer than 20 tokens" in long["message"]
+    assert "Nothing is cut" in long["message"]
