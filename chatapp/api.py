@@ -25,6 +25,7 @@ from chatapp.conversations.verifying import router as verify
 from chatapp.finetuning.datasets.api import router as training_datasets
 from chatapp.finetuning.registry import api as registry_api
 from chatapp.finetuning.serving import api as serving_api
+from chatapp.finetuning.training.api import base_models
 from chatapp.finetuning.training.api import router as training_runs
 from chatapp.language_models import usage_api
 from chatapp.language_models.api import models
@@ -75,6 +76,7 @@ api.add_router("/models", models)
 api.add_router("/usage", usage_api.usage)
 api.add_router("/budgets", usage_api.budgets)
 api.add_router("/training-datasets", training_datasets)
+api.add_router("/base-models", base_models)
 api.add_router("/training-runs", training_runs)
 api.add_router("/fine-tuned-models", registry_api.models)
 api.add_router("/model-versions", registry_api.versions)

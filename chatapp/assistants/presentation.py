@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from chatapp.answering import mode_of
 from chatapp.conversations.assistants import DEFAULT
-from chatapp.conversations.models import Assistant
-from chatapp.conversations.policies import answer_rules
+from chatapp.conversations.models import Assistant, CitationPolicy
+from chatapp.conversations.policies import rules_that_go, stricter
 from chatapp.conversations.retrieval import SETTINGS
 from knowledge.errors import KnowledgeError
 
@@ -45,23 +45,23 @@ class Card:
     problem: str  # why it can't answer now; empty where it can
 
 
-def card_of(assistant: Assistant) -> Card:
+def card_of(assistant: Assistant, policy: CitationPolicy | None) -> Card:
     return Card(
         assistant=assistant, mode=str(assistant.get_answer_mode_display()),
         bases=[base.name for base in assistant.knowledge_bases.all() if not base.deleting],
         searches=mode_of(assistant.answer_mode).searches, is_default=assistant.slug == DEFAULT,
         is_structured=bool(assistant.output_schema),
-        changed=len([name for name in assistant.retrieval if name in SETTINGS]), problem=_problem(assistant),
+        changed=len([name for name in assistant.retrieval if name in SETTINGS]), problem=_problem(assistant, policy),
     )  # fmt: skip
 
 
-def _problem(assistant: Assistant) -> str:
+def _problem(assistant: Assistant, policy: CitationPolicy | None) -> str:
     if assistant.language_model is None:
         return "It has no language model any more. Choose one."
     if not assistant.language_model.enabled:
         return "Its language model is switched off. Choose another."
     try:
-        answer_rules(assistant, has_schema=bool(assistant.output_schema))
+        rules_that_go(assistant, stricter(assistant, policy), has_schema=bool(assistant.output_schema))
     except KnowledgeError as error:
         return error.message
     return ""

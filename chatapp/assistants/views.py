@@ -13,7 +13,8 @@ from chatapp.assistants.forms import AssistantForm
 from chatapp.assistants.presentation import card_of
 from chatapp.conversations import access
 from chatapp.conversations import assistants as services
-from chatapp.conversations.models import Assistant, CitationPolicy
+from chatapp.conversations.models import Assistant
+from chatapp.conversations.policies import policy_of
 from knowledge.errors import KnowledgeError
 from knowledge.tenants.access import Actor
 
@@ -33,8 +34,8 @@ def assistants(request: HttpRequest, actor: Actor) -> HttpResponse:
     """List the assistants: how each answers, with which model, from what."""
     only_administrators(actor)
     rows = access.visible_assistants(actor=actor).prefetch_related("knowledge_bases")
-    policy = CitationPolicy.objects.filter(tenant_id=actor.tenant_id).first()
-    context = {"here": HERE, "cards": [card_of(row) for row in rows], "policy": policy}
+    policy = policy_of(actor.tenant_id)
+    context = {"here": HERE, "cards": [card_of(row, policy) for row in rows], "policy": policy}
     return render(request, "assistants/list.html", context)
 
 

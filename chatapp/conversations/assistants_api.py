@@ -11,8 +11,8 @@ from pydantic import Field
 
 from chatapp.answering import mode_of
 from chatapp.conversations import access, assistants
-from chatapp.conversations.models import Assistant
-from chatapp.conversations.policies import citation_rules
+from chatapp.conversations.models import Assistant, CitationPolicy
+from chatapp.conversations.policies import policy_of, stricter
 from knowledge.tenants.access import Actor
 
 router = Router(tags=["assistants"])
@@ -40,7 +40,7 @@ class AssistantIn(AssistantPatch):
     name: str = Field(max_length=200)
 
 
-def row_of(assistant: Assistant, *, actor: Actor) -> dict[str, Any]:
+def row_of(assistant: Assistant, *, actor: Actor, policy: CitationPolicy | None) -> dict[str, Any]:
     """Return an assistant in the public shape; what it tells its model only to those who administer."""
     row = {
         "id": str(assistant.pk),
@@ -48,7 +48,7 @@ def row_of(assistant: Assistant, *, actor: Actor) -> dict[str, Any]:
         "name": assistant.name,
         "answer_mode": assistant.answer_mode,
         "searches": mode_of(assistant.answer_mode).searches,
-        "citation_mode": citation_rules(assistant)[0],
+        "citation_mode": stricter(assistant, policy)[0],
         "model": assistant.language_model.slug if assistant.language_model else None,
         "output_schema": assistant.output_schema or None,
     }
@@ -67,13 +67,15 @@ def row_of(assistant: Assistant, *, actor: Actor) -> dict[str, Any]:
 def list_assistants(request: HttpRequest) -> dict[str, Any]:
     actor: Actor = request.actor  # type: ignore[attr-defined]
     rows = access.visible_assistants(actor=actor).prefetch_related("knowledge_bases")
-    return {"items": [row_of(row, actor=actor) for row in rows], "next_cursor": None}
+    policy = policy_of(actor.tenant_id)
+    return {"items": [row_of(row, actor=actor, policy=policy) for row in rows], "next_cursor": None}
 
 
 @router.post("", response={201: dict[str, Any]})
 def create(request: HttpRequest, data: AssistantIn) -> Any:
     actor: Actor = request.actor  # type: ignore[attr-defined]
-    return Status(201, row_of(assistants.create_assistant(actor=actor, fields=data.given()), actor=actor))
+    made = assistants.create_assistant(actor=actor, fields=data.given())
+    return Status(201, row_of(made, actor=actor, policy=policy_of(actor.tenant_id)))
 
 
 @router.patch("/{assistant}", response=dict[str, Any])
@@ -81,7 +83,8 @@ def change(request: HttpRequest, assistant: str, data: AssistantPatch) -> dict[s
     """Change an assistant, named by its id or short name."""
     actor: Actor = request.actor  # type: ignore[attr-defined]
     found = assistants.access_assistant_to_administer(actor=actor, name=assistant)
-    return row_of(assistants.update_assistant(actor=actor, assistant=found, changes=data.given()), actor=actor)
+    changed = assistants.update_assistant(actor=actor, assistant=found, changes=data.given())
+    return row_of(changed, actor=actor, policy=policy_of(actor.tenant_id))
 
 
 @router.delete("/{assistant}", response={204: None})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TypeVar, get_args
+from uuid import UUID
 
 from chatapp.answering import CitationMode, mode_of
 from chatapp.answering.gate import Enforcement
@@ -12,7 +13,15 @@ from chatapp.language_models.models import LanguageModel
 from chatapp.language_models.services import EXTRACTIVE
 from knowledge.errors import KnowledgeError
 
-__all__ = ["AssistantRefused", "answer_rules", "citation_rules", "is_trained"]
+__all__ = [
+    "AssistantRefused",
+    "answer_rules",
+    "citation_rules",
+    "is_trained",
+    "policy_of",
+    "rules_that_go",
+    "stricter",
+]
 
 Name = TypeVar("Name", bound=str)
 
@@ -49,8 +58,14 @@ def answer_rules(assistant: Assistant, *, has_schema: bool = False) -> tuple[Cit
 
     :raises AssistantRefused: its mode does not go with its model, or with the citations that it or its tenant asks for.
     """
+    return rules_that_go(assistant, citation_rules(assistant), has_schema=has_schema)
+
+
+def rules_that_go(
+    assistant: Assistant, rules: tuple[CitationMode, Enforcement], *, has_schema: bool
+) -> tuple[CitationMode, Enforcement]:
+    """The same for who knows the stricter of assistant and tenant already, as a list of assistants does."""
     mode = mode_of(assistant.answer_mode)
-    rules = citation_rules(assistant)
     model = assistant.language_model
     if model is not None and model.model == EXTRACTIVE and (has_schema or not mode.searches):
         raise AssistantRefused(NO_LANGUAGE_MODEL)
@@ -74,7 +89,15 @@ def is_trained(assistant: Assistant) -> bool:
 
 def citation_rules(assistant: Assistant) -> tuple[CitationMode, Enforcement]:
     """Return the mode and what becomes of a sentence that is not held: the stricter of assistant and tenant."""
-    policy = CitationPolicy.objects.filter(tenant_id=assistant.tenant_id).first()
+    return stricter(assistant, policy_of(assistant.tenant_id))
+
+
+def policy_of(tenant_id: UUID) -> CitationPolicy | None:
+    return CitationPolicy.objects.filter(tenant_id=tenant_id).first()
+
+
+def stricter(assistant: Assistant, policy: CitationPolicy | None) -> tuple[CitationMode, Enforcement]:
+    """Return the rules of an assistant under a policy."""
     own = _known(assistant.enforcement, ENFORCEMENTS)
     if policy is None:
         return _known(assistant.citation_mode, MODES), own

@@ -176,20 +176,13 @@ def start_run(*, actor: Actor, ask: Ask) -> StartedRun:
     citation_mode, enforcement = answer_rules(assistant, has_schema=output is not None)
     bases = bases if mode.searches else []
     thresholds = thresholds_of(actor.tenant_id)
-    run, resumed = _store_question(
-        actor,
-        ask,
-        conversation,
-        conversation_id,
-        model,
-        query,
-        earlier,
-        assistant,
-        bases,
-        citation_mode,
-        thresholds,
-        output,
-    )
+    facts = {
+        "assistant": assistant, "knowledge_bases": [str(base.pk) for base in bases], "answer_mode": mode.name,
+        "output_schema": dict(output.schema) if output else {}, "model": model.model, "citation_mode": citation_mode,
+        "retrieval": trace_of(query, assistant.retrieval) if mode.searches else {},
+        "verification": {} if citation_mode == "off" else verification_of(thresholds),
+    }  # fmt: skip
+    run, resumed = _store_question(actor, ask, conversation, conversation_id, question, earlier, facts)
     return StartedRun(
         run=run,
         scope=scope_of(actor=actor, bases=bases),
@@ -266,17 +259,12 @@ def _store_question(
     ask: Ask,
     conversation: Conversation | None,
     conversation_id: uuid.UUID,
-    model: ModelSettings,
-    query: Query,
+    question: str,
     earlier: Sequence[Message],
-    assistant: Assistant,
-    bases: Sequence[KnowledgeBase],
-    citation_mode: CitationMode,
-    thresholds: Thresholds,
-    output: OutputSchema | None,
+    facts: Mapping[str, Any],
 ) -> tuple[AnswerRun, bool]:
     new = Conversation(
-        pk=conversation_id, tenant_id=actor.tenant_id, user_id=actor.user_id, title=_title(query.text),
+        pk=conversation_id, tenant_id=actor.tenant_id, user_id=actor.user_id, title=_title(question),
         origin=ask.origin,
     )  # fmt: skip
     target, now = conversation or new, timezone.now()
@@ -284,7 +272,7 @@ def _store_question(
         conversation=target,
         parent=earlier[0] if earlier else None,
         role=Message.Role.USER,
-        text=query.text,
+        text=question,
         client_id=ask.client_id,
     )
     answer = Message(conversation=target, parent=asked, role=Message.Role.ASSISTANT)
@@ -293,15 +281,8 @@ def _store_question(
         conversation=target,
         question=asked,
         answer=answer,
-        assistant=assistant,
-        knowledge_bases=[str(base.pk) for base in bases],
-        answer_mode=assistant.answer_mode,
-        output_schema=dict(output.schema) if output else {},
-        retrieval=trace_of(query, assistant.retrieval) if mode_of(assistant.answer_mode).searches else {},
-        citation_mode=citation_mode,
-        verification={} if citation_mode == "off" else verification_of(thresholds),
-        model=model.model,
         heartbeat=now,
+        **facts,
     )
     with transaction.atomic():
         known = _known_run(actor, ask.client_id)

@@ -11,6 +11,7 @@ from chatapp.language_models.catalogue import editable, provider_settings
 from chatapp.language_models.keys import key_names
 from chatapp.language_models.models import LanguageModel
 from chatapp.language_models.providers import OPTIONS, Option, Provider, Setting
+from knowledge.llm import dialect
 
 __all__ = ["FormField", "ModelForm"]
 
@@ -56,6 +57,11 @@ class ModelForm:
         return self.may("context_window")
 
     @property
+    def may_cite(self) -> bool:
+        """Whether the provider can cite by itself."""
+        return self.provider is not None and dialect(f"{self.provider.prefix}x") is not None
+
+    @property
     def may_share(self) -> bool:
         return self.model is None and self.is_operator
 
@@ -93,6 +99,7 @@ class ModelForm:
         found |= {name: self._data.get(name, "") for name in NUMBERS if self.may(name)}
         if self.may("name"):
             found["name"] = self._data.get("name", "")
+        if self.may_cite:
             found["native_citations"] = self._data.get("native_citations") == "on"
         if self.has_connection and self.provider is not None:
             found["model"] = self._data.get("model", "")

@@ -112,7 +112,7 @@ def facts_of(model: LanguageModel, *, shows_connection: bool) -> list[tuple[str,
         ("Longest answer", f"{model.max_output_tokens:,} tokens"),
         ("Calls at once", f"{model.max_parallel:,} in each process" if model.max_parallel else "no limit here"),
         ("Price of a million tokens", prices_of(model).words),
-        ("Own citations", "taken too" if model.native_citations else "not asked for"),
+        *([("Own citations", "taken too")] if model.native_citations else []),
         *_capabilities(model.capabilities),
         ("Seen by", "every organisation" if model.tenant_id is None else "this organisation"),
     ]

@@ -187,7 +187,7 @@ PROVIDERS: Final[Mapping[str, Provider]] = MappingProxyType(
                 "vllm", "vLLM", "hosted_vllm/", "qwen3-4b", "The model is the name it is served under."
             ),
             _server(
-                "ollama", "Ollama", "ollama_chat/", "qwen3:4b", "The model as `ollama list` shows it.",
+                "ollama", "Ollama", "ollama_chat/", "qwen3:4b", "The model as “ollama list” shows it.",
                 settings=(_OLLAMA_ADDRESS, _OPTIONAL_KEY), options=("temperature", "top_p", "seed", "num_ctx"),
             ),
             _server(
@@ -198,7 +198,7 @@ PROVIDERS: Final[Mapping[str, Provider]] = MappingProxyType(
                 "LM Studio, SGLang, TGI, LiteLLM’s proxy and whatever else offers /v1/chat/completions.",
             ),
             _server(
-                "footnote", "Footnote’s model server", "openai/", "base",
+                "footnote", "Footnote’s model server", "hosted_vllm/", "base",
                 "One that runs on another machine; those of this installation are listed by themselves.",
             ),
         )

@@ -101,4 +101,4 @@ def _show(
         "here": "models", "form": form, "model": form.model, "provider": form.provider, "others": others,
         "problem": problem.message if problem else "",
     }  # fmt: skip
-    return render(request, "models/form.html", context, status=400 if problem else 200)
+    return render(request, "models/form.html", context)

@@ -51,6 +51,7 @@ def try_model(actor: Actor, model: LanguageModel) -> ModelTest:
         settings = replace(model_settings(model), fallbacks=()) if model.is_alias else settings_of(model)
     except LanguageModelError as error:
         return _store(actor, model, [_unreachable(error)])
+    llm.warm_up()  # the seconds of a first import are ours, not the model's
     ledger = Ledger(actor)
     stream = partial(llm.stream, meter=ledger.meter(UsageEntry.Purpose.TEST))
     try:

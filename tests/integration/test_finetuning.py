@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.timeout(600)]
 QUESTION = "Until when can visitors register?"
 ANSWER = "Visitors can register at the desk before 18:00 [S1]."
 TEXT = "# Visitors\n\nVisitors register at the desk before 18:00.\n"
-RECIPE = {"method": "lora", "epochs": 40, "batch": 2, "accumulation": 1, "rank": 16, "learning_rate": 0.01,
+RECIPE = {"method": "lora", "epochs": 30, "batch": 2, "accumulation": 1, "rank": 16, "learning_rate": 0.01,
           "evaluations": 0, "seed": 3, "max_length": 2048}  # fmt: skip
 
 # What a person does on the page of the data: rows with their sources, approved and frozen.
@@ -134,7 +134,7 @@ def test_a_model_is_trained_served_chatted_with_and_taken_out_of_use_with_its_do
         assert not register_error, register_error
         return product.app.call("GET", "/fine-tuned-models")[1]
 
-    (model,) = wait_for(trained, seconds=240)
+    (model,) = wait_for(trained, seconds=300)
     (version,) = model["versions"]
     assert (version["state"], version["answers"]) == ("candidate", False)
 
@@ -155,13 +155,20 @@ def test_a_model_is_trained_served_chatted_with_and_taken_out_of_use_with_its_do
         status, made = product.app.call("POST", "/assistants", body)
         assert status == 201, made
     alone = ask(product, "fine-tuned")
+    assert alone["answered_by"] == f"{model['name']}, version 1"
     assert alone["citations"] == []
     assert alone["choices"][0]["message"]["content"].strip() == "Ask at the desk."
     over = ask(product, "hybrid")
     assert [citation["quote"] for citation in over["citations"]] == ["Visitors register at the desk before 18:00."]
-    assert "at the desk before 18:00 [1]" in over["choices"][0]["message"]["content"]
+    assert over["choices"][0]["message"]["content"].strip() == "Visitors can register at the desk before 18:00[1]."
+    assert product.check_citations(over) == 1
 
-    # The document goes: the report names the version, and its base answers in its place.
+    # The document goes: the report names the version, and what an administrator chose answers in its place.
+    fallback = entries["environment"]
+    status, changed = product.app.call(
+        "PATCH", f"/models/{entries[model['entry']]['id']}", {"fallback": fallback["id"]}
+    )
+    assert status == 200, changed
     assert product.app.call("DELETE", f"/documents/{document['id']}")[0] in (200, 202, 204)
     stale = wait_for(
         lambda: (found := product.app.call("GET", f"/model-versions/{version['id']}")[1])["stale"] and found, seconds=60
@@ -175,6 +182,5 @@ def test_a_model_is_trained_served_chatted_with_and_taken_out_of_use_with_its_do
     (place,) = [entry for entry in report["places"] if entry["place"] == "models"]
     assert "“Visitors on Tiny” version 1. They answer no more." in place["note"]
     fallen_back = ask(product, "fine-tuned")
-    run = product.app.call("GET", f"/runs/{fallen_back['run']}")[1]
-    assert server["entry"] in run["model"]
-    assert fallen_back["choices"][0]["message"]["content"].strip() != "Ask at the desk."
+    assert fallen_back["answered_by"] == fallback["name"]
+    assert fallen_back["choices"][0]["message"]["content"].strip() not in ("", "Ask at the desk.")

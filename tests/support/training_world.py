@@ -101,3 +101,20 @@ def small_model(folder: Path, *, window: int = 256, values: int = 64) -> Path:
 def write_safetensors(path: Path, values: int) -> None:
     header = json.dumps({"w": {"dtype": "F32", "shape": [values], "data_offsets": [0, 4 * values]}}).encode()
     path.write_bytes(len(header).to_bytes(8, "little") + header + bytes(4 * values))
+
+
+def start_worker(code: str, *arguments: str, **environment: str) -> subprocess.Popen[bytes]:
+    """Start a process over this test's database and data, as a worker is one; ``code`` runs with Django set up."""
+    from django.conf import settings
+    from django.db import connection
+
+    name = str(connection.settings_dict["NAME"])
+    url = (
+        f"sqlite:///{name}"
+        if connection.vendor == "sqlite"
+        else os.environ["DATABASE_URL"].rpartition("/")[0] + f"/{name}"
+    )
+    shared = {"DATABASE_URL": url, "PYTHONPATH": str(ROOT), "DATA_DIR": str(settings.DATA_DIR), "MODELS_DIR": str(settings.MODELS_DIR),
+              "TRAINING_DIR": str(settings.TRAINING_DIR), "TRAINING_THREADS": str(settings.TRAINING_THREADS)}  # fmt: skip
+    start = f"import sys, uuid, django\ndjango.setup()\n{code}"
+    return subprocess.Popen([sys.executable, "-c", start, *arguments], env={**os.environ, **shared, **environment})

@@ -97,3 +97,39 @@ def serve(version: Any, *, url: str, model: str) -> Any:
     version.save(update_fields=["language_model"])
     settle(version.fine_tuned_model)
     return entry
+
+
+def seed(*, url: str) -> dict[str, str]:
+    """Two served versions in the first organisation: one answers, the other has passed. For a product that runs."""
+    import numpy as np
+
+    from chatapp.finetuning.registry import gates, services
+    from knowledge.tenants.access import system_actor
+    from knowledge.tenants.models import Tenant
+
+    tenant = Tenant.objects.get(slug="demo")
+    base = make_base(tenant)
+    found: dict[str, str] = {}
+    for number, kept in ((1, 0.9), (2, 1.0)):
+        data = make_data(tenant, rows=6)
+        version = services.register_version(make_run(tenant, data=data, base=base))
+        serve(version, url=url, model=f"scripted-cite-{number}")
+        rows = np.tile([kept, 0.7, 1.0], (30, 1))
+        after = gates.Measured(f"version {number}", rows, np.ones((20, 1)))
+        before = gates.Measured("its base", rows * 0.2, np.ones((20, 1)))
+        version.gate = gates.verdict(after, base=before, active=None)
+        version.metrics = {"evaluation": version.gate["figures"]}
+        version.save(update_fields=["gate", "metrics"])
+        found[f"version{number}"] = str(version.pk)
+        if number == 1:
+            services.promote(system_actor(tenant), version.pk)
+    return found
+
+
+if __name__ == "__main__":
+    import sys
+
+    import django
+
+    django.setup()
+    print(json.dumps(seed(url=sys.argv[1])))

@@ -25,6 +25,7 @@ class DatasetIn(Schema):
 
 
 class VersionOut(Schema):
+    id: UUID
     number: int
     state: str
     content_hash: str
@@ -37,8 +38,8 @@ class VersionOut(Schema):
     def of(cls, version: DatasetVersion) -> VersionOut:
         counts = version.counts if version.frozen else standing_of(version).as_json()
         return cls(
-            number=version.number, state=version.state, content_hash=version.content_hash, frozen=version.frozen,
-            checks=version.checks, drift=version.drift, counts=counts,
+            id=version.pk, number=version.number, state=version.state, content_hash=version.content_hash,
+            frozen=version.frozen, checks=version.checks, drift=version.drift, counts=counts,
         )  # fmt: skip
 
 

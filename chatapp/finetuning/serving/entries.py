@@ -1,8 +1,12 @@
-"""Entries of the catalogue that come when a local model is served, and are switched off when it is not."""
+"""Entries of the catalogue that come when a local model is served, and are switched off when it is not.
+
+One without an address was switched off here, and is switched on again with its server; one that a person switched off
+keeps its address, and stays off.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -19,6 +23,7 @@ from chatapp.language_models.models import LanguageModel
 __all__ = ["offer_base", "offer_version", "withdraw"]
 
 Source = LanguageModel.Source
+OFF: Mapping[str, Any] = {"enabled": False, "api_base": ""}
 PROVIDERS = {ModelServer.Kind.OWN: "footnote", ModelServer.Kind.VLLM: "vllm"}
 
 
@@ -50,12 +55,12 @@ def offer_version(version: ModelVersion, server: ModelServer, *, token: str) -> 
 def withdraw(server: ModelServer, *, keep: Iterable[UUID] = (), base: bool) -> None:
     """Switch off the entries of what the server does not serve: versions that are not in ``keep``, and the ``base``."""
     if base and server.language_model_id:
-        LanguageModel.objects.filter(pk=server.language_model_id, enabled=True).update(enabled=False)
+        LanguageModel.objects.filter(pk=server.language_model_id, enabled=True).update(**OFF)
     gone = ModelVersion.objects.filter(base=server.base_id, language_model__enabled=True).exclude(pk__in=list(keep))
     # One that another server of the same base serves is that one's to switch off.
     gone = gone.filter(language_model__api_base__in=["", f"{server.address}/v1"])
     models = set(gone.values_list("fine_tuned_model", flat=True))
-    LanguageModel.objects.filter(pk__in=list(gone.values_list("language_model", flat=True))).update(enabled=False)
+    LanguageModel.objects.filter(pk__in=list(gone.values_list("language_model", flat=True))).update(**OFF)
     for model in FineTunedModel.objects.filter(pk__in=models if not base else _of_base(server)):
         settle(model)
 
@@ -70,10 +75,10 @@ def _new(tenant_id: UUID | None, *, slug: str, name: str, source: str) -> Langua
 
 @transaction.atomic
 def _reach(entry: LanguageModel, server: ModelServer, *, model: str, token: str, window: int) -> None:
-    """Set how an entry is reached. Limits and prices that people set stay."""
+    """Set how an entry is reached. Limits, prices and the switch that people set stay."""
     wanted: dict[str, Any] = {
         "provider": PROVIDERS[ModelServer.Kind(server.kind)], "model": f"hosted_vllm/{model}",
-        "api_base": f"{server.address}/v1", "enabled": True,
+        "api_base": f"{server.address}/v1", "enabled": entry.enabled or not entry.api_base,
     }  # fmt: skip
     if entry._state.adding:
         wanted |= {"context_window": window, "max_output_tokens": output_limit(window)}

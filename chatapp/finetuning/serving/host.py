@@ -33,6 +33,9 @@ LONGEST_BACK_OFF = 60.0
 HEALTHY_SECONDS = 120.0
 AGAIN_SECONDS = 60.0
 START_SECONDS = 600.0
+PATIENCE = 3
+"""Looks without an answer before a process of ours that still runs is ended: on a busy machine one may be slow."""
+
 NO_FULL = "vLLM serves whole weights only when it is started with them."
 
 
@@ -43,6 +46,7 @@ class _Keeper:
     process: Process | None = None
     crashes: int = 0
     start_again: float = 0.0
+    silent: int = 0  # looks in a row that it did not answer
     offered: str = ""  # the address and token under which entries were written
     refused: dict[UUID, tuple[float, str]] = field(default_factory=dict)  # when to try again, and why not now
 
@@ -62,8 +66,11 @@ class Host:
             keeper = self._keepers.setdefault(row.pk, _Keeper())
             try:
                 self._tend(row, keeper)
+                keeper.silent = 0
             except ServerSilent as error:
-                self._lost(row, keeper, error.message)
+                keeper.silent += 1
+                if keeper.process is None or keeper.process.ended or keeper.silent >= PATIENCE:
+                    self._lost(row, keeper, error.message)
             except OSError as error:
                 logger.warning("Server %s: %s", row.pk, error)
                 self._lost(row, keeper, f"It could not be started: {error.strerror}.")
@@ -170,11 +177,11 @@ class Host:
         """Write entries where something changed since they were written last."""
         address = f"{client.address} {hash(client.token)}"
         fresh = keeper.offered != address
-        if fresh or row.language_model is None or not row.language_model.enabled:
+        if fresh or row.language_model is None or not row.language_model.api_base:
             offer_base(row, token=client.token)
         for version in loaded:
             entry = version.language_model
-            if fresh or entry is None or not entry.enabled:
+            if fresh or entry is None or not entry.api_base:
                 offer_version(version, row, token=client.token)
         withdraw(row, keep=[version.pk for version in loaded], base=False)
         keeper.offered = address

@@ -10,13 +10,14 @@ from ninja.responses import Status
 
 from chatapp.finetuning.training import access, bases, services
 from chatapp.finetuning.training.recipes import RecipeRefused
-from chatapp.finetuning.training.schemas import RunDetail, RunIn, RunOut, RunPage
+from chatapp.finetuning.training.schemas import BaseOut, RunDetail, RunIn, RunOut, RunPage
 from chatapp.finetuning.training.tunable import access_tunable
 from knowledge.documents import paging
 from knowledge.documents.paging import PageSize
 from knowledge.tenants.access import Actor
 
 router = Router(tags=["training"])
+base_models = Router(tags=["training"])
 
 
 def _actor(request: HttpRequest) -> Actor:
@@ -71,3 +72,9 @@ def resume_run(request: HttpRequest, training_run_id: str) -> Any:
     run = access.access_run(actor=actor, pk=training_run_id)
     services.resume_run(actor=actor, run=run)
     return Status(202, RunOut.of(run))
+
+
+@base_models.get("", response=list[BaseOut])
+def list_bases(request: HttpRequest) -> Any:
+    """List the models to train from; an operator adds them with ``manage.py add_base_model``."""
+    return [BaseOut.of(base) for base in bases.visible_bases(actor=_actor(request)).order_by("name", "pk")]

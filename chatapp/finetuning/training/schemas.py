@@ -9,9 +9,9 @@ from ninja import Schema
 from pydantic import Field
 
 from chatapp.finetuning.training import words
-from chatapp.finetuning.training.models import TrainingRun
+from chatapp.finetuning.training.models import BaseModel, TrainingRun
 
-__all__ = ["RunDetail", "RunIn", "RunOut", "RunPage"]
+__all__ = ["BaseOut", "RunDetail", "RunIn", "RunOut", "RunPage"]
 
 LONGEST_CURVE = 2000
 
@@ -25,6 +25,20 @@ class RunIn(Schema):
     recipe: dict[str, str | int | float | None] = Field(
         default_factory=dict, description="What is left out has a default."
     )
+
+
+class BaseOut(Schema):
+    id: str
+    name: str
+    architecture: str
+    parameters: int
+    context_window: int = Field(description="Tokens.")
+    digest: str
+
+    @classmethod
+    def of(cls, base: BaseModel) -> BaseOut:
+        names = ("name", "architecture", "parameters", "context_window", "digest")
+        return cls(id=str(base.pk), **{name: getattr(base, name) for name in names})
 
 
 class RunOut(Schema):

@@ -76,13 +76,13 @@ class Client:
 
     def upload(self, base: str, file: Upload) -> dict[str, Any]:
         """Upload a file and return the document as accepted."""
-        return self._send(f"/knowledge-bases/{base}/documents", file)
+        return self.send(f"/knowledge-bases/{base}/documents", file)
 
     def add_version(self, document: str, file: Upload) -> dict[str, Any]:
         """Upload a new version of a document."""
-        return self._send(f"/documents/{document}/versions", file)
+        return self.send(f"/documents/{document}/versions", file)
 
-    def _send(self, path: str, file: Upload) -> dict[str, Any]:
+    def send(self, path: str, file: Upload) -> dict[str, Any]:
         boundary = f"----bench{uuid.uuid4().hex}"
         name = file.name.replace('"', "'")
         head = f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n\r\n'

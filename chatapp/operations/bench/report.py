@@ -7,11 +7,12 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from chatapp.evaluation.report import table
-from chatapp.operations.bench import currency, switching
+from chatapp.operations.bench import currency, learning, switching
 from chatapp.operations.bench.currency import Currency
 from chatapp.operations.bench.first_token import FirstToken, Times
 from chatapp.operations.bench.ingest import IngestSpeed
 from chatapp.operations.bench.large_search import Searched
+from chatapp.operations.bench.learning import Learning
 from chatapp.operations.bench.memory import ProcessMemory
 from chatapp.operations.bench.parsing import Parsing
 from chatapp.operations.bench.quality import Measured
@@ -42,6 +43,7 @@ class Report:
     searched: list[Searched] = field(default_factory=list)
     currency: Currency | None = None
     switching: Switching | None = None
+    learning: list[Learning] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -71,6 +73,7 @@ class Report:
             *(line for one in self.searched for line in _searches(one)),
             *(currency.lines(self.currency) if self.currency else ()),
             *(switching.lines(self.switching) if self.switching else ()),
+            *learning.lines(self.learning),
         ]
 
     def _first_token(self) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from chatapp.answering import checking, generate
+from chatapp.answering import checking, prose
 from chatapp.answering.events import Answer, AnswerEvent, Delta, Partial, SentenceChecked
 from chatapp.answering.generate import answer
 from chatapp.answering.verification import Claim, Judgement, SourceEvidence
@@ -169,7 +169,7 @@ def test_sentences_that_end_while_the_judge_is_busy_are_asked_about_together(pas
 def test_a_judge_that_takes_too_long_leaves_sentences_unchecked(
     passages: list[Passage], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(generate, "PATIENCE", 0.05)
+    monkeypatch.setattr(prose, "PATIENCE", 0.05)
     judge = Judge(seconds=30)
     events = collect(passages, judge, PARAPHRASE, PARAPHRASE)
     done = events[-1]

@@ -17,6 +17,7 @@ from chatapp.answering.output import OutputRefused
 from chatapp.answering.schemas import OutputSchema, checked_schema
 from chatapp.answering.sentinels import strip_sentinels
 from chatapp.answering.unsourced import GUARD, REFUSAL
+from knowledge.errors import ModelInterrupted
 from knowledge.llm import Delta as ModelDelta
 from knowledge.llm import Finish, Message, ModelSettings, StreamEvent, Usage
 from knowledge.types import Passage, Turn
@@ -215,3 +216,51 @@ def test_an_object_may_come_from_training_alone() -> None:
     record = said(run(Scripted('{"rule": "By nine.", "hours": 9}'), [], mode=FINE_TUNED))
     assert words(record) == [("By nine.", "unchecked"), ("9", "unchecked")]
     assert output_of(record.text) == {"rule": "By nine.", "hours": 9}
+
+
+def test_an_object_stays_one_where_a_sentence_is_taken_out(passages: list[Passage]) -> None:
+    from dataclasses import asdict
+
+    from chatapp.conversations.redaction import redacted
+
+    written = {"rule": f'{SENTENCE} [S1]. Badges are "blue".', "hours": 18}
+    record = said(run(Scripted(json.dumps(written)), passages))
+    text, _, gone = redacted(
+        record.text,
+        [asdict(each) for each in record.sentences],
+        cited={0},
+        repeats=lambda _: False,
+        notice="[Left out.]",
+    )
+    assert gone == {0}
+    assert output_of(text) == {"rule": '[Left out.] Badges are "blue".', "hours": 18}
+
+
+def test_a_stopped_object_shows_nothing_and_is_not_asked_for_again(passages: list[Passage]) -> None:
+    model = Scripted('{"rule": "Vis', finish="stopped")
+    record = said(run(model, passages))
+    assert (record.text, record.finish, len(model.asked)) == ("", "stopped", 1)
+    assert record.raw_output == '{"rule": "Vis'
+
+
+def test_a_model_that_breaks_off_leaves_what_it_wrote(passages: list[Passage]) -> None:
+    class Breaking(Scripted):
+        async def __call__(self, settings: ModelSettings, messages: Sequence[Message]) -> AsyncIterator[StreamEvent]:
+            yield ModelDelta('{"rule": "Vis')
+            raise ModelInterrupted
+
+    events: list[AnswerEvent] = []
+
+    async def collect() -> None:
+        async for event in answer(
+            question="Q?", passages=passages, model=MODEL, stream_fn=Breaking(), output=OutputSchema(schema=SCHEMA)
+        ):
+            events.append(event)
+
+    with pytest.raises(ModelInterrupted):
+        asyncio.run(collect())
+    kept = events[-1]
+    assert isinstance(kept, Partial)
+    assert (kept.answer.raw_output, kept.answer.finish) == ('{"rule": "Vis', "interrupted")
+    assert kept.answer.usage is not None
+    assert kept.answer.usage.estimated

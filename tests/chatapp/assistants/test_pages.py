@@ -186,6 +186,20 @@ def test_the_api_adds_changes_and_deletes(
     assert call("delete", "/legal").status_code == 404
 
 
+def test_queries_do_not_grow_with_the_assistants(
+    page: Any, api_key: str, client: Client, tenant: Any, model: LanguageModel, base: KnowledgeBase, default: Assistant,
+    django_assert_max_num_queries: Any,
+) -> None:  # fmt: skip
+    for number in range(12):
+        row = Assistant.objects.create(tenant=tenant, slug=f"a{number}", name=f"A {number}", language_model=model)
+        row.knowledge_bases.set([base])
+    with django_assert_max_num_queries(12):
+        assert "A 11" in page()
+    with django_assert_max_num_queries(10):
+        listed = client.get("/api/v1/assistants", headers={"Authorization": f"Bearer {api_key}"}).json()
+    assert len(listed["items"]) == 13
+
+
 def test_a_chosen_model_survives_the_next_start(tenant: Any, model: LanguageModel, default: Assistant) -> None:
     other = LanguageModel.objects.create(tenant=tenant, slug="e", name="E", model="openai/e", source="environment")
     assert ensure_default_assistant(tenant=tenant, knowledge_bases=[], language_model=other).language_model == model

@@ -42,17 +42,19 @@ class Cell:
     text: bool = True
     calls: tuple[tuple[str, str], ...] = (OK,)
     requests: int = 1
-    seconds: float = 2.5
+    first_token: float = 8.0  # deadlines
+    gap: float = 8.0
+    seconds: float = 6.0
 
 
 CELLS = [
     Cell(fault="reset in the middle", model="scripted-reset", code="model_interrupted", calls=(INTERRUPTED,)),
-    Cell(fault="hangs before the first token", model="scripted-hang", code="model_timeout", text=False,
+    Cell(fault="hangs before the first token", model="scripted-hang", code="model_timeout", text=False, first_token=0.5,
          calls=(("failed", "model_timeout"),)),
-    Cell(fault="hangs, with a fallback", model="scripted-hang", fallback="scripted-ok", requests=2,
+    Cell(fault="hangs, with a fallback", model="scripted-hang", fallback="scripted-ok", requests=2, first_token=1.5,
          calls=(("failed", "model_timeout"), OK)),
-    Cell(fault="a gap", model="scripted-stall", code="model_timeout", calls=(("failed", "model_timeout"),)),
-    Cell(fault="a gap, with a fallback", model="scripted-stall", fallback="scripted-ok", code="model_timeout",
+    Cell(fault="a gap", model="scripted-stall", code="model_timeout", gap=0.4, calls=(("failed", "model_timeout"),)),
+    Cell(fault="a gap, with a fallback", model="scripted-stall", fallback="scripted-ok", code="model_timeout", gap=0.4,
          calls=(("failed", "model_timeout"),)),
     Cell(fault="429, Retry-After 1", model="scripted-429-times-1-after-1", requests=2),
     Cell(fault="429, Retry-After 60", model="scripted-429-after-60", code="model_busy", text=False,
@@ -75,7 +77,7 @@ CELLS = [
     Cell(fault="an HTML page with 503", model="scripted-503-html", code="model_unavailable", text=False, requests=3,
          calls=(("failed", "model_unavailable"),)),
     Cell(fault="a tool call", chunks=(FALSE_CALL,), finish="tool_calls", code="model_error", text=False),
-    Cell(fault="1 MB in one token", chunks=("word " * 210_000,), then="hang", seconds=6, calls=(("cancelled", ""),)),
+    Cell(fault="1 MB in one token", chunks=("word " * 210_000,), then="hang", calls=(("cancelled", ""),)),
     Cell(fault="no JSON", model="scripted-garbage", code="model_interrupted", calls=(INTERRUPTED,)),
     Cell(fault="a citation that no source has", chunks=("Visitors register [S99]", ". And [7] more.")),
     Cell(fault="another language", chunks=("\u8fd9\u4e0d\u662f", "\u82f1\u8bed\u3002 [S1]")),
@@ -110,9 +112,9 @@ def _rested() -> Iterator[None]:
 @pytest.fixture
 def ready(use_model: Any, library: Any, scripted_model: Any, settings: Any) -> Callable[[Cell], LanguageModel]:
     """Call with a cell to set up its model, with one place and prices."""
-    settings.FIRST_TOKEN_SECONDS, settings.TOKEN_GAP_SECONDS = 1.4, 0.4
 
     def make(cell: Cell) -> LanguageModel:
+        settings.FIRST_TOKEN_SECONDS, settings.TOKEN_GAP_SECONDS = cell.first_token, cell.gap
         if cell.model == "scripted-custom":
             scripted_model.script(list(cell.chunks), then=cell.then, finish=cell.finish)
         assistant = use_model(library.tenant, cell.model, bases=[library.base])

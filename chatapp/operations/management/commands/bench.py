@@ -19,6 +19,7 @@ from chatapp.operations.bench import (
     currency,
     first_token,
     ingest,
+    learning,
     memory,
     parsing,
     product,
@@ -54,6 +55,9 @@ class Command(BaseCommand):
         parser.add_argument(
             "--changes", action="store_true", help="Measure only how answers follow changes and switches of the index."
         )
+        parser.add_argument(
+            "--training", action="store_true", help="Measure only what training a small model teaches it (extra train)."
+        )
         parser.add_argument("--chunks", type=int, nargs="+", help="Sizes of the large knowledge bases.")
         parser.add_argument(
             "--keep", type=Path, metavar="FOLDER", help="Keep the large bases, or use those kept there."
@@ -67,14 +71,12 @@ class Command(BaseCommand):
         report = Report(machine=_machine())
         there = None if options["no_data"] or not data.is_dir() else data
         try:
-            if options["changes"]:
+            if options["training"]:
+                self._training(report, quick=options["quick"], data=there)
+            elif options["changes"]:
                 self._changes(report, quick=options["quick"])
-            elif not (options["parsing"] or options["retrieval"]):
-                self._measure(report, quick=options["quick"], data=there)
-            if not (options["retrieval"] or options["changes"]):
-                report.parsing = parsing.measure(there / "office" if there else None, say=self._say)
-            if not (options["parsing"] or options["changes"]):
-                self._searches(report, options)
+            else:
+                self._all(report, options, there)
         except (product.StartFailed, Unexpected) as error:
             raise CommandError(str(error)) from error
         except KeyboardInterrupt:
@@ -86,6 +88,26 @@ class Command(BaseCommand):
             options["json"].write_text(text + "\n", encoding="utf-8")
         else:
             self.stdout.write(text)
+
+    def _all(self, report: Report, options: dict[str, Any], data: Path | None) -> None:
+        if not (options["parsing"] or options["retrieval"]):
+            self._measure(report, quick=options["quick"], data=data)
+        if not options["retrieval"]:
+            report.parsing = parsing.measure(data / "office" if data else None, say=self._say)
+        if not options["parsing"]:
+            self._searches(report, options)
+
+    def _training(self, report: Report, *, quick: bool, data: Path | None) -> None:
+        with product.data_folder() as folder:
+            running = product.Product(folder, product.free_port(), {"API_REQUESTS_PER_MINUTE": "1000000"})
+            there = data / "finetune" if data and (data / "finetune").is_dir() else None
+            try:
+                running.start()
+                report.learning = learning.measure(
+                    running.client(), folder, instructions=there, say=self._say, quick=quick
+                )
+            finally:
+                running.stop()
 
     def _measure(self, report: Report, *, quick: bool, data: Path | None) -> None:
         with product.data_folder() as folder, product.scripted_model() as model_url:

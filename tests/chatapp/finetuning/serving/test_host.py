@@ -78,6 +78,22 @@ def test_a_vllm_gets_the_adapters_and_appears_in_the_catalogue(
     assert (row.state, row.loaded) == ("stopped", [])
 
 
+def test_what_a_person_switched_off_stays_off(host: Host, version: Any, vllm: ScriptedVLLM, admin: Any) -> None:
+    row = services.start_server(admin, base=version.base_id, kind="vllm", address=vllm.address)
+    host.look()
+    version.refresh_from_db()
+    LanguageModel.objects.filter(pk=version.language_model_id).update(enabled=False)
+    host.look()
+    services.stop_server(admin, row.pk)
+    host.look()
+    services.start_server(admin, base=version.base_id, kind="vllm", address=vllm.address)
+    host.look()
+    row.refresh_from_db()
+    assert row.language_model.enabled
+    version.language_model.refresh_from_db()
+    assert not version.language_model.enabled
+
+
 def test_retired_and_stopped_versions_are_taken_off(
     host: Host, version: Any, vllm: ScriptedVLLM, admin: Any, make_version: Any
 ) -> None:

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import uuid
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.conf import settings as product_settings
-from django.db import connection
 from scripted_tuning import ScriptedTuning
-from training_world import ROOT, frozen_version
+from training_world import frozen_version, start_worker
 
 from chatapp.finetuning.datasets.models import RowSource
 from chatapp.finetuning.training import hosted, services
@@ -119,8 +114,11 @@ def test_the_cost_is_the_trained_tokens_times_the_price(
 
 
 def test_a_worker_killed_between_job_and_row_makes_no_second_job(run: TrainingRun, provider: ScriptedTuning) -> None:
-    killed = _in_a_worker_of_its_own(run)
-    assert killed == -9
+    worker = start_worker(
+        "from chatapp.finetuning.training import hosted\nhosted.run_hosted(run_id=uuid.UUID(sys.argv[1]))",
+        str(run.pk), FAIL_AT="between_job_and_row:kill9",
+    )  # fmt: skip
+    assert worker.wait(timeout=120) == -9
     run.refresh_from_db()
     assert (run.state, len(provider.jobs)) == ("running", 1)
     assert run.hosted["creating"]
@@ -134,22 +132,6 @@ def test_a_worker_killed_between_job_and_row_makes_no_second_job(run: TrainingRu
     assert provider.calls["POST /jobs"] == 1
     assert provider.calls["POST /files"] == 2
     assert len(provider.jobs) == 1
-
-
-def _in_a_worker_of_its_own(run: TrainingRun) -> int:
-    name = str(connection.settings_dict["NAME"])
-    url = f"sqlite:///{name}" if connection.vendor == "sqlite" else _other_name(name)
-    code = (
-        "import sys, uuid, django\ndjango.setup()\nfrom chatapp.finetuning.training import hosted\n"
-        "hosted.run_hosted(run_id=uuid.UUID(sys.argv[1]))\n"
-    )
-    environment = {**os.environ, "DATABASE_URL": url, "FAIL_AT": "between_job_and_row:kill9", "PYTHONPATH": str(ROOT),
-                   "DATA_DIR": str(product_settings.DATA_DIR)}  # fmt: skip
-    return subprocess.run([sys.executable, "-c", code, str(run.pk)], env=environment, timeout=120).returncode
-
-
-def _other_name(name: str) -> str:
-    return os.environ["DATABASE_URL"].rpartition("/")[0] + "/" + name
 
 
 def test_what_was_sent_is_looked_for_and_nothing_goes_out_while_that_fails(

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 import tiny_llama
-from training_world import frozen_version, pairs, run_again
+from training_world import frozen_version, pairs, run_again, start_worker
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -98,6 +98,7 @@ def _train(llama: Path) -> Trained:
         "step": run.step,
         "events": run.report["events"],
     }
+    found.run["after_worker"] = _killed_worker(run, folders.folder_of(run))
     supervising.run_training(run_id=run.pk)
     run.refresh_from_db()
     found.run |= {
@@ -124,6 +125,32 @@ def _kill_at(folder: Path, step: int) -> None:
             os.kill(int((folder / "lock").read_text()), signal.SIGKILL)
             return
         time.sleep(0.01)
+
+
+def _killed_worker(run: Any, folder: Path) -> dict[str, Any]:
+    """Kill a worker of its own as soon as its trainer holds the run, and look what becomes of both."""
+    import psutil
+
+    from knowledge.documents import jobs
+
+    before = (folder / "lock").read_text()
+    worker = start_worker(
+        "from chatapp.finetuning.training import supervising\nsupervising.run_training(run_id=uuid.UUID(sys.argv[1]))",
+        str(run.pk),
+    )  # fmt: skip
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and (folder / "lock").read_text() in ("", before):
+        time.sleep(0.01)
+    trainer = psutil.Process(int((folder / "lock").read_text()))
+    worker.kill()
+    worker.wait()
+    gone, _ = psutil.wait_procs([trainer], timeout=10)
+    run.refresh_from_db()
+    return {"trainer_ended": bool(gone), "state": run.state, "freed": jobs.release_leases_of_dead_workers()}
+
+
+def test_a_trainer_ends_with_its_worker_and_the_run_is_free_at_once(trained: Trained) -> None:
+    assert trained.run["after_worker"] == {"trainer_ended": True, "state": "running", "freed": 1}
 
 
 def test_a_killed_trainer_is_said_to_be_interrupted_and_waits_to_go_on(trained: Trained) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 import scripted_trainer
-from training_world import frozen_version, small_model
+from training_world import frozen_version, small_model, start_worker
 
 from chatapp.finetuning.datasets.models import RowSource
 from chatapp.finetuning.training import bases, folders, launching, services, supervising
@@ -206,14 +206,12 @@ def test_a_trainer_that_outlived_its_worker_is_ended_by_the_next(
 
 def test_a_killed_worker_frees_its_run_at_once(start: Callable[..., TrainingRun]) -> None:
     run = start({"do": "exit"})
-    child = os.fork()
-    if child == 0:  # the worker: it claims the run and dies
-        from django.db import connection
-
-        connection.close()
-        jobs.claim_of(TrainingRun.objects.all(), run.pk)
-        os.kill(os.getpid(), signal.SIGKILL)
-    os.waitpid(child, 0)
+    worker = start_worker(
+        "import os, signal\nfrom knowledge.documents import jobs\nfrom chatapp.finetuning.models import TrainingRun\n"
+        "jobs.claim_of(TrainingRun.objects.all(), uuid.UUID(sys.argv[1]))\nos.kill(os.getpid(), signal.SIGKILL)",
+        str(run.pk),
+    )  # fmt: skip
+    assert worker.wait(timeout=60) == -signal.SIGKILL
     run.refresh_from_db()
     assert run.state == "running"
     assert jobs.release_leases_of_dead_workers() == 1
