@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +39,7 @@ POINTS = 200
 
 def run(job: Job) -> int:
     """Train; tell how it ended, and return the process's exit status."""
-    report = Reporter(Path(job.progress))
-    with only_one(Path(job.folder)) as free:
+    with closing(Reporter(Path(job.progress))) as report, only_one(Path(job.folder)) as free:
         if not free:
             report.say("failed", code="busy", message="Another process still trains this run.", permanent=False)
             return 1
