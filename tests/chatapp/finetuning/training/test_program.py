@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from chatapp.finetuning.training import launching
 from chatapp.finetuning.training.program import checkpoints, process
 from chatapp.finetuning.training.program.job import Job, read_job, write_job
 from chatapp.finetuning.training.program.reporting import Refused, Reporter
@@ -97,6 +100,14 @@ def test_it_may_not_use_the_network() -> None:
     for event in ("socket.connect", "socket.getaddrinfo"):
         with pytest.raises(PermissionError):
             process._no_network(event, ())
+
+
+def test_an_environment_that_only_trains_needs_nothing_else_of_ours(tmp_path: Path) -> None:
+    asked = [sys.executable, "-P", "-s", "-X", "importtime", str(launching.PROGRAM), str(tmp_path / "missing.json")]
+    done = subprocess.run(asked, capture_output=True, text=True, cwd=tmp_path, timeout=60)
+    assert "FileNotFoundError" in done.stderr
+    assert "chatapp.finetuning.training.recipes" in done.stderr
+    assert not re.search(r"\b(celery|django|psycopg|redis)\b", done.stderr)
 
 
 def test_neither_web_nor_worker_reads_torch() -> None:
