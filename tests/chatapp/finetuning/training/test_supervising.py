@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import scripted_trainer
+from django.db import connection
 from training_world import frozen_version, small_model, start_worker
 
 from chatapp.finetuning.datasets.models import RowSource
@@ -151,8 +152,6 @@ def test_cancelling_lets_it_save_and_end(start: Callable[..., TrainingRun], tena
         while not run.points.exists():
             time.sleep(0.05)
         services.cancel_run(actor=system_actor(tenant), run=TrainingRun.objects.get(pk=run.pk))
-        from django.db import connection
-
         connection.close()
 
     thread = threading.Thread(target=cancel)
@@ -189,7 +188,12 @@ def test_a_trainer_that_outlived_its_worker_is_ended_by_the_next(
 ) -> None:  # fmt: skip
     run = start({"event": "stage", "stage": "training"}, LOG, {"do": "hang"})
     settings.TRAINING_SILENT_SECONDS = 3600
-    thread = threading.Thread(target=supervising.run_training, kwargs={"run_id": run.pk})
+
+    def frozen_worker() -> None:
+        supervising.run_training(run_id=run.pk)
+        connection.close()
+
+    thread = threading.Thread(target=frozen_worker)
     thread.start()
     lock = folders.folder_of(run) / "lock"
     while not run.points.exists():
