@@ -82,6 +82,9 @@ class Tuning:
                 return str(file.id)
         return None
 
+    def delete_file(self, file_id: str) -> None:
+        self._call(lambda llm: llm.file_delete(file_id=file_id, **self._how))
+
     def create(
         self, model: str, *, training_file: str, validation_file: str | None, suffix: str,
         hyperparameters: Mapping[str, Any], seed: int | None,

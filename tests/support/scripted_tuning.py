@@ -39,6 +39,9 @@ class ScriptedTuning:
             def do_POST(self) -> None:
                 script.answer(self, self.rfile.read(int(self.headers.get("content-length", 0))))
 
+            def do_DELETE(self) -> None:
+                script.answer(self, b"")
+
             def log_message(self, *_: object) -> None:
                 pass
 
@@ -79,6 +82,9 @@ class ScriptedTuning:
             return 200, self._add_job(json.loads(body))
         if kind == "GET /jobs":
             return 200, {"object": "list", "data": list(self.jobs.values()), "has_more": False}
+        if kind == "DELETE /file":
+            del self.files[path.split("/")[2]]
+            return 200, {"id": path.split("/")[2], "object": "file", "deleted": True}
         job = self.jobs.get(path.split("/")[3] if path.count("/") > 2 else "")
         if job is None:
             return 404, {"error": {"message": "No such job.", "type": "x"}}
@@ -91,6 +97,8 @@ class ScriptedTuning:
             return "/files"
         if path == "/fine_tuning/jobs":
             return "/jobs"
+        if path.startswith("/files/"):
+            return "/file"
         return "/cancel" if path.endswith("/cancel") else "/job"
 
     def _add_file(self, body: bytes) -> str:

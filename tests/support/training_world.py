@@ -47,8 +47,13 @@ def frozen_version(tenant: Any, *, train: int = 16, held_out: int = 4, slug: str
     return version
 
 
-def run_again(folder: Path, *runs: tuple[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Train the job of a folder again with changed recipes, all in one process; return the last line of each."""
+def run_again(
+    folder: Path, *runs: tuple[str, dict[str, Any]], stopped: tuple[str, ...] = ()
+) -> dict[str, dict[str, Any]]:  # fmt: skip
+    """Train the job of a folder again with changed recipes, all in one process; return the last line of each.
+
+    ``stopped``: those that are asked to stop before they begin.
+    """
     told = json.loads((folder / "job.json").read_text())
     jobs = []
     for name, recipe in runs:
@@ -58,13 +63,15 @@ def run_again(folder: Path, *runs: tuple[str, dict[str, Any]]) -> dict[str, dict
             (own / "data" / f"{split}.jsonl").write_bytes((folder / "data" / f"{split}.jsonl").read_bytes())
         job = {**told, "run": name, "folder": str(own), "progress": str(own / "progress.jsonl"), "parent": 0,
                "recipe": {**told["recipe"], **recipe}}  # fmt: skip
+        if name in stopped:
+            (own / "stop").touch()
         path = own / "job.json"
         path.write_text(json.dumps(job))
         jobs.append(path)
     code = (
         "import sys\nfrom pathlib import Path\nfrom chatapp.finetuning.training.program import job, process\n"
         "jobs = [job.read_job(Path(name)) for name in sys.argv[1:]]\nprocess.confine(jobs[0])\n"
-        "from chatapp.finetuning.training.program.running import run\nsys.exit(sum(run(each) for each in jobs))\n"
+        "from chatapp.finetuning.training.program.running import run\n[run(each) for each in jobs]\n"
     )
     environment = {"PYTHONPATH": str(ROOT), "PATH": os.environ["PATH"], "HOME": str(folder.parent), "PYTHONUTF8": "1"}
     done = subprocess.run(
@@ -94,3 +101,20 @@ def small_model(folder: Path, *, window: int = 256, values: int = 64) -> Path:
 def write_safetensors(path: Path, values: int) -> None:
     header = json.dumps({"w": {"dtype": "F32", "shape": [values], "data_offsets": [0, 4 * values]}}).encode()
     path.write_bytes(len(header).to_bytes(8, "little") + header + bytes(4 * values))
+
+
+def start_worker(code: str, *arguments: str, **environment: str) -> subprocess.Popen[bytes]:
+    """Start a process over this test's database and data, as a worker is one; ``code`` runs with Django set up."""
+    from django.conf import settings
+    from django.db import connection
+
+    name = str(connection.settings_dict["NAME"])
+    url = (
+        f"sqlite:///{name}"
+        if connection.vendor == "sqlite"
+        else os.environ["DATABASE_URL"].rpartition("/")[0] + f"/{name}"
+    )
+    shared = {"DATABASE_URL": url, "PYTHONPATH": str(ROOT), "DATA_DIR": str(settings.DATA_DIR), "MODELS_DIR": str(settings.MODELS_DIR),
+              "TRAINING_DIR": str(settings.TRAINING_DIR), "TRAINING_THREADS": str(settings.TRAINING_THREADS)}  # fmt: skip
+    start = f"import sys, uuid, django\ndjango.setup()\n{code}"
+    return subprocess.Popen([sys.executable, "-c", start, *arguments], env={**os.environ, **shared, **environment})

@@ -13,10 +13,10 @@ from django.conf import settings
 
 from chatapp.finetuning.training.models import TrainingRun
 
-__all__ = ["end_left_trainer", "folder_of", "log_tail", "remove_folder", "result_of"]
+__all__ = ["end_left_trainer", "folder_of", "forget_rows", "has_rows", "log_tail", "result_of"]
 
 LOG_BYTES = 20_000
-PROGRAM = b"chatapp.finetuning.training.program"
+PROGRAM = b"finetuning/training/program/start.py"
 
 
 def folder_of(run: TrainingRun) -> Path:
@@ -40,8 +40,20 @@ def log_tail(run: TrainingRun) -> str:
         return ""
 
 
-def remove_folder(run: TrainingRun) -> None:
-    shutil.rmtree(folder_of(run), ignore_errors=True)
+def has_rows(run: TrainingRun) -> bool:
+    """Tell whether rows, or answers to them, lie in files of the run on this machine."""
+    folder = folder_of(run)
+    return (folder / "data").is_dir() or any(folder.glob("progress-*.jsonl"))
+
+
+def forget_rows(run: TrainingRun, *, checkpoints: bool) -> None:
+    """Remove the files with words of rows: an attempt after this one writes them anew. Checkpoints only when the run
+    is done, since it goes on from them."""
+    folder = folder_of(run)
+    for name in ("data", "cache", "tmp", *(["checkpoints"] if checkpoints else [])):
+        shutil.rmtree(folder / name, ignore_errors=True)
+    for path in folder.glob("progress-*.jsonl"):
+        path.unlink(missing_ok=True)
 
 
 def end_left_trainer(folder: Path, *, seconds: float = 10.0) -> None:

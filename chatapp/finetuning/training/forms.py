@@ -10,7 +10,7 @@ from chatapp.finetuning.datasets.models import DatasetVersion
 from chatapp.finetuning.training import access, bases, hosted_start, services
 from chatapp.finetuning.training.estimate import Estimate, of_hosted, of_local
 from chatapp.finetuning.training.models import BaseModel, TrainingRun
-from chatapp.finetuning.training.presentation import NAMES, estimate_facts
+from chatapp.finetuning.training.presentation import ADAPTER_ONLY, NAMES, estimate_facts
 from chatapp.finetuning.training.recipes import METHODS, Recipe, RecipeRefused, defaults, recipe_from
 from chatapp.finetuning.training.tunable import access_tunable, tunable_models
 from chatapp.language_models.models import LanguageModel
@@ -123,8 +123,8 @@ class RunForm:
             usual = defaults(self.method, window=self.base.context_window, rows=self.rows).as_json()
         return [
             RecipeField(name=n, label=NAMES[n], value=self._get(n), default=str(usual.get(n, "the provider’s choice")))
-            for n in names
-        ]
+            for n in names if not (self.base and self.method == "full" and n in ADAPTER_ONLY)
+        ]  # fmt: skip
 
     def recipe(self) -> dict[str, Any]:
         names = Recipe.names() if self.base else HOSTED_FIELDS

@@ -23,7 +23,7 @@ from chatapp.finetuning.training.models import TrainingRun
 from chatapp.language_models.models import LanguageModel, UsageEntry
 from chatapp.language_models.services import model_settings
 from knowledge.documents import failpoints, jobs
-from knowledge.errors import KnowledgeError
+from knowledge.errors import KnowledgeError, LanguageModelError
 from knowledge.llm import Tuning, TuningJob
 
 __all__ = ["run_hosted"]
@@ -81,7 +81,21 @@ def _step(run: TrainingRun, entry: LanguageModel, tuning: Tuning) -> None:
         _store(run, cancelled=True)
     else:
         job = tuning.retrieve(run.hosted["job"])
+    if job.is_over:
+        _delete_files(run, tuning)
     _take(run, entry, job)
+
+
+def _delete_files(run: TrainingRun, tuning: Tuning) -> None:
+    """Have the provider forget the rows: it needs them no more. What it keeps is told by reports of deletions."""
+    try:
+        for field in ("train_file", "eval_file"):
+            if run.hosted.get(field):
+                tuning.delete_file(run.hosted[field])
+    except LanguageModelError as error:
+        logger.warning("The files of run %s could not be deleted at the provider: %s", run.pk, error.code)
+    else:
+        _store(run, files_deleted=True)
 
 
 def _create(run: TrainingRun, tuning: Tuning) -> TuningJob:

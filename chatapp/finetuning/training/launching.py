@@ -18,7 +18,7 @@ from chatapp.finetuning.training.recipes import Recipe
 
 __all__ = ["Trainer", "job_of", "launch", "prepare"]
 
-MODULE = "chatapp.finetuning.training.program"
+PROGRAM = Path(__file__).parent / "program" / "start.py"
 HANDED_ON = ("PATH", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "CUDA_HOME", "NVIDIA_VISIBLE_DEVICES", "TZ")
 """Nothing else: no key, no address of a database reaches the trainer."""
 GRACE_SECONDS = 60.0
@@ -107,7 +107,7 @@ def launch(job: Job) -> Trainer:
     write_job(job, path)
     with (folder / "trainer.log").open("ab") as log:
         process = subprocess.Popen(  # noqa: S603 - our own program, no shell
-            [extra.python(), "-P", "-s", "-m", MODULE, str(path)], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            [extra.python(), "-P", "-s", str(PROGRAM), str(path)], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             cwd=folder, env=_environment(folder), close_fds=True, start_new_session=True,
         )  # fmt: skip
     return Trainer(process)
@@ -116,7 +116,7 @@ def launch(job: Job) -> Trainer:
 def _environment(folder: Path) -> dict[str, str]:
     handed_on = {name: os.environ[name] for name in HANDED_ON if name in os.environ}
     return {
-        **handed_on, "PYTHONPATH": str(settings.BASE_DIR), "PYTHONUTF8": "1", "LC_ALL": "C.UTF-8", "HOME": str(folder),
+        **handed_on, "PYTHONUTF8": "1", "LC_ALL": "C.UTF-8", "HOME": str(folder),
         "TMPDIR": str(folder / "tmp"), "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1",
     }  # fmt: skip
 

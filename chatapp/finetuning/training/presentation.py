@@ -26,6 +26,9 @@ NAMES = {
 }  # fmt: skip
 
 
+ADAPTER_ONLY = ("rank", "alpha", "dropout")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunLine:
     run: TrainingRun
@@ -56,7 +59,7 @@ def run_context(run: TrainingRun, *, actor: Actor) -> dict[str, Any]:
     points = list(run.points.order_by("-step")[:SHOWN_POINTS])
     return {
         "here": "training", "run": run, "line": line_of(run), "actor": actor, "facts": _facts(run),
-        "recipe": [(NAMES.get(name, name), value) for name, value in run.recipe.items() if name != "method"],
+        "recipe": [(NAMES.get(name, name), value) for name, value in run.recipe.items() if name not in _unused(run)],
         "events": [f"{event['words']}" for event in run.report.get("events", [])],
         "points": points, "samples": _samples(run), "version": version,
         "register_error": run.report.get("register_error", ""),
@@ -64,6 +67,11 @@ def run_context(run: TrainingRun, *, actor: Actor) -> dict[str, Any]:
         "record": json.dumps(run.record, indent=2, ensure_ascii=False) if run.record else "",
         "log": log_tail(run) if actor.can_administer else "",
     }  # fmt: skip
+
+
+def _unused(run: TrainingRun) -> tuple[str, ...]:
+    """Return what a recipe names and nobody wants to read: what the method makes no use of."""
+    return ("method", *ADAPTER_ONLY) if run.method == TrainingRun.Method.FULL else ("method",)
 
 
 def _facts(run: TrainingRun) -> list[tuple[str, str]]:
@@ -103,7 +111,8 @@ def _dollars(run: TrainingRun) -> str:
 def _samples(run: TrainingRun) -> list[Sampled]:
     found: dict[str, Sampled] = {}
     for sample in run.samples.order_by("step", "row_key"):
-        found.setdefault(sample.row_key, Sampled(sample.expected)).outputs.append((sample.step, sample.output))
+        output = sample.output if sample.output.strip() else "(nothing but blanks)"
+        found.setdefault(sample.row_key, Sampled(sample.expected)).outputs.append((sample.step, output))
     for one in found.values():
         if len(one.outputs) > 2:  # the first and the last say what was learned; the page stays short
             one.outputs = [one.outputs[0], one.outputs[-1]]

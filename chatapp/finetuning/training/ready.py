@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from chatapp.finetuning.training import tasks
+from chatapp.finetuning.training import deletion_places, tasks
 from chatapp.finetuning.training.models import TrainingRun
 from knowledge.documents import doorbells
 
@@ -12,7 +12,8 @@ __all__ = ["connect"]
 
 
 def connect() -> None:
-    """Name who works on runs."""
+    """Name who works on runs, and where words of documents lie."""
+    deletion_places.register_all()
     doorbells.register(TrainingRun, _task_of)
 
 

@@ -10,7 +10,7 @@ from contextlib import suppress
 from celery.exceptions import SoftTimeLimitExceeded
 
 from chatapp.finetuning.training import extra, launching, outcomes
-from chatapp.finetuning.training.folders import end_left_trainer
+from chatapp.finetuning.training.folders import end_left_trainer, forget_rows
 from chatapp.finetuning.training.following import Follower
 from chatapp.finetuning.training.models import TrainingRun
 from knowledge.documents import jobs
@@ -72,6 +72,7 @@ def _train(run: TrainingRun, heartbeat: jobs.Heartbeat) -> None:
     trainer = launching.launch(job)
     try:
         _follow(run, follower, trainer, heartbeat)
+        _conclude(run, follower, trainer)
     except SoftTimeLimitExceeded:
         logger.info("Run %s goes on in another task", run.pk)
         trainer.ask_to_stop()
@@ -79,10 +80,16 @@ def _train(run: TrainingRun, heartbeat: jobs.Heartbeat) -> None:
         follower.read()
         if jobs.postpone(run, seconds=0):
             outcomes.go_on(run)
-        return
     finally:
         trainer.kill()
-    _conclude(run, follower, trainer)
+        _tidy_up(run)
+
+
+def _tidy_up(run: TrainingRun) -> None:
+    """Remove what this attempt wrote, unless another worker's attempt uses it by now."""
+    now = TrainingRun.objects.filter(pk=run.pk).values_list("state", "fence").first()
+    if now is None or now[1] == run.fence:
+        forget_rows(run, checkpoints=now is None or now[0] == TrainingRun.State.DONE)
 
 
 def _follow(

@@ -4,7 +4,8 @@ import { api } from "./lib/api.js";
 
 const SECONDS = 2;
 const SVG = "http://www.w3.org/2000/svg";
-const WIDTH = 640;
+const WIDEST = 640;
+const NARROWEST = 280;
 const HEIGHT = 240;
 const LEFT = 48;
 const BOTTOM = 24;
@@ -30,18 +31,19 @@ export function valuesOf(points, name) {
  *
  * @param {Value[]} values all that are drawn
  * @param {number} lastStep
+ * @param {number} [width] of the whole picture
  */
-export function scaleOf(values, lastStep) {
+export function scaleOf(values, lastStep, width = WIDEST) {
   const all = values.map(({ value }) => value);
   const low = Math.min(...all);
   const high = Math.max(...all);
   const span = high - low || 1;
-  const width = WIDTH - LEFT - 8;
+  const drawn = width - LEFT - 8;
   const height = HEIGHT - TOP - BOTTOM;
   return {
     low,
     high,
-    x: (/** @type {number} */ step) => LEFT + (lastStep ? (step / lastStep) * width : 0),
+    x: (/** @type {number} */ step) => LEFT + (lastStep ? (step / lastStep) * drawn : 0),
     y: (/** @type {number} */ value) => TOP + height - ((value - low) / span) * height,
   };
 }
@@ -61,22 +63,23 @@ function shape(name, attributes, text) {
 /**
  * @param {Point[]} points
  * @param {number} steps
+ * @param {number} width
  */
-function picture(points, steps) {
+function picture(points, steps, width) {
   const losses = valuesOf(points, "loss");
   const held = valuesOf(points, "eval_loss");
   const last = Math.max(steps, ...points.map(({ step }) => step));
-  const { low, high, x, y } = scaleOf([...losses, ...held], last);
+  const { low, high, x, y } = scaleOf([...losses, ...held], last, width);
   const label = `Loss over ${last} steps, between ${low.toFixed(3)} and ${high.toFixed(3)}`;
-  const svg = shape("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": label });
+  const svg = shape("svg", { viewBox: `0 0 ${width} ${HEIGHT}`, role: "img", "aria-label": label });
   const line = (/** @type {Value[]} */ values) =>
     values.map(({ step, value }) => `${x(step).toFixed(1)},${y(value).toFixed(1)}`).join(" ");
   svg.append(
-    shape("path", { class: "axis", d: `M${LEFT} ${TOP}V${HEIGHT - BOTTOM}H${WIDTH - 8}` }),
+    shape("path", { class: "axis", d: `M${LEFT} ${TOP}V${HEIGHT - BOTTOM}H${width - 8}` }),
     shape("text", { x: LEFT - 6, y: TOP + 10, "text-anchor": "end" }, high.toFixed(2)),
     shape("text", { x: LEFT - 6, y: HEIGHT - BOTTOM, "text-anchor": "end" }, low.toFixed(2)),
     shape("text", { x: LEFT, y: HEIGHT - 6 }, "0"),
-    shape("text", { x: WIDTH - 8, y: HEIGHT - 6, "text-anchor": "end" }, `step ${last}`),
+    shape("text", { x: width - 8, y: HEIGHT - 6, "text-anchor": "end" }, `step ${last}`),
     shape("polyline", { class: "train", points: line(losses) }),
     shape("polyline", { class: "held", points: line(held) }),
     ...held.map(({ step, value }) => shape("circle", { class: "held", cx: x(step), cy: y(value), r: 3.5 })),
@@ -94,7 +97,9 @@ class Curve extends HTMLElement {
     try {
       const run = await api(`/training-runs/${this.dataset.run}`);
       open = run.state === "queued" || run.state === "running";
-      if (valuesOf(run.points, "loss").length > 1) this.replaceChildren(picture(run.points, run.max_steps));
+      const width = Math.max(NARROWEST, Math.min(WIDEST, this.clientWidth)); // letters keep their size
+      if (valuesOf(run.points, "loss").length > 1)
+        this.replaceChildren(picture(run.points, run.max_steps, width));
     } catch (error) {
       console.warn("the run could not be asked for", error);
     }
@@ -109,7 +114,8 @@ function renew(page) {
   for (const fresh of page.querySelectorAll("[data-part]")) {
     const name = fresh.getAttribute("data-part") ?? "";
     const shown = document.querySelector(`[data-part="${CSS.escape(name)}"]`);
-    if (shown && !shown.contains(document.activeElement)) shown.replaceWith(document.importNode(fresh, true));
+    const used = shown?.contains(document.activeElement) || shown?.querySelector("details[open]");
+    if (shown && !used) shown.replaceWith(document.importNode(fresh, true));
   }
 }
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import psutil
 
 ROLES = {
-    "manage.py serve": "supervisor", "trainer@": "trainer", "training.program": "training",
+    "manage.py serve": "supervisor", "trainer@": "trainer", "training/program": "training",
     "celery worker": "worker", "celery beat": "beat", "uvicorn": "web",
     "redis-server": "redis", "weaviate": "weaviate", "parsing.child": "parser", "resource_tracker": "helper",
 }  # fmt: skip

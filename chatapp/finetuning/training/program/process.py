@@ -12,9 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from chatapp.finetuning.training.program.job import Job
+from chatapp.finetuning.training.program.job import Job, read_job
 
-__all__ = ["Stop", "confine", "only_one"]
+__all__ = ["Stop", "confine", "only_one", "start"]
 
 PR_SET_PDEATHSIG = 1
 
@@ -32,6 +32,18 @@ class Stop:
     @property
     def asked(self) -> bool:
         return self._told or self._file.exists()
+
+
+def start(path: Path) -> int:
+    """Train what a file asks for and return the exit status.
+
+    What it does is told by lines of JSON in the job's progress file; whoever started it reads them.
+    """
+    job = read_job(path)
+    confine(job)
+    from chatapp.finetuning.training.program.running import run  # the imports of torch come after the limits
+
+    return run(job)
 
 
 def confine(job: Job) -> None:

@@ -39,6 +39,9 @@ class Reporter:
         self._file.write(json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n")
         self._file.flush()
 
+    def close(self) -> None:
+        self._file.close()
+
     def alive(self, **more: Any) -> None:
         """Say that the work moves on, but not more often than anybody reads."""
         if time.monotonic() - self._last > ALIVE_SECONDS:

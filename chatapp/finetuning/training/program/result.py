@@ -52,17 +52,16 @@ def _check_numbers(path: Path) -> None:
                 )
 
 
-def record_of(job: Job, *, digest: str, tokenizer: Any, lengths: list[int], curve: dict[str, Any]) -> dict[str, Any]:
+def record_of(
+    job: Job, *, digest: str, tokenizer: Any, data: dict[str, Any], lengths: list[int], curve: dict[str, Any]
+) -> dict[str, Any]:
     """Return all it takes to do the same again, and to know that it was the same."""
     files = {path.name: file_digest(path) for path in sorted(job.result.iterdir()) if path.is_file()}
     return {
         **job.about,
         "run": job.run,
         "recipe": job.recipe.as_json(),
-        "data": {
-            split: {"sha256": file_digest(job.rows(split)), "rows": _lines(job.rows(split))}
-            for split in ("train", "eval") if job.rows(split).is_file()
-        },
+        "data": data,
         "tokens": {"rows": len(lengths), "sum": sum(lengths), "longest": max(lengths, default=0)},
         "base_files": dict(job.files),
         "chat_template": str(tokenizer.chat_template or ""),
@@ -87,10 +86,6 @@ def write_record(job: Job, record: dict[str, Any]) -> None:
     part = path.with_suffix(".part")
     part.write_text(json.dumps(record, indent=1, sort_keys=True), encoding="utf-8")
     part.rename(path)
-
-
-def _lines(path: Path) -> int:
-    return len(path.read_text(encoding="utf-8").splitlines())
 
 
 def _version(name: str) -> str:

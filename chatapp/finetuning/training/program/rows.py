@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from typing import Any
 
 from chatapp.finetuning.training.program.reporting import Refused
 
-__all__ = ["Row", "check_lengths", "read_rows"]
+__all__ = ["Row", "check_lengths", "facts_of", "read_rows"]
 
 NAMED = 5
 
@@ -68,3 +69,9 @@ def check_lengths(tokenizer: Any, rows: Sequence[Row], *, most: int) -> list[int
             "the recipe, or reject these rows in a new version of the data.",
         )  # fmt: skip
     return lengths
+
+
+def facts_of(path: Path) -> dict[str, Any]:
+    """Return the hash and the number of rows of a file, for the record: it may be gone when that is written."""
+    data = path.read_bytes() if path.is_file() else b""
+    return {"sha256": hashlib.sha256(data).hexdigest(), "rows": len(data.splitlines())}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from chatapp.finetuning.training.program.models import (
 )
 from chatapp.finetuning.training.program.process import Stop, only_one
 from chatapp.finetuning.training.program.reporting import Refused, Reporter
-from chatapp.finetuning.training.program.rows import Row, check_lengths, read_rows
+from chatapp.finetuning.training.program.rows import Row, check_lengths, facts_of, read_rows
 from chatapp.finetuning.training.program.sampling import Sampler
 from chatapp.finetuning.training.recipes import Recipe
 
@@ -38,8 +39,7 @@ POINTS = 200
 
 def run(job: Job) -> int:
     """Train; tell how it ended, and return the process's exit status."""
-    report = Reporter(Path(job.progress))
-    with only_one(Path(job.folder)) as free:
+    with closing(Reporter(Path(job.progress))) as report, only_one(Path(job.folder)) as free:
         if not free:
             report.say("failed", code="busy", message="Another process still trains this run.", permanent=False)
             return 1
@@ -72,6 +72,7 @@ def _train(job: Job, report: Reporter) -> None:
     report.say("stage", stage="loading")
     check_base(job, report)
     rows, held_out = read_rows(job.rows("train")), read_rows(job.rows("eval"))
+    data = {split: facts_of(job.rows(split)) for split in ("train", "eval")}
     if not rows:
         raise Refused("rows", "There are no rows to train on. Approve some, and freeze the data again.")
     tokenizer = load_tokenizer(job)
@@ -98,11 +99,12 @@ def _train(job: Job, report: Reporter) -> None:
     if stop.asked and trainer.state.global_step < trainer.state.max_steps:
         report.say("stopped", step=trainer.state.global_step)
         return
-    _finish(job, report, trainer, tokenizer, following, lengths)
+    _finish(job, report, trainer, tokenizer, following, data, lengths)
 
 
 def _finish(
-    job: Job, report: Reporter, trainer: Any, tokenizer: Any, following: Following, lengths: list[int]
+    job: Job, report: Reporter, trainer: Any, tokenizer: Any, following: Following, data: dict[str, Any],
+    lengths: list[int],
 ) -> None:  # fmt: skip
     report.say("stage", stage="saving")
     step = int(trainer.state.global_step)
@@ -116,7 +118,7 @@ def _finish(
     }  # fmt: skip
     curve = {"steps": [line["step"] for line in trainer.state.log_history if "loss" in line],
              "loss": [line["loss"] for line in trainer.state.log_history if "loss" in line]}  # fmt: skip
-    record = result.record_of(job, digest=digest, tokenizer=tokenizer, lengths=lengths, curve=curve)
+    record = result.record_of(job, digest=digest, tokenizer=tokenizer, data=data, lengths=lengths, curve=curve)
     result.write_record(job, {**record, "metrics": metrics})
     report.say("done", digest=digest, metrics=metrics)
 

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
+import uuid
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.conf import settings as product_settings
-from django.db import connection
 from scripted_tuning import ScriptedTuning
-from training_world import ROOT, frozen_version
+from training_world import frozen_version, start_worker
 
+from chatapp.finetuning.datasets.models import RowSource
 from chatapp.finetuning.training import hosted, services
 from chatapp.finetuning.training.models import TrainingRun
 from chatapp.finetuning.training.recipes import RecipeRefused
 from chatapp.language_models.models import LanguageModel, UsageEntry
 from knowledge.documents import jobs
+from knowledge.documents.deletions.places import Subject, registered
 from knowledge.tenants.access import system_actor
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("redis_server")]
@@ -75,6 +73,25 @@ def test_rows_go_out_a_job_is_made_followed_and_its_model_kept(run: TrainingRun,
     assert run.metrics == {"trained_tokens": 2400}
     assert run.record["dataset"]["content_hash"] == run.dataset_version.content_hash
     assert run.cost is None  # nobody told the price
+    assert provider.files == {}  # the rows do not stay there
+    assert run.hosted["files_deleted"]
+
+
+def test_files_that_stay_at_the_provider_are_told_when_a_document_is_deleted(
+    run: TrainingRun, provider: ScriptedTuning, tenant: Any
+) -> None:  # fmt: skip
+    document = uuid.uuid4()
+    row = run.dataset_version.rows.first()
+    RowSource.objects.bulk_create([RowSource(row=row, role="oracle", document_ref=document)])
+    subject = Subject(tenant=str(tenant.pk), knowledge_base="", document=str(document))
+    (place,) = [place for place in registered() if place.key == "training_sent"]
+    assert place.count(subject).count == 0
+    provider.refuse = {"DELETE /file": [500]}
+    for _ in range(3):
+        step(run)
+    assert run.state == "done"
+    found = place.count(subject)
+    assert (found.count, "“Widgets on gpt-small”. Delete the files there." in found.note) == (1, True)
 
 
 def test_the_cost_is_the_trained_tokens_times_the_price(
@@ -97,8 +114,11 @@ def test_the_cost_is_the_trained_tokens_times_the_price(
 
 
 def test_a_worker_killed_between_job_and_row_makes_no_second_job(run: TrainingRun, provider: ScriptedTuning) -> None:
-    killed = _in_a_worker_of_its_own(run)
-    assert killed == -9
+    worker = start_worker(
+        "from chatapp.finetuning.training import hosted\nhosted.run_hosted(run_id=uuid.UUID(sys.argv[1]))",
+        str(run.pk), FAIL_AT="between_job_and_row:kill9",
+    )  # fmt: skip
+    assert worker.wait(timeout=120) == -9
     run.refresh_from_db()
     assert (run.state, len(provider.jobs)) == ("running", 1)
     assert run.hosted["creating"]
@@ -112,22 +132,6 @@ def test_a_worker_killed_between_job_and_row_makes_no_second_job(run: TrainingRu
     assert provider.calls["POST /jobs"] == 1
     assert provider.calls["POST /files"] == 2
     assert len(provider.jobs) == 1
-
-
-def _in_a_worker_of_its_own(run: TrainingRun) -> int:
-    name = str(connection.settings_dict["NAME"])
-    url = f"sqlite:///{name}" if connection.vendor == "sqlite" else _other_name(name)
-    code = (
-        "import sys, uuid, django\ndjango.setup()\nfrom chatapp.finetuning.training import hosted\n"
-        "hosted.run_hosted(run_id=uuid.UUID(sys.argv[1]))\n"
-    )
-    environment = {**os.environ, "DATABASE_URL": url, "FAIL_AT": "between_job_and_row:kill9", "PYTHONPATH": str(ROOT),
-                   "DATA_DIR": str(product_settings.DATA_DIR)}  # fmt: skip
-    return subprocess.run([sys.executable, "-c", code, str(run.pk)], env=environment, timeout=120).returncode
-
-
-def _other_name(name: str) -> str:
-    return os.environ["DATABASE_URL"].rpartition("/")[0] + "/" + name
 
 
 def test_what_was_sent_is_looked_for_and_nothing_goes_out_while_that_fails(

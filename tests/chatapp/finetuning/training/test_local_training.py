@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 import tiny_llama
-from training_world import frozen_version, pairs, run_again
+from training_world import frozen_version, pairs, run_again, start_worker
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -60,9 +60,16 @@ def trained(work: Path, llama: Path, django_db_setup: None, django_db_blocker: A
     ):  # fmt: skip
         found = _train(llama)
         found.again = run_again(
-            found.folder, ("same", {}), ("full", {"method": "full", "epochs": 1}),
+            found.folder,
+            ("same", {}),
+            ("full", {"method": "full", "epochs": 1}),
             ("four-bits", {"method": "qlora", "epochs": 0.25, "evaluations": 0}),
-        )  # fmt: skip
+            ("early", {"method": "dora", "epochs": 2, "evaluations": 4, "early_stopping": 1, "learning_rate": 1e-7}),
+            ("stopped", {"evaluations": 0}),
+            ("diverged", {"method": "full", "learning_rate": 1e30, "epochs": 2, "evaluations": 0}),
+            ("too-long", {"max_length": 20}),
+            stopped=("stopped",),
+        )
     return found
 
 
@@ -71,7 +78,7 @@ def _train(llama: Path) -> Trained:
     from django.db import connection
 
     from chatapp.finetuning.models import ModelVersion
-    from chatapp.finetuning.training import bases, folders, services, supervising
+    from chatapp.finetuning.training import bases, folders, launching, services, supervising
     from knowledge.tenants.access import system_actor
     from knowledge.tenants.models import Tenant
 
@@ -91,6 +98,7 @@ def _train(llama: Path) -> Trained:
         "step": run.step,
         "events": run.report["events"],
     }
+    found.run["after_worker"] = _killed_worker(run, folders.folder_of(run))
     supervising.run_training(run_id=run.pk)
     run.refresh_from_db()
     found.run |= {
@@ -100,6 +108,8 @@ def _train(llama: Path) -> Trained:
         "samples": list(run.samples.order_by("step", "row_key").values()), "data": version.content_hash,
         "versions": ModelVersion.objects.filter(run=run).count(), "max_steps": run.max_steps,
     }  # fmt: skip
+    found.run["left"] = sorted(path.name for path in found.folder.iterdir())
+    launching.prepare(run)  # the rows once more, for the runs after this one
     call_command("flush", interactive=False, verbosity=0, inhibit_post_migrate=True)
     connection.close()
     return found
@@ -115,6 +125,32 @@ def _kill_at(folder: Path, step: int) -> None:
             os.kill(int((folder / "lock").read_text()), signal.SIGKILL)
             return
         time.sleep(0.01)
+
+
+def _killed_worker(run: Any, folder: Path) -> dict[str, Any]:
+    """Kill a worker of its own as soon as its trainer holds the run, and look what becomes of both."""
+    import psutil
+
+    from knowledge.documents import jobs
+
+    before = (folder / "lock").read_text()
+    worker = start_worker(
+        "from chatapp.finetuning.training import supervising\nsupervising.run_training(run_id=uuid.UUID(sys.argv[1]))",
+        str(run.pk),
+    )  # fmt: skip
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and (folder / "lock").read_text() in ("", before):
+        time.sleep(0.01)
+    trainer = psutil.Process(int((folder / "lock").read_text()))
+    worker.kill()
+    worker.wait()
+    gone, _ = psutil.wait_procs([trainer], timeout=10)
+    run.refresh_from_db()
+    return {"trainer_ended": bool(gone), "state": run.state, "freed": jobs.release_leases_of_dead_workers()}
+
+
+def test_a_trainer_ends_with_its_worker_and_the_run_is_free_at_once(trained: Trained) -> None:
+    assert trained.run["after_worker"] == {"trainer_ended": True, "state": "running", "freed": 1}
 
 
 def test_a_killed_trainer_is_said_to_be_interrupted_and_waits_to_go_on(trained: Trained) -> None:
@@ -153,6 +189,7 @@ def test_the_result_is_safetensors_with_its_hash_and_registered(trained: Trained
     assert sorted(path.name for path in result.iterdir()) == ["adapter_config.json", "adapter_model.safetensors"]
     assert trained.run["record"]["result"]["digest"] == digest_of(result) == trained.run["report"]["digest"]
     assert trained.run["versions"] == 1
+    assert trained.run["left"] == ["job.json", "lock", "record.json", "result", "trainer.log"]
 
 
 def test_the_record_says_what_it_takes_to_do_it_again(trained: Trained) -> None:
@@ -179,3 +216,31 @@ def test_full_training_and_four_bits_train_too(trained: Trained) -> None:
     assert (quantized["event"], quantized["metrics"]["steps"]) == ("done", 1)
     files = {path.name for path in (trained.folder.parent / "full" / "result").iterdir()}
     assert {"config.json", "generation_config.json", "model.safetensors", "tokenizer.json"} <= files
+
+
+def test_it_ends_when_it_is_told_to_and_can_be_gone_on_with(trained: Trained) -> None:
+    from chatapp.finetuning.training.program.checkpoints import newest_good
+
+    assert (trained.again["stopped"]["event"], trained.again["stopped"]["step"]) == ("stopped", 1)
+    found = newest_good(trained.folder.parent / "stopped" / "checkpoints")
+    assert found is not None
+    step, folder = found
+    assert step == 1
+    (folder / "adapter_model.safetensors").write_bytes(b"cut short")
+    assert newest_good(folder.parent) is None
+    assert not folder.exists()
+
+
+def test_it_stops_early_when_nothing_gets_better(trained: Trained) -> None:
+    early = trained.again["early"]
+    assert early["event"] == "done"
+    assert 2 <= early["metrics"]["steps"] <= 8
+
+
+def test_what_cannot_end_well_ends_in_words(trained: Trained) -> None:
+    diverged, long = trained.again["diverged"], trained.again["too-long"]
+    assert (diverged["event"], diverged["code"], diverged["permanent"]) == ("failed", "diverged", True)
+    assert "The loss is no number any more at step" in diverged["message"]
+    assert (long["event"], long["code"]) == ("failed", "too_long")
+    assert "20 of 20 rows are longer than 20 tokens" in long["message"]
+    assert "Nothing is cut" in long["message"]

@@ -7,17 +7,21 @@ import os
 import signal
 import threading
 import time
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import scripted_trainer
-from training_world import frozen_version, small_model
+from django.db import connection
+from training_world import frozen_version, small_model, start_worker
 
-from chatapp.finetuning.training import bases, folders, services, supervising
+from chatapp.finetuning.datasets.models import RowSource
+from chatapp.finetuning.training import bases, folders, launching, services, supervising
 from chatapp.finetuning.training.models import TrainingRun
 from knowledge.documents import doorbells, jobs
+from knowledge.documents.deletions.places import Subject, registered
 from knowledge.tenants.access import system_actor
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("redis_server")]
@@ -67,6 +71,27 @@ def test_a_run_that_is_done_has_its_record_and_is_asked_to_be_registered(start: 
     assert (run.state, run.step, run.metrics) == ("done", 9, {"steps": 9})
     assert run.record["dataset"]["content_hash"] == run.dataset_version.content_hash
     assert run.record["base"]["digest"] == run.base.digest
+
+
+def test_no_words_of_rows_stay_in_files_or_samples(start: Callable[..., TrainingRun], tenant: Any) -> None:
+    run = start({"do": "exit"})
+    row = run.dataset_version.rows.first()
+    document = uuid.uuid4()
+    RowSource.objects.bulk_create([RowSource(row=row, role="oracle", document_ref=document)])
+    run.samples.create(step=0, row_key=row.key, expected=row.completion, output="x")
+    run.samples.create(step=0, row_key="b" * 64, expected="of another document", output="x")
+    launching.prepare(run)
+    assert (folders.folder_of(run) / "data" / "train.jsonl").read_text().count("\n") == 16
+    subject = Subject(tenant=str(tenant.pk), knowledge_base="", document=str(document))
+    places = {place.key: place for place in registered()}
+    assert places["training_files"].count(subject).count == 1
+    assert places["training_samples"].count(subject).count == 1
+    places["training_samples"].remove(subject)  # type: ignore[misc]
+    assert run.samples.get().row_key == "b" * 64
+    work(run)
+    assert places["training_files"].count(subject).count == 0
+    left = [path.name for path in folders.folder_of(run).rglob("*") if path.is_file()]
+    assert sorted(left) == ["environment.json", "job.json", "lock", "trainer.log"]
 
 
 def test_a_result_that_was_changed_is_not_taken(start: Callable[..., TrainingRun]) -> None:
@@ -127,8 +152,6 @@ def test_cancelling_lets_it_save_and_end(start: Callable[..., TrainingRun], tena
         while not run.points.exists():
             time.sleep(0.05)
         services.cancel_run(actor=system_actor(tenant), run=TrainingRun.objects.get(pk=run.pk))
-        from django.db import connection
-
         connection.close()
 
     thread = threading.Thread(target=cancel)
@@ -165,7 +188,12 @@ def test_a_trainer_that_outlived_its_worker_is_ended_by_the_next(
 ) -> None:  # fmt: skip
     run = start({"event": "stage", "stage": "training"}, LOG, {"do": "hang"})
     settings.TRAINING_SILENT_SECONDS = 3600
-    thread = threading.Thread(target=supervising.run_training, kwargs={"run_id": run.pk})
+
+    def frozen_worker() -> None:
+        supervising.run_training(run_id=run.pk)
+        connection.close()
+
+    thread = threading.Thread(target=frozen_worker)
     thread.start()
     lock = folders.folder_of(run) / "lock"
     while not run.points.exists():
@@ -182,14 +210,12 @@ def test_a_trainer_that_outlived_its_worker_is_ended_by_the_next(
 
 def test_a_killed_worker_frees_its_run_at_once(start: Callable[..., TrainingRun]) -> None:
     run = start({"do": "exit"})
-    child = os.fork()
-    if child == 0:  # the worker: it claims the run and dies
-        from django.db import connection
-
-        connection.close()
-        jobs.claim_of(TrainingRun.objects.all(), run.pk)
-        os.kill(os.getpid(), signal.SIGKILL)
-    os.waitpid(child, 0)
+    worker = start_worker(
+        "import os, signal\nfrom knowledge.documents import jobs\nfrom chatapp.finetuning.models import TrainingRun\n"
+        "jobs.claim_of(TrainingRun.objects.all(), uuid.UUID(sys.argv[1]))\nos.kill(os.getpid(), signal.SIGKILL)",
+        str(run.pk),
+    )  # fmt: skip
+    assert worker.wait(timeout=60) == -signal.SIGKILL
     run.refresh_from_db()
     assert run.state == "running"
     assert jobs.release_leases_of_dead_workers() == 1
