@@ -27,8 +27,8 @@ from knowledge.errors import KnowledgeError
 from knowledge.tenants.access import Actor
 
 __all__ = [
-    "Request", "begin", "count_after", "count_before", "fading_of", "failed", "finish", "is_gone", "learnt_of", "left_of",
-    "reopen", "resume", "settle", "subject_of", "who",
+    "Request", "begin", "count_after", "count_before", "fading_of", "failed", "finish", "is_gone", "learnt_of",
+    "left_of", "reopen", "resume", "settle", "subject_of", "who",
 ]  # fmt: skip
 
 logger = logging.getLogger(__name__)
