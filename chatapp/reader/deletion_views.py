@@ -23,6 +23,7 @@ PAGE = 50
 
 RULES = {
     Rule.GONE: "", Rule.KEPT: "kept by rule", Rule.FADES: "ends by itself", Rule.WORDLESS: "holds no words",
+    Rule.LEARNT: "cannot forget",
 }  # fmt: skip
 STATES = {
     DeletionReport.State.RUNNING: "Being deleted",

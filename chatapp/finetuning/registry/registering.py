@@ -62,12 +62,13 @@ def register_version(run: TrainingRun) -> ModelVersion:
         if not local:
             version.language_model = _hosted_entry(version, run)
             version.save(update_fields=["language_model"])
-        note(version, "registered", by=run.created_by_id, digest=digest, data=version.data_hash)
+        note(version, "registered", by=run.created_by_id, digest=digest, data=version.data_hash, words=REGISTERED)
         if gone:
             note(version, "stale", documents=version.stale_documents, words=GONE_MEANWHILE)
     return version
 
 
+REGISTERED = "Registered as a candidate, after its training run had ended."
 GONE_MEANWHILE = "Documents it was trained on were deleted while it was trained."
 
 

@@ -23,8 +23,7 @@ STALE_WORDS = (
 
 
 def register_place() -> None:
-    # Not "gone": nothing can take words out of weights. Not "kept" either: an erasure cannot empty it.
-    register(Place(key="models", name="Models trained on it", rule=Rule.WORDLESS, count=_models, remove=mark_stale))
+    register(Place(key="models", name="Models trained on it", rule=Rule.LEARNT, count=_models, remove=mark_stale))
 
 
 def mark_stale(subject: Subject) -> None:

@@ -22,7 +22,7 @@ deletions = Router(tags=["deletions"])
 class PlaceOut(Schema):
     place: str
     name: str
-    rule: str  # gone, kept, fades, wordless
+    rule: str  # gone, kept, fades, wordless, learnt
     before: int | None
     after: int | None
     note: str

@@ -19,6 +19,7 @@ class Rule(StrEnum):
     KEPT = "kept"  # what answers quoted stays until it is erased; then it must be empty
     FADES = "fades"  # it empties itself in a time that its note tells
     WORDLESS = "wordless"  # it names the document and holds no words of it
+    LEARNT = "learnt"  # it was made from its words and cannot forget them; its note says what to do
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

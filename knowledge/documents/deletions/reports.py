@@ -27,8 +27,8 @@ from knowledge.errors import KnowledgeError
 from knowledge.tenants.access import Actor
 
 __all__ = [
-    "Request", "begin", "count_after", "count_before", "fading_of", "failed", "finish", "is_gone", "left_of", "reopen",
-    "resume", "settle", "subject_of", "who",
+    "Request", "begin", "count_after", "count_before", "fading_of", "failed", "finish", "is_gone", "learnt_of",
+    "left_of", "reopen", "resume", "settle", "subject_of", "who",
 ]  # fmt: skip
 
 logger = logging.getLogger(__name__)
@@ -191,6 +191,11 @@ def left_of(report: DeletionReport) -> list[dict[str, Any]]:
 def fading_of(report: DeletionReport) -> list[dict[str, Any]]:
     """Return the places that may hold something of it until they empty themselves."""
     return [entry for entry in report.places if entry["rule"] == Rule.FADES and entry["after"]]
+
+
+def learnt_of(report: DeletionReport) -> list[dict[str, Any]]:
+    """Return the places that were made from it and cannot forget it: weights of models."""
+    return [entry for entry in report.places if entry["rule"] == Rule.LEARNT and entry["after"]]
 
 
 def is_gone(report: DeletionReport) -> bool:

@@ -23,6 +23,12 @@ def headline(report: DeletionReport) -> str:
 
 
 def _gone(report: DeletionReport) -> str:
+    said = _held(report)
+    learnt = ", ".join(f"{entry['name']} ({entry['after']})" for entry in reports.learnt_of(report))
+    return f"{said} What was made from it cannot forget it: {learnt}." if learnt else said
+
+
+def _held(report: DeletionReport) -> str:
     kept = not report.erased and any(entry["place"] == "answers" and entry["after"] for entry in report.places)
     if fading := reports.fading_of(report):
         places = ", ".join(f"{entry['name']} ({entry['after']})" for entry in fading)

@@ -12,6 +12,7 @@ from chatapp.finetuning.datasets.models import RowSource
 from chatapp.finetuning.registry import services
 from chatapp.finetuning.registry.errors import RegistryRefused
 from chatapp.language_models.models import LanguageModel
+from knowledge.documents.deletions import words
 from knowledge.documents.deletions.deletion import purge, run_delete
 from knowledge.documents.models import DeletionReport, Document, IngestionJob, KnowledgeBase
 from knowledge.documents.services import delete_document
@@ -27,7 +28,7 @@ def document(tenant: Any) -> Document:
     return stored_source(KnowledgeBase.objects.create(tenant=tenant, name="Rules", slug="rules"), "visitors")
 
 
-def gone(document: Document) -> dict[str, Any]:
+def gone(document: Document, *, headline: str = "") -> dict[str, Any]:
     """Delete it as people do, do the work, and return the place of models in its report."""
     pk = document.pk
     delete_document(document=document)
@@ -35,6 +36,7 @@ def gone(document: Document) -> dict[str, Any]:
     purge()
     report = DeletionReport.objects.get(document_ref=pk)
     assert report.state == "done", report.error
+    assert headline in words.headline(report)
     return next(entry for entry in report.places if entry["place"] == "models")
 
 
@@ -53,8 +55,8 @@ def test_its_models_are_named_marked_and_answer_no_more(versions: Any, admin: An
     alias = LanguageModel.objects.filter(pk=trained.fine_tuned_model.language_model_id)
     assert alias.get().target == trained.language_model
     pk = str(document.pk)
-    entry = gone(document)
-    assert (entry["rule"], entry["before"], entry["after"]) == ("wordless", 1, 1)
+    entry = gone(document, headline="What was made from it cannot forget it: Models trained on it (1).")
+    assert (entry["rule"], entry["before"], entry["after"]) == ("learnt", 1, 1)
     assert "“Ferry answers on Tiny” version 2" in entry["note"]
     assert "Weights cannot forget" in entry["note"]
     assert "They answer no more." in entry["note"]

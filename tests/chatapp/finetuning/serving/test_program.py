@@ -156,6 +156,21 @@ def test_whole_weights_are_served_beside_the_base(server: Server) -> None:
     assert server.call("/v1/unload_lora_adapter", {"lora_name": "tiny"})[0] == 404
 
 
+def test_a_merged_export_answers_as_its_adapter_does(server: Server) -> None:
+    base, adapter, folder = (server.folder / name for name in ("base", "first", "merged"))
+    program = [sys.executable, "-m", "chatapp.finetuning.serving.program.merging"]
+    wrong = subprocess.run([*program, base, adapter, "0" * 64, folder], capture_output=True, text=True)
+    assert (wrong.returncode, folder.exists()) == (1, False)
+    assert "digest differs" in wrong.stderr
+    subprocess.run([*program, base, adapter, digest_of(adapter), folder], check=True, capture_output=True)
+    assert server.load("first")[0] == 200
+    body = {"name": "merged", "path": str(folder), "digest": digest_of(folder)}
+    assert server.call("/v1/load_model", body)[0] == 200
+    assert server.text("merged") == server.text("first") != server.text("tiny")
+    for name in ("merged", "first"):
+        server.call("/v1/unload_lora_adapter", {"lora_name": name})
+
+
 def test_without_its_token_it_tells_only_that_it_is_there(server: Server) -> None:
     assert server.call("/health", token="wrong") == (200, {"status": "ok"})
     for path in ("/v1/models", "/load"):
