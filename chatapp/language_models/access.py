@@ -36,3 +36,11 @@ def may_change(actor: Actor, model: LanguageModel) -> bool:
     if not actor.can_administer:
         return False
     return model.tenant_id == actor.tenant_id or (model.tenant_id is None and is_operator(actor))
+
+
+def sees_connection(actor: Actor, model: LanguageModel) -> bool:
+    """Whether the actor may see where an entry is called, with which options and whether by a key.
+
+    What the environment or a server of this installation says of itself is the operators'.
+    """
+    return may_change(actor, model) and (model.source == LanguageModel.Source.ADDED or is_operator(actor))

@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from ninja import Router
 from ninja.responses import Status
 
-from chatapp.language_models.access import access_model, may_change, visible_models
+from chatapp.language_models.access import access_model, sees_connection, visible_models
 from chatapp.language_models.catalogue import add_model, edit_model, remove_model
 from chatapp.language_models.presentation import detail_of
 from chatapp.language_models.schemas import ModelDetail, ModelIn, ModelList, ModelOut, ModelPatch
@@ -39,14 +39,14 @@ def create_model(request: HttpRequest, data: ModelIn) -> Any:
 def get_model(request: HttpRequest, model_id: str) -> Any:
     actor = _actor(request)
     row = access_model(actor, model_id)
-    return ModelDetail.seen(row, shows_connection=may_change(actor, row))
+    return ModelDetail.seen(row, shows_connection=sees_connection(actor, row))
 
 
 @models.patch("/{model_id}", response=ModelDetail)
 def change_model(request: HttpRequest, model_id: str, data: ModelPatch) -> Any:
     actor = _actor(request)
     row = edit_model(actor, access_model(actor, model_id), data.given())
-    return ModelDetail.seen(row, shows_connection=True)
+    return ModelDetail.seen(row, shows_connection=sees_connection(actor, row))
 
 
 @models.delete("/{model_id}", response={204: None})

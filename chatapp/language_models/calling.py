@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from django.conf import settings
 
@@ -15,7 +15,8 @@ from knowledge.errors import EgressError, ModelNotConfigured, SecretsUnreadable
 
 __all__ = ["Connection", "connection_of"]
 
-_ADDED = LanguageModel.Source.ADDED
+SERVED_HERE: Final = frozenset({"footnote", "vllm"})
+"""Providers of versions that servers of this installation answer for; their addresses are the operator's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,11 +34,18 @@ def connection_of(model: LanguageModel) -> Connection:
     if model.source == LanguageModel.Source.ENVIRONMENT:
         return Connection(api_base=model.api_base or None, api_key=settings.LLM_API_KEY or None, extra=model.options)
     try:
-        # Without a provider it is a row of the operators' admin.
-        if model.api_base and model.provider and model.source == _ADDED and model.tenant_id is not None:
+        if model.api_base and _is_an_organisations(model):
             check_reachable(model.api_base)
         keys = keys_of(model)
     except (EgressError, SecretsUnreadable) as err:
         raise ModelNotConfigured(f"“{model.name}” can’t be called. {err.message}") from err
     api_key = keys.pop("api_key", None)
     return Connection(api_base=model.api_base or None, api_key=api_key, extra={**model.options, **keys})
+
+
+def _is_an_organisations(model: LanguageModel) -> bool:
+    """Whether an organisation entered the address: its own entries, and versions that were trained through one."""
+    if model.tenant_id is None or not model.provider:  # without a provider it is a row of the operators' admin
+        return False
+    source = LanguageModel.Source
+    return model.source == source.ADDED or (model.source == source.FINE_TUNED and model.provider not in SERVED_HERE)

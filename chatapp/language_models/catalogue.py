@@ -37,7 +37,6 @@ __all__ = [
     "assistants_using",
     "edit_model",
     "editable",
-    "entry_for",
     "provider_settings",
     "remove_model",
 ]
@@ -55,6 +54,9 @@ EDITABLE: Final[Mapping[str, frozenset[str]]] = {
     Source.ENVIRONMENT: ALWAYS,
     Source.BUILT_IN: ALWAYS,
 }
+OF_THE_ENVIRONMENT: Final = ("environment", "extractive")
+"""Short names of the entries that each start brings in line with the environment."""
+
 DEFAULT_WINDOW: Final = 8192
 DEFAULT_OUTPUT: Final = 1024
 LONG_OUTPUT: Final = 4096
@@ -91,8 +93,7 @@ def add_model(actor: Actor, fields: Mapping[str, Any]) -> LanguageModel:
     )  # fmt: skip
     given = {name: value for name, value in fields.items() if name not in ("provider", "shared")}
     _connect(row, provider, {"model": "", "settings": {}, "secrets": {}, "options": {}, **given})
-    unnamed = {"name": row.model.removeprefix(provider.prefix), "context_window": "", "max_output_tokens": ""}
-    _describe(row, actor, {**unnamed, **{name: value for name, value in given.items() if value not in ("", None)}})
+    _describe(row, actor, {"name": "", "context_window": "", "max_output_tokens": "", **given})
     row.slug = _free_slug(row)
     row.save()
     return row
@@ -158,24 +159,6 @@ def assistants_of(actor: Actor) -> dict[int, list[str]]:
     return found
 
 
-@transaction.atomic
-def entry_for(*, tenant_id: Any, slug: str, source: str, **values: Any) -> LanguageModel:
-    """Return the installation's own entry of that slug, made or brought in line with ``values``: columns of the model.
-
-    For models that are served or fine-tuned here; one that a person added under the slug is left alone.
-
-    :raises ModelInUse: a person's entry has the slug.
-    """
-    found = LanguageModel.objects.select_for_update(of=("self",)).filter(tenant_id=tenant_id, slug=slug).first()
-    row = found or LanguageModel(tenant_id=tenant_id, slug=slug, source=source)
-    if row.source != source:
-        raise ModelInUse(f"The catalogue has another model under the short name “{slug}”.")
-    for name, value in values.items():
-        setattr(row, name, value)
-    row.save()
-    return row
-
-
 def _connect(row: LanguageModel, provider: Provider, given: Mapping[str, Any]) -> None:
     """Set model, address, options and keys; what is not given stays."""
     shared = row.tenant_id is None
@@ -208,7 +191,7 @@ def _kept_keys(row: LanguageModel) -> dict[str, str]:
 
 def _describe(row: LanguageModel, actor: Actor, given: Mapping[str, Any]) -> None:
     if "name" in given:
-        row.name = cleaned_name(given["name"])
+        row.name = cleaned_name(given["name"] or row.model.partition("/")[2])
     for name, value in cleaned_limits(_filled(row, given)).items():
         setattr(row, name, value)
     if row.max_output_tokens >= row.context_window:
@@ -259,7 +242,7 @@ def _free_slug(row: LanguageModel) -> str:
     stem = slugify(row.name)[:70] or "model"
     # One that is shared meets the names of every organisation.
     rows = LanguageModel.objects.all() if row.tenant_id is None else LanguageModel.objects.of_tenant(row.tenant_id)
-    taken = set(rows.filter(slug__startswith=stem).values_list("slug", flat=True))
+    taken = {*rows.filter(slug__startswith=stem).values_list("slug", flat=True), *OF_THE_ENVIRONMENT}
     if stem not in taken:
         return stem
     return next(name for number in range(2, len(taken) + 3) if (name := f"{stem}-{number}") not in taken)

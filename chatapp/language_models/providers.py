@@ -198,7 +198,7 @@ PROVIDERS: Final[Mapping[str, Provider]] = MappingProxyType(
                 "LM Studio, SGLang, TGI, LiteLLM’s proxy and whatever else offers /v1/chat/completions.",
             ),
             _server(
-                "footnote", "Footnote’s model server", "openai/", "base",
+                "footnote", "Footnote’s model server", "hosted_vllm/", "base",
                 "One that runs on another machine; those of this installation are listed by themselves.",
             ),
         )

@@ -11,7 +11,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from chatapp.accounts.pages import member_page
-from chatapp.language_models.access import access_model, may_change
+from chatapp.language_models.access import access_model, may_change, sees_connection
 from chatapp.language_models.budgets import BudgetExhausted
 from chatapp.language_models.catalogue import assistants_of, edit_model, editable
 from chatapp.language_models.errors import ModelNotFound
@@ -65,7 +65,8 @@ def model(request: HttpRequest, actor: Actor, model_id: int) -> HttpResponse:
     newest = tests[0] if tests else None
     mine = may_change(actor, row)
     context: dict[str, Any] = {
-        "here": "models", "model": row, "title": provider_title(row), "facts": facts_of(row, shows_connection=mine),
+        "here": "models", "model": row, "title": provider_title(row),
+        "facts": facts_of(row, shows_connection=sees_connection(actor, row)),
         "assistants": assistants_of(actor).get(row.pk, []), "tests": tests, "newest": newest, "may_change": mine,
         "may_test": actor.can_administer, "is_deletable": mine and "model" in editable(row),
         "trials": trial_rows(newest) if newest else [], "next_step": next_step(newest.error_code) if newest else "",

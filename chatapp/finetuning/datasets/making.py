@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,8 +17,10 @@ from chatapp.finetuning.datasets.questions import case_of
 from chatapp.finetuning.datasets.raft import ABSENT, Case, LeftOut, Setting, raft_row
 from chatapp.finetuning.datasets.shapes import Proposal
 from chatapp.finetuning.datasets.synthesis import by_rule, instructions, read_reply
+from chatapp.language_models.budgets import ensure_within
 from chatapp.language_models.models import LanguageModel, UsageEntry
 from chatapp.language_models.services import model_settings
+from chatapp.language_models.usage import Ledger
 from knowledge.documents.access import scope_of, visible_knowledge_bases
 from knowledge.documents.models import Chunk, KnowledgeBase
 from knowledge.llm import Completion, complete
@@ -122,7 +122,7 @@ class Maker:
     def _asked(self, chunk: Chunk, made: Made) -> list[Case]:
         assert self._model is not None
         count = int(self._build.options.get("per_passage", 1))
-        _ensure_budget(self._actor)
+        ensure_within(self._actor)
         reply = self._complete(chunk, count)
         cases, none = read_reply(reply, chunk, per_passage=count)
         made.left_out += [NOT_IN_PASSAGE] * none
@@ -130,33 +130,16 @@ class Maker:
 
     def _complete(self, chunk: Chunk, count: int) -> Completion:
         assert self._model is not None
-        settings = model_settings(self._model)
-        reply = async_to_sync(complete)(settings, instructions(chunk, per_passage=count))
-        _note_usage(self._build, self._model, settings.model, reply)
-        return reply
+        ledger = Ledger(self._actor)
+        meter = ledger.meter(UsageEntry.Purpose.SYNTHESIS)
+        asked = instructions(chunk, per_passage=count)
+        try:
+            return async_to_sync(complete)(model_settings(self._model), asked, meter=meter)
+        finally:
+            ledger.write()
 
 
 def _model_of(build: DatasetBuild) -> LanguageModel | None:
     slug = build.options.get("model", "")
     rows = LanguageModel.objects.of_tenant(build.tenant_id).filter(slug=slug, enabled=True)
     return rows.order_by("-tenant").first() if slug else None
-
-
-def _note_usage(build: DatasetBuild, model: LanguageModel, called: str, reply: Completion) -> None:
-    prompt, completion = reply.usage.prompt_tokens, reply.usage.completion_tokens
-    cost = None
-    if model.price_prompt is not None and model.price_completion is not None:
-        cost = (model.price_prompt * prompt + model.price_completion * completion) / 1_000_000
-    UsageEntry.objects.create(
-        tenant_id=build.tenant_id, user_id=build.requested_by_id, language_model=model, model=called,
-        purpose=UsageEntry.Purpose.SYNTHESIS, status=UsageEntry.Status.OK, prompt_tokens=prompt,
-        completion_tokens=completion, estimated=reply.usage.estimated, price_prompt=model.price_prompt,
-        price_completion=model.price_completion, cost=cost,
-    )  # fmt: skip
-
-
-def _ensure_budget(actor: Actor) -> None:
-    """:raises BudgetExhausted: the organisation, the person or the key may use no more."""
-    name = "chatapp.language_models.budgets"
-    if importlib.util.find_spec(name) is not None:
-        importlib.import_module(name).ensure_within(actor)

@@ -23,10 +23,12 @@ from chatapp.finetuning.registry.models import ModelVersion
 from chatapp.finetuning.registry.scoring import MEASURES, Row, contains, score
 from chatapp.finetuning.registry.standing import note
 from chatapp.finetuning.serving.models import ModelServer
-from chatapp.language_models.models import LanguageModel
-from chatapp.language_models.services import model_settings
+from chatapp.language_models.models import LanguageModel, UsageEntry
+from chatapp.language_models.services import settings_of
+from chatapp.language_models.usage import Ledger
 from knowledge import llm
 from knowledge.errors import KnowledgeError, ModelNotConfigured
+from knowledge.tenants.access import system_actor
 
 __all__ = ["PASSED", "check", "verdict"]
 
@@ -74,14 +76,17 @@ async def _measured(version: ModelVersion) -> dict[str, Any]:
     from asgiref.sync import sync_to_async
 
     rows, own, others = await sync_to_async(_arranged)(version)
+    ledger = Ledger(system_actor(version.fine_tuned_model.tenant))
+    meter = ledger.meter(UsageEntry.Purpose.TEST)
     try:
-        after = await _ask(own.name, own.settings, rows)
+        after = await _ask(own.name, own.settings, rows, meter)
         before = {}
         for each in others:
             with suppress(KnowledgeError):
-                before[each.role] = await _ask(each.name, each.settings, rows)
+                before[each.role] = await _ask(each.name, each.settings, rows, meter)
     finally:
         await llm.close_clients()
+        await sync_to_async(ledger.write)()
     return verdict(after, base=before.get("base"), active=before.get("active"))
 
 
@@ -101,12 +106,12 @@ def _arranged(version: ModelVersion) -> tuple[list[Row], _Asked, list[_Asked]]:
     rows = sorted(held_out, key=lambda row: row.key)[: settings.GATE_ROWS]
     if version.language_model is None or not version.language_model.enabled:
         raise ModelNotConfigured("No server has loaded this version. Start a server of its base model first.")
-    own = _Asked("own", f"version {version.number}", model_settings(version.language_model))
+    own = _Asked("own", f"version {version.number}", settings_of(version.language_model))
     others = []
     for role, name, entry in (("base", "its base", _base(version)), ("active", "the active version", _active(version))):
         if entry is not None and entry.enabled:
             with suppress(ModelNotConfigured):
-                others.append(_Asked(role, name, model_settings(entry)))
+                others.append(_Asked(role, name, settings_of(entry)))
     return rows, own, others
 
 
@@ -126,12 +131,12 @@ def _active(version: ModelVersion) -> LanguageModel | None:
     return found.language_model if found else None
 
 
-async def _ask(name: str, model: llm.ModelSettings, rows: Sequence[Row]) -> Measured:
+async def _ask(name: str, model: llm.ModelSettings, rows: Sequence[Row], meter: llm.Meter) -> Measured:
     """:raises KnowledgeError: the model does not answer."""
-    scores = [score(row, (await llm.complete(model, list(row.prompt))).text) for row in rows]
+    scores = [score(row, (await llm.complete(model, list(row.prompt), meter=meter)).text) for row in rows]
     general = []
     for each in GENERAL:
-        answer = await llm.complete(model, [{"role": "user", "content": each.question}])
+        answer = await llm.complete(model, [{"role": "user", "content": each.question}], meter=meter)
         general.append([contains(answer.text, each.wanted)])
     return Measured(name, np.array(scores, dtype=np.float64).reshape(-1, len(MEASURES)), np.array(general))
 

@@ -17,7 +17,7 @@ from django.conf import settings
 from chatapp.conversations.models import AnswerRun
 from chatapp.finetuning.registry.models import FineTunedModel, ModelVersion, RegistryEvent
 from chatapp.finetuning.registry.services import end_canary, go_back
-from chatapp.finetuning.registry.standing import former_versions
+from chatapp.finetuning.registry.standing import former_versions, settle
 from chatapp.language_models.models import UsageEntry
 
 __all__ = ["Shares", "lower_end", "shares_of", "watch", "worse_words"]
@@ -49,7 +49,11 @@ Shares = Mapping[str, Share]
 def watch() -> int:
     """Look at every model that has a canary or something to go back to; return how many were taken back."""
     rows = FineTunedModel.objects.filter(versions__state=ModelVersion.State.ACTIVE)
-    return sum(_watched(model) for model in rows.distinct())
+    taken_back = 0
+    for model in rows.distinct():
+        taken_back += _watched(model)
+        settle(model)  # a fallback may have been chosen, or a setting changed, since
+    return taken_back
 
 
 def _watched(model: FineTunedModel) -> bool:

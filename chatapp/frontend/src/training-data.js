@@ -40,6 +40,14 @@ for (const form of document.querySelectorAll("form[data-review]")) {
   });
 }
 
+// The words that answer may stand far down among the passages.
+const lit = document.querySelector(".data-sources mark");
+const list = lit?.closest(".data-sources");
+if (lit && list) {
+  const distance = lit.getBoundingClientRect().top - list.getBoundingClientRect().top;
+  if (distance > list.clientHeight / 2) list.scrollTop = distance - list.clientHeight / 4;
+}
+
 // Back from another page, the row shown may be decided already.
 window.addEventListener("pageshow", (event) => event.persisted && location.reload());
 

@@ -29,11 +29,15 @@ TINY_LLAMA = ROOT / "tests" / "support" / "tiny_llama.py"
 WINDOW = 1024  # tokens
 WIDTH = 128
 ROWS, ASKED = 480, 40
-SYSTEM = "Return the order as JSON with customer, item, count and day."
+SYSTEM = "Return the order as JSON."
 FIRST = "Ada Ben Cleo Dana Emil Fay Gus Hana Ivo Jana Kim Lea Max Nora Omar Pia Rosa Sami Tess Udo Vera Yara".split()
 ITEMS = "pens chairs lamps desks folders screens cables mugs plants boards".split()
 DAYS = "Monday Tuesday Wednesday Thursday Friday".split()
-FORM = {"customer": str, "item": str, "count": int, "day": str}
+FORMS = {
+    "first": {"customer": str, "item": str, "count": int, "day": str},
+    "second": {"due": str, "pieces": int, "article": str, "by": str},  # the same, under other names in another order
+}
+NAMES = {"due": "day", "pieces": "count", "article": "item", "by": "customer"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,28 +55,38 @@ class Learning:
     train_seconds: float
     tokens_per_second: float | None
     memory: int | None
-    first_answer_after: float  # seconds from the end of the training to the first answer through the chat
+    seconds_before: float  # until the base model was served and had answered
+    first_answer_after: float  # from there until the new version is active and has answered
     said: str  # by the model, after
 
 
 def measure(
     client: Client, folder: Path, *, instructions: Path | None, say: Callable[[str], None], quick: bool
 ) -> list[Learning]:
-    """Train the format by LoRA and in full, and the instructions of the evaluation sets in full where they are there.
+    """Train a form in full from random weights, another one by adapters over that, and instructions where there are
+    some.
 
     :raises Unexpected: a step of it did not come to its end.
     """
-    base = _base(client, folder, say=say)
-    rows = _orders(ROWS)
-    asked = [row for row in _orders(4 * ASKED, seed=2) if row not in rows][:ASKED]
-    found = []
-    for method, recipe in _recipes(quick).items():
-        say(f"Training on {len(rows)} orders ({method}) ...")
-        found.append(_one(client, base, method, recipe, rows, asked, say=say))
+    say("Making a small random model ...")
+    random_base = _added(client, folder, _made(folder), "Small random Llama")
+    epochs = 1 if quick else 12
+    say("Training a form in full ...")
+    full, run = _one(client, random_base, "first", _recipe("full", epochs=epochs, learning_rate=3e-3))
+    found = [full]
+    taught = _added(client, folder, folder / "training" / run / "result", "Small taught Llama")
+    for method in ("lora", "dora", "qlora"):
+        say(f"Training another form over it ({method}) ...")
+        recipe = _recipe(method, epochs=epochs / 2, learning_rate=5e-3, rank=32, alpha=64)
+        found.append(_one(client, taught, "second", recipe)[0])
     if instructions is not None:
         say("Training on instructions ...")
-        found.append(_instructions(client, base, instructions, quick=quick))
+        found.append(_instructions(client, random_base, instructions, quick=quick))
     return found
+
+
+def _recipe(method: str, **more: float) -> dict[str, Any]:
+    return {"method": method, "batch": 8, "accumulation": 1, "max_length": 512, "evaluations": 2, **more}
 
 
 def lines(found: Sequence[Learning]) -> list[str]:
@@ -88,33 +102,26 @@ def lines(found: Sequence[Learning]) -> list[str]:
     ]  # fmt: skip
     head = (
         "training", "rows", "steps", "form before", "form after", "all right", "eval loss", "s", "tokens/s", "MiB",
-        "s to first answer",
+        "s to answer",
     )  # fmt: skip
     return ["Learned behaviour:", *table(head, rows)] if rows else []
 
 
-def _recipes(quick: bool) -> dict[str, dict[str, Any]]:
-    common = {"batch": 8, "accumulation": 1, "max_length": 512, "evaluations": 2}
-    epochs = 1 if quick else 12
-    return {
-        "full": {**common, "method": "full", "epochs": epochs, "learning_rate": 3e-3},
-        "lora": {**common, "method": "lora", "epochs": epochs, "learning_rate": 1e-2, "rank": 64, "alpha": 128},
-    }
-
-
-def _base(client: Client, folder: Path, *, say: Callable[[str], None]) -> str:
-    """Make a random Llama whose tokenizer knows such texts, add it as an operator does, and return its id."""
-    say("Making a small random model ...")
-    made = folder / "tiny"
-    texts = folder / "tiny.txt"
-    lines = [text for row in _orders(200, seed=3) for text in (SYSTEM, row["prompt"], row["completion"])]
+def _made(folder: Path) -> Path:
+    """Make a random Llama whose tokenizer knows such texts."""
+    made, texts = folder / "tiny", folder / "tiny.txt"
+    rows = [row for form in FORMS for row in _orders(100, form, seed=3)]
+    lines = [text for row in rows for text in (SYSTEM, row["prompt"], row["completion"])]
     texts.write_text("\n".join(lines), encoding="utf-8")
     _run(sys.executable, str(TINY_LLAMA), str(made), str(texts), str(WINDOW), str(WIDTH), "1")
-    _run(
-        sys.executable, "manage.py", "add_base_model", str(made), "--name", "Small random Llama",
-        environment={"DATA_DIR": str(folder)},
-    )  # fmt: skip
-    return str(client.call("GET", "/base-models")[0]["id"])
+    return made
+
+
+def _added(client: Client, folder: Path, model: Path, name: str) -> str:
+    """Add a base model as an operator does and return its id."""
+    command = [sys.executable, "manage.py", "add_base_model", str(model), "--name", name]
+    _run(*command, environment={"DATA_DIR": str(folder)})
+    return next(str(base["id"]) for base in client.call("GET", "/base-models") if base["name"] == name)
 
 
 def _run(*command: str, environment: dict[str, str] | None = None) -> None:
@@ -126,7 +133,7 @@ def _run(*command: str, environment: dict[str, str] | None = None) -> None:
         raise Unexpected(f"{command[1]} ended with {done.returncode}: {done.stderr[-500:]}")
 
 
-def _orders(count: int, *, seed: int = 1) -> list[dict[str, str]]:
+def _orders(count: int, form: str, *, seed: int = 1) -> list[dict[str, str]]:
     """Return prompts in several wordings with the object that each should become; the same for the same seed."""
     chance = random.Random(seed)  # noqa: S311 - no secret
     wordings = (
@@ -139,32 +146,31 @@ def _orders(count: int, *, seed: int = 1) -> list[dict[str, str]]:
             "customer": chance.choice(FIRST), "item": chance.choice(ITEMS), "count": chance.randint(2, 99),
             "day": chance.choice(DAYS),
         }  # fmt: skip
-        rows.append({"prompt": chance.choice(wordings).format(**order), "completion": json.dumps(order)})
+        wanted = {name: order[NAMES.get(name, name)] for name in FORMS[form]}
+        rows.append({"prompt": chance.choice(wordings).format(**order), "completion": json.dumps(wanted)})
     return rows
 
 
-def _one(
-    client: Client, base: str, method: str, recipe: dict[str, Any], rows: Sequence[dict[str, str]],
-    asked: Sequence[dict[str, str]], *, say: Callable[[str], None],
-) -> Learning:  # fmt: skip
-    version = _frozen(client, f"Orders {method}", [_as_row(row) for row in rows])
-    run = _trained(client, version, base, recipe)
+def _one(client: Client, base: str, form: str, recipe: dict[str, Any]) -> tuple[Learning, str]:
+    """Train, serve and ask; return what was measured and the id of the run."""
+    rows = _orders(ROWS, form)
+    asked = [row for row in _orders(4 * ASKED, form, seed=2) if row not in rows][:ASKED]
+    method = recipe["method"]
+    run = _trained(client, _frozen(client, f"Orders {method}", [_as_row(row) for row in rows]), base, recipe)
     ended = time.monotonic()
-    served = _served(client, base)
-    before = _answers(client, f"before-{method}", served, asked)
-    made = _version_of(client, run["id"])
-    entry = _promoted(client, made)
-    began = time.monotonic()
+    before = _answers(client, f"before-{method}", _served(client, base), asked)
+    waited = time.monotonic()
+    entry = _promoted(client, _version_of(client, run["id"]))
+    ready = time.monotonic()
     after = _answers(client, f"after-{method}", entry, asked)
-    first = began - ended + after[0][1]
-    say(f"{method}: {_share(map(_fits, (text for text, _ in after))):.0%} in the form after")
-    expected = [json.loads(row["completion"]) for row in asked]
-    right = [_read(text) == want for (text, _), want in zip(after, expected, strict=True)]
+    right = [_read(text) == json.loads(row["completion"]) for (text, _), row in zip(after, asked, strict=True)]
     return Learning(
         method=method, rows=len(rows), steps=run["step"], asked=len(asked),
-        form_before=_share(_fits(text) for text, _ in before), form_after=_share(_fits(text) for text, _ in after),
-        exact_after=_share(right), said=after[0][0][:200], first_answer_after=round(first, 1), **_figures(run),
-    )  # fmt: skip
+        form_before=_share(_fits(text, form) for text, _ in before),
+        form_after=_share(_fits(text, form) for text, _ in after), exact_after=_share(right), said=after[0][0][:200],
+        first_answer_after=round(ready - waited + after[0][1], 1), seconds_before=round(waited - ended, 1),
+        **_figures(run),
+    ), run["id"]  # fmt: skip
 
 
 def _as_row(row: dict[str, str]) -> dict[str, Any]:
@@ -185,7 +191,8 @@ def _instructions(client: Client, base: str, folder: Path, *, quick: bool) -> Le
     losses = [point["eval_loss"] for point in run["points"] if point["eval_loss"] is not None]
     return Learning(
         method="full, instructions", rows=len(rows), steps=run["step"], asked=0, form_before=0, form_after=0,
-        exact_after=0, said=" -> ".join(f"{loss:.3f}" for loss in losses), first_answer_after=0, **_figures(run),
+        exact_after=0, said=" -> ".join(f"{loss:.3f}" for loss in losses), first_answer_after=0, seconds_before=0,
+        **_figures(run),
     )  # fmt: skip
 
 
@@ -287,9 +294,9 @@ def _read(text: str) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
-def _fits(text: str) -> bool:
-    value = _read(text)
-    return value is not None and set(value) == set(FORM) and all(type(value[n]) is kind for n, kind in FORM.items())
+def _fits(text: str, form: str) -> bool:
+    value, wanted = _read(text), FORMS[form]
+    return value is not None and set(value) == set(wanted) and all(type(value[n]) is kind for n, kind in wanted.items())
 
 
 def _share(found: Any) -> float:

@@ -128,11 +128,17 @@ def test_a_name_that_leads_inside_later_is_not_called(admin: Actor, monkeypatch:
     from knowledge.egress import resolving
 
     monkeypatch.setattr(resolving, "system_resolver", lambda host, seconds: ["93.184.216.34"])
-    row = catalogue.add_model(admin, server("https://models.example.org/v1"))
+    row = catalogue.add_model(admin, {**server("https://models.example.org/v1"), "provider": "openai_compatible"})
     assert model_settings(row).api_base == "https://models.example.org/v1"
     monkeypatch.setattr(resolving, "system_resolver", lambda host, seconds: ["93.184.216.34", "127.0.0.1"])
     with pytest.raises(ModelNotConfigured, match="internal address"):
         model_settings(row)
+    # So it is with what a provider trained through it, yet not with what is served here.
+    row.source = "fine_tuned"
+    with pytest.raises(ModelNotConfigured, match="internal address"):
+        model_settings(row)
+    row.provider, row.api_base = "footnote", "http://127.0.0.1:8100/v1"
+    assert model_settings(row).api_base == "http://127.0.0.1:8100/v1"
 
 
 def test_a_key_stays_with_its_address(admin: Actor) -> None:
@@ -232,16 +238,7 @@ def test_short_names_stay_apart(admin: Actor, operator: Actor) -> None:
     slugs.append(catalogue.add_model(operator, {**HOSTED, "name": "Small", "shared": True}).slug)
     assert slugs == ["small", "small-2", "small-3", "small-4"]
     assert catalogue.add_model(admin, {**HOSTED, "name": "日本"}).slug == "model"
-
-
-def test_the_installations_own_entry_is_made_once_and_takes_nobodys_place(admin: Actor) -> None:
-    values = {"name": "Tuned", "model": "openai/tuned", "api_base": "http://127.0.0.1:9/v1"}
-    first = catalogue.entry_for(tenant_id=admin.tenant_id, slug="tuned", source="fine_tuned", **values)
-    again = catalogue.entry_for(tenant_id=admin.tenant_id, slug="tuned", source="fine_tuned", name="Tuned 2")
-    assert (again.pk, again.name, again.model) == (first.pk, "Tuned 2", "openai/tuned")
-    catalogue.add_model(admin, {**HOSTED, "name": "Mine"})
-    with pytest.raises(ModelInUse):
-        catalogue.entry_for(tenant_id=admin.tenant_id, slug="mine", source="fine_tuned", name="Taken")
+    assert catalogue.add_model(admin, {**HOSTED, "name": "Environment"}).slug == "environment-2"
 
 
 def test_an_answer_must_fit_the_window(admin: Actor) -> None:

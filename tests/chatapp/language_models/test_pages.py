@@ -12,6 +12,7 @@ from chatapp.conversations.models import Assistant
 from chatapp.language_models import catalogue
 from chatapp.language_models.keys import keys_of
 from chatapp.language_models.models import LanguageModel
+from chatapp.language_models.services import sync_environment_model
 from knowledge.tenants.access import Actor
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -77,6 +78,17 @@ def test_what_is_refused_is_told_and_what_was_typed_stays_but_for_keys(site: Cal
     assert site("new/nobody/", by=admin).status_code == 404
 
 
+def test_a_key_that_goes_with_its_address_is_told(site: Callable[..., Any], admin: Actor, settings: Any) -> None:
+    settings.MODEL_ADDRESSES = ["127.0.0.1"]
+    form = {"model": "qwen3-4b", "setting.api_base": "http://127.0.0.1:8000/v1", "setting.api_key": SECRET}
+    site("new/vllm/", form, by=admin)
+    row = LanguageModel.objects.get()
+    moved = {**form, "setting.api_base": "http://127.0.0.1:8001/v1", "setting.api_key": ""}
+    page = site(f"{row.pk}/edit", moved, by=admin).content.decode()
+    assert "the key that was kept for the old one is removed" in page
+    assert keys_of(LanguageModel.objects.get()) == {}
+
+
 def test_an_operator_shares_a_model_of_this_machine(site: Callable[..., Any], operator: Actor, admin: Actor) -> None:
     assert "Share it with every organisation" in site("new/vllm/", by=operator).content.decode()
     form = {"model": "qwen3-4b", "setting.api_base": "http://127.0.0.1:8000/v1", "shared": "on"}
@@ -90,6 +102,16 @@ def test_an_operator_shares_a_model_of_this_machine(site: Callable[..., Any], op
     for path in ("edit", "delete"):
         assert site(f"{row.pk}/{path}", by=admin).status_code == 404
     assert site(f"{row.pk}/switch", {"enabled": "no"}, by=admin).status_code == 404
+
+
+def test_the_address_of_the_environment_is_the_operators(
+    site: Callable[..., Any], admin: Actor, operator: Actor, tenant: Any, settings: Any
+) -> None:
+    settings.LLM_MODEL, settings.LLM_API_BASE = "openai/x", "http://10.0.0.7:8000/v1"
+    row = sync_environment_model(tenant=tenant)
+    for path in ("", "edit"):
+        assert "10.0.0.7" not in site(f"{row.pk}/{path}", by=admin).content.decode()
+    assert "10.0.0.7" in site(f"{row.pk}/", by=operator).content.decode()
 
 
 def test_a_model_in_use_is_not_deleted(site: Callable[..., Any], admin: Actor, tenant: Any) -> None:

@@ -55,24 +55,19 @@ def test_rule_makes_rows_of_headings_that_pass_the_verifier(raft: Any, actor: An
 
 
 def test_model_writes_questions_whose_quotes_must_stand_in_the_passage(
-    raft: Any, actor: Any, tenant: Any, monkeypatch: pytest.MonkeyPatch
+    raft: Any, actor: Any, tenant: Any, scripted_model: Any
 ) -> None:
-    from knowledge.llm import Completion, Usage
-
     model = LanguageModel.objects.create(
-        tenant=tenant, slug="writer", name="Writer", model="openai/writer", source="added", price_prompt=1,
-        price_completion=2,
+        tenant=tenant, slug="writer", name="Writer", model="openai/scripted-custom", api_base=scripted_model.url,
+        source="added", price_prompt=1, price_completion=2,
     )  # fmt: skip
     reply = [
         {"question": "How many days of annual leave has an employee?", "answer": "Every employee has 27 days.", "quote": QUOTE},
         {"question": "Made up?", "answer": "Yes.", "quote": "This stands nowhere."},
     ]  # fmt: skip
 
-    async def complete(settings: Any, messages: Any, **_: Any) -> Completion:
-        usage = Usage(prompt_tokens=500, completion_tokens=100, estimated=False)
-        return Completion(text=f"Here you are:\n{json.dumps(reply)}", usage=usage, finish="stop")
-
-    monkeypatch.setattr("chatapp.finetuning.datasets.making.complete", complete)
+    said = f"Here you are:\n{json.dumps(reply)}"
+    scripted_model.script([said], usage={"prompt_tokens": 500, "completion_tokens": 100})
     _, _, told = starting.planned(actor=actor, dataset=raft, passages=9, per_passage=2, model="writer")
     assert told.dollars is not None
     assert told.dollars > 0
