@@ -78,18 +78,18 @@ def create(request: HttpRequest, data: AssistantIn) -> Any:
     return Status(201, row_of(made, actor=actor, policy=policy_of(actor.tenant_id)))
 
 
-@router.patch("/{assistant}", response=dict[str, Any])
-def change(request: HttpRequest, assistant: str, data: AssistantPatch) -> dict[str, Any]:
+@router.patch("/{assistant_id}", response=dict[str, Any])
+def change(request: HttpRequest, assistant_id: str, data: AssistantPatch) -> dict[str, Any]:
     """Change an assistant, named by its id or short name."""
     actor: Actor = request.actor  # type: ignore[attr-defined]
-    found = assistants.access_assistant_to_administer(actor=actor, name=assistant)
+    found = assistants.access_assistant_to_administer(actor=actor, name=assistant_id)
     changed = assistants.update_assistant(actor=actor, assistant=found, changes=data.given())
     return row_of(changed, actor=actor, policy=policy_of(actor.tenant_id))
 
 
-@router.delete("/{assistant}", response={204: None})
-def delete(request: HttpRequest, assistant: str) -> Any:
+@router.delete("/{assistant_id}", response={204: None})
+def delete(request: HttpRequest, assistant_id: str) -> Any:
     actor: Actor = request.actor  # type: ignore[attr-defined]
-    found = assistants.access_assistant_to_administer(actor=actor, name=assistant)
+    found = assistants.access_assistant_to_administer(actor=actor, name=assistant_id)
     assistants.delete_assistant(actor=actor, assistant=found)
     return Status(204, None)

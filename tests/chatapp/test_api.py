@@ -13,7 +13,7 @@ from django.test import Client
 from django.utils import timezone
 
 from chatapp.accounts.services import issue_api_key
-from chatapp.conversations.models import AnswerRun, Conversation, Message
+from chatapp.conversations.models import AnswerRun, Assistant, Conversation, Message
 from chatapp.language_models.models import Budget, LanguageModel
 from knowledge.documents.models import DeletionReport
 from knowledge.syncing.models import Source, SyncRun
@@ -129,6 +129,7 @@ def hidden(make_library: Any, other_tenant: Any, make_user: Any) -> dict[str, st
         "generation_id": str(library.base.live_generation_id),
         "conversation_id": str(conversation.pk),
         "model_id": str(LanguageModel.objects.create(tenant=other_tenant, slug="secret", source="added").pk),
+        "assistant_id": str(Assistant.objects.create(tenant=other_tenant, slug="secret", name="Secret").pk),
         "budget_id": str(Budget.objects.create(tenant=other_tenant, dollars=1).pk),
     }  # fmt: skip
 
@@ -141,6 +142,7 @@ BODIES: dict[str, Any] = {
     "PATCH /knowledge-bases/{base_id}": {"name": "Mine"},
     "POST /knowledge-bases/{base_id}/generations": {"chunker": "recursive"},
     "PATCH /models/{model_id}": {"name": "Mine"},
+    "PATCH /assistants/{assistant_id}": {"name": "Mine"},
     "PATCH /conversations/{conversation_id}": {"title": "Mine"},
 }
 UPLOADS = {"POST /knowledge-bases/{base_id}/documents", "POST /documents/{document_id}/versions"}
@@ -165,6 +167,7 @@ def test_what_belongs_to_another_tenant_does_not_exist(call: Any, api_key: str, 
             walked += 1
     assert walked >= 12
     assert Conversation.objects.get().title == "Secret"
+    assert Assistant.objects.get(slug="secret").name == "Secret"
     assert (Source.objects.get().name, SyncRun.objects.count()) == ("Secret", 1)
 
 
@@ -211,7 +214,10 @@ def test_lists_hold_only_what_is_ones_own(
     assert [item["model"] for item in call("GET", "/models", api_key).json()["items"]] == ["openai/scripted-ok"]
     (assistant,) = call("GET", "/assistants", api_key).json()["items"]
     assert assistant == {
-        "slug": "default", "name": "Default", "answer_mode": "retrieval", "citation_mode": "mark", "model": "scripted",
+        "id": str(Assistant.objects.get(tenant=tenant).pk), "slug": "default", "name": "Default", "model": "scripted",
+        "answer_mode": "retrieval", "searches": True, "citation_mode": "mark", "output_schema": None,
+        "own_citation_mode": "mark", "enforcement": "withhold", "trained_elsewhere": False, "system_prompt": "",
+        "knowledge_bases": [],
     }  # fmt: skip
 
 

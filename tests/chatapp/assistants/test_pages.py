@@ -144,13 +144,18 @@ def test_only_administrators_see_the_pages_and_change_anything(
 
 
 def test_of_another_tenant_nothing_is_there(
-    page: Any, client: Client, other_tenant: Any, model: LanguageModel, default: Assistant
+    page: Any, client: Client, other_tenant: Any, model: LanguageModel, default: Assistant, api_key: str
 ) -> None:
     foreign = LanguageModel.objects.create(tenant=other_tenant, slug="f", name="F", model="openai/f", source="added")
     row = ensure_default_assistant(tenant=other_tenant, knowledge_bases=[], language_model=foreign)
     Assistant.objects.filter(pk=row.pk).update(slug="theirs")
     for path in ("theirs/edit", "theirs/delete", f"{row.pk}/edit"):
         assert client.get(f"/models/assistants/{path}").status_code == 404
+        reply = client.patch(
+            f"/api/v1/assistants/{path.partition('/')[0]}", {"name": "Mine"}, content_type="application/json",
+            headers={"Authorization": f"Bearer {api_key}"},
+        )  # fmt: skip
+        assert (reply.status_code, reply.json()["code"]) == (404, "not_found")
     assert "no such language model" in page("new", form(model, model=str(foreign.pk)))
     base = KnowledgeBase.objects.create(tenant=other_tenant, name="Theirs", slug="theirs")
     assert "No such knowledge base" in page("new", form(model, knowledge_bases=[str(base.pk)]))
