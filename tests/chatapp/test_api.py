@@ -6,6 +6,7 @@ import json
 import re
 import uuid
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from django.utils import timezone
 
 from chatapp.accounts.services import issue_api_key
 from chatapp.conversations.models import AnswerRun, Assistant, Conversation, Message
+from chatapp.finetuning.registry.models import ModelVersion
 from chatapp.language_models.models import Budget, LanguageModel
 from knowledge.documents.models import DeletionReport
 from knowledge.syncing.models import Source, SyncRun
@@ -104,9 +106,32 @@ def test_errors_are_problem_documents(call: Any, api_key: str, monkeypatch: pyte
     assert b"secret" not in failed.content
 
 
+def trained(tenant: Any) -> dict[str, str]:
+    """Ids of training data, a run, a version and a server of a tenant."""
+    import tuned_world
+
+    from chatapp.finetuning.datasets.models import DatasetBuild
+    from chatapp.finetuning.registry.services import register_version
+    from chatapp.finetuning.serving.models import ModelServer
+
+    data = tuned_world.make_data(tenant, rows=1)
+    base = tuned_world.make_base(tenant)
+    version = register_version(tuned_world.make_run(tenant, data=data, base=base))
+    build = DatasetBuild.objects.create(
+        tenant=tenant, dataset=data.dataset, kind="questions", state="queued", not_before=timezone.now()
+    )
+    return {
+        "dataset_id": str(data.dataset_id), "row_id": str(data.rows.get().pk), "build_id": str(build.pk),
+        "training_run_id": str(version.run_id), "version_id": str(version.pk),
+        "fine_tuned_model_id": str(version.fine_tuned_model_id),
+        "server_id": str(ModelServer.objects.create(base=base, kind="own").pk),
+    }  # fmt: skip
+
+
 @pytest.fixture
-def hidden(make_library: Any, other_tenant: Any, make_user: Any) -> dict[str, str]:
+def hidden(make_library: Any, other_tenant: Any, make_user: Any, settings: Any, tmp_path: Path) -> dict[str, str]:
     """Ids of another tenant, by the name of the parameter they stand for."""
+    settings.TRAINING_DIR = tmp_path / "training"
     library = make_library(other_tenant)
     stranger = make_user("stranger@globex.test", tenant=other_tenant)
     conversation = Conversation.objects.create(tenant=other_tenant, user=stranger, title="Secret")
@@ -131,6 +156,7 @@ def hidden(make_library: Any, other_tenant: Any, make_user: Any) -> dict[str, st
         "model_id": str(LanguageModel.objects.create(tenant=other_tenant, slug="secret", source="added").pk),
         "assistant_id": str(Assistant.objects.create(tenant=other_tenant, slug="secret", name="Secret").pk),
         "budget_id": str(Budget.objects.create(tenant=other_tenant, dollars=1).pk),
+        **trained(other_tenant),
     }  # fmt: skip
 
 
@@ -144,8 +170,16 @@ BODIES: dict[str, Any] = {
     "PATCH /models/{model_id}": {"name": "Mine"},
     "PATCH /assistants/{assistant_id}": {"name": "Mine"},
     "PATCH /conversations/{conversation_id}": {"title": "Mine"},
+    "POST /training-datasets/{dataset_id}/rows": {"question": "Mine?"},
+    "PATCH /training-datasets/{dataset_id}/rows/{row_id}": {"state": "rejected"},
+    "POST /model-versions/{version_id}/promote": {"reason": "Mine"},
+    "POST /model-versions/{version_id}/canary": {"share": 10},
 }
-UPLOADS = {"POST /knowledge-bases/{base_id}/documents", "POST /documents/{document_id}/versions"}
+UPLOADS = {
+    "POST /training-datasets/{dataset_id}/upload",
+    "POST /knowledge-bases/{base_id}/documents",
+    "POST /documents/{document_id}/versions",
+}
 
 
 def test_what_belongs_to_another_tenant_does_not_exist(call: Any, api_key: str, hidden: dict[str, str]) -> None:
@@ -168,6 +202,7 @@ def test_what_belongs_to_another_tenant_does_not_exist(call: Any, api_key: str, 
     assert walked >= 12
     assert Conversation.objects.get().title == "Secret"
     assert Assistant.objects.get(slug="secret").name == "Secret"
+    assert ModelVersion.objects.get().state == "candidate"
     assert (Source.objects.get().name, SyncRun.objects.count()) == ("Secret", 1)
 
 

@@ -111,11 +111,11 @@ def list_models(request: HttpRequest) -> Any:
     return [ModelOut.of(row, by_model[row.pk]) for row in rows]
 
 
-@models.post("/{model_id}/rollback", response=VersionOut)
-def roll_back(request: HttpRequest, model_id: str) -> Any:
+@models.post("/{fine_tuned_model_id}/rollback", response=VersionOut)
+def roll_back(request: HttpRequest, fine_tuned_model_id: str) -> Any:
     """Have the version answer that did before the active one."""
     actor = _actor(request)
-    version = services.roll_back(actor, access.access_fine_tuned_model(actor, model_id))
+    version = services.roll_back(actor, access.access_fine_tuned_model(actor, fine_tuned_model_id))
     return VersionOut.of(access.access_version(actor, version.pk))
 
 
