@@ -232,9 +232,12 @@ def test_real_build_stays_inside_its_budget(tmp_path: Path) -> None:
         "reading.js",
         "search.js",
         "labelling.js",
+        "catalogue.js",
+        "training.js",
+        "training-data.js",
         "site.js",
     }
-    assert set(manifest) == {"app.css", "pdfjs", *scripts}
+    assert set(manifest) == {"app.css", "models.css", "pdfjs", *scripts}
     for entry in manifest.values():
         assert (tmp_path / entry["file"]).exists()
     parts = tmp_path / manifest["pdfjs"]["file"]

@@ -89,6 +89,7 @@ def test_a_process_ends_or_hangs_there(ask: Callable[[str], None], tmp_path: Pat
         assert process.wait(10) == -signal.SIGKILL
 
 
-def test_every_point_is_somewhere_in_the_code() -> None:
-    code = "".join(path.read_text() for path in (ROOT / "knowledge/documents").rglob("*.py"))
-    assert sorted(re.findall(r'failpoints\.reach\("(\w+)"\)', code)) == sorted(failpoints.POINTS)
+@pytest.mark.parametrize(("folder", "points"), [("knowledge", "POINTS"), ("chatapp", "ELSEWHERE")])
+def test_every_point_is_somewhere_in_the_code(folder: str, points: str) -> None:
+    code = "".join(path.read_text() for path in (ROOT / folder).rglob("*.py"))
+    assert sorted(re.findall(r'\breach\("(\w+)"\)', code)) == sorted(getattr(failpoints, points))

@@ -41,7 +41,7 @@ def redirecting(request: Any, scripted_model: Any) -> Iterator[str]:
 @pytest.mark.parametrize("prefix", ["openai", "hosted_vllm", "ollama_chat"])
 def test_no_redirect_is_followed(redirecting: str, scripted_model: Any, prefix: str) -> None:
     settings = ModelSettings(
-        model=f"{prefix}/scripted-ok", api_base=redirecting, deadlines=Deadlines(first_token=1, total=5)
+        model=f"{prefix}/scripted-ok", api_base=redirecting, deadlines=Deadlines(first_token=20, total=30)
     )
     with pytest.raises(LanguageModelError):
         asyncio.run(complete(settings, [{"role": "user", "content": "Hello"}]))
