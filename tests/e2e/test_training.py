@@ -56,6 +56,12 @@ def test_a_run_is_reckoned_started_and_watched_to_its_end(visit: Callable[..., A
     page = window.page
     page.goto(f"{window.url}/models/training/")
     page.get_by_role("link", name="New run").click()
+    # The site is shared: other tests left data and models of their own.
+    with page.expect_navigation():
+        page.get_by_label("Training data").select_option(label="Widgets, version 1")
+    with page.expect_navigation():
+        there = page.get_by_label("Base model").locator("option", has_text="Tiny Llama")
+        page.get_by_label("Base model").select_option(value=there.get_attribute("value"))
     expect(page.get_by_text("Style only, experimental.")).to_be_visible()
     with page.expect_navigation():  # another method has other defaults
         page.get_by_role("radio", name=re.compile("^Full fine-tuning")).check()
