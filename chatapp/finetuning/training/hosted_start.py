@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from chatapp.finetuning.training.recipes import RecipeRefused
+from chatapp.finetuning.training.recipes import RecipeRefused, number_of
 from chatapp.language_models.models import LanguageModel
 from knowledge import llm
 
@@ -56,12 +56,5 @@ def settings_of(model: LanguageModel, *, hosted_model: str, given: Mapping[str, 
 
 def _number(name: str, value: Any) -> float | int:
     kind, least, most, label = CHOICES[name]
-    try:
-        number: float | int = kind(value)
-        if isinstance(value, bool) or number != float(value):
-            raise ValueError
-    except (TypeError, ValueError, OverflowError) as error:
-        raise RecipeRefused(f"{label} must be {'a whole number' if kind is int else 'a number'}.") from error
-    if not least <= number <= most:
-        raise RecipeRefused(f"{label} must be between {least:g} and {most:g}.")
+    number: float | int = number_of(value, kind=kind, least=least, most=most, label=label)
     return number

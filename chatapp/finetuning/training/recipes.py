@@ -8,7 +8,7 @@ from typing import Any
 
 from knowledge.errors import KnowledgeError
 
-__all__ = ["METHODS", "Recipe", "RecipeRefused", "defaults", "recipe_from"]
+__all__ = ["METHODS", "Recipe", "RecipeRefused", "defaults", "number_of", "recipe_from"]
 
 METHODS = ("lora", "qlora", "dora", "full")
 
@@ -105,7 +105,8 @@ def recipe_from(given: Mapping[str, Any], *, window: int, rows: int = 0) -> Reci
     for field in fields(Recipe):
         if field.name != "method":
             kind = float if isinstance(getattr(base, field.name), float) else int
-            read[field.name] = _number(field.name, values[field.name], kind)
+            least, most, label = LIMITS[field.name]
+            read[field.name] = number_of(values[field.name], kind=kind, least=least, most=most, label=label)
     recipe = Recipe(**read)
     if recipe.max_length > window:
         raise RecipeRefused(
@@ -117,8 +118,11 @@ def recipe_from(given: Mapping[str, Any], *, window: int, rows: int = 0) -> Reci
     return recipe
 
 
-def _number(name: str, value: Any, kind: Callable[[Any], Any]) -> Any:
-    least, most, label = LIMITS[name]
+def number_of(value: Any, *, kind: Callable[[Any], Any], least: float, most: float, label: str) -> Any:
+    """Return a setting as a number of that kind.
+
+    :raises RecipeRefused: it is none, or out of range; said with its label.
+    """
     try:
         number = kind(value)
         if isinstance(value, bool) or number != float(value):
