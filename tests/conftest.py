@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
+from xdist.scheduler import LoadScheduling
 
 ROOT = Path(__file__).resolve().parent.parent
 # A folder for each process: the workers of xdist share nothing. Short, because a unix socket lies in it.
@@ -69,6 +70,27 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     shutil.rmtree(DATA_DIR, ignore_errors=True)
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Share out the tests marked ``serial`` between two processes: those that use one product stay together, those of
+    the longest group come first."""
+    lanes = [(_lane(item), item) for item in items]
+    for lane, item in lanes:
+        if lane:
+            item.add_marker(pytest.mark.xdist_group(lane))
+    items[:] = [item for lane, item in sorted(lanes, key=lambda each: not each[0].startswith(("browser", "product")))]
+
+
+def _lane(item: pytest.Item) -> str:
+    if item.get_closest_marker("serial") is None:
+        return ""
+    if "e2e" in item.path.parts:
+        return "browser"
+    if isinstance(item, pytest.Function) and "product" in item.fixturenames:
+        return f"product {item.callspec.params.get('product', '')}"  # its store
+    return item.path.stem
+
+
 # --- parts --------------------------------------------------------------------------------------
 
 
@@ -78,8 +100,9 @@ _crashed: set[str] = set()
 @pytest.hookimpl(optionalhook=True)
 def pytest_handlecrashitem(crashitem: str, report: pytest.TestReport, sched: Any) -> None:
     """Run a test once more whose process died under it: native code (vectors, index) does that once in some ten thousand
-    tests, and says nothing of the test. One that dies again has failed; a test that fails is not run again."""
-    if crashitem not in _crashed:
+    tests, and says nothing of the test. One that dies again has failed; a test that fails is not run again. In the lanes
+    of whole products xdist cannot."""
+    if crashitem not in _crashed and isinstance(sched, LoadScheduling):
         _crashed.add(crashitem)
         sched.mark_test_pending(crashitem)
         report.outcome = "rerun"  # type: ignore[assignment]
