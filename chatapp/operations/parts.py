@@ -131,6 +131,23 @@ def reading() -> Part:
     return Part(name="reading", ok=True, version=f"{len(media_types())} formats", detail=detail)
 
 
+def models() -> Part:
+    """Count the model servers that should run. One that failed is no fault of the product: other models answer, and
+    assistants have their fallbacks. Which it is stands on its page: /readyz is public."""
+    from chatapp.finetuning.models import ModelServer
+    from chatapp.finetuning.serving.extra import can_serve
+
+    states = list(ModelServer.objects.filter(wanted=True).values_list("state", flat=True))
+    ready, failed = (states.count(state) for state in (ModelServer.State.READY, ModelServer.State.FAILED))
+    if failed:
+        detail = f"{failed} of {len(states)} model servers failed: their page (/models/servers/) says why."
+    elif not can_serve():
+        detail = "Models are neither trained nor served here: the extra is not installed (make run TRAIN=1)."
+    else:
+        detail = "" if ready == len(states) else f"Starting: {len(states) - ready} of {len(states)} model servers."
+    return Part(name="models", ok=True, version=f"{ready} served here", detail=detail)
+
+
 def worker() -> Part:
     """Read the signs of life that ``tasks`` writes."""
     with quick_redis() as client:
@@ -153,7 +170,7 @@ def queues() -> Part:
 
 
 CHECKS: tuple[Callable[[], Part], ...] = (
-    database, migrations, redis, store, embedder, reranker, reading, worker, queues,
+    database, migrations, redis, store, embedder, reranker, reading, models, worker, queues,
 )  # fmt: skip
 
 _lock = threading.Lock()

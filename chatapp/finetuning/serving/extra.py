@@ -1,10 +1,10 @@
-"""Whether there can be model servers here, found out without importing any of what they need."""
+"""Whether there can be model servers here: a vLLM, or our own with what it needs."""
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-
 from django.conf import settings
+
+from chatapp.finetuning.extra import are_here
 
 __all__ = ["can_serve", "extra_installed"]
 
@@ -14,4 +14,4 @@ def can_serve() -> bool:
 
 
 def extra_installed() -> bool:
-    return all(find_spec(name) is not None for name in ("torch", "transformers", "peft"))
+    return are_here("torch", "transformers", "peft")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
-from importlib.util import find_spec
 
 from django.conf import settings
 
+from chatapp.finetuning.extra import are_here
 from knowledge.errors import KnowledgeError
 
 __all__ = ["ExtraMissing", "installed", "python"]
@@ -27,4 +27,4 @@ def python() -> str:
 
 def installed() -> bool:
     """Tell whether runs can be started. Another environment is believed to hold what it needs."""
-    return bool(settings.TRAINING_PYTHON) or all(find_spec(part) is not None for part in PARTS)
+    return bool(settings.TRAINING_PYTHON) or are_here(*PARTS)

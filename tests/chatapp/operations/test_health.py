@@ -185,3 +185,24 @@ def test_the_page_counts_what_is_still_to_be_cleared_as_places(purges: int, says
     page = render_to_string("health/_work.html", {"found": {"documents": {}, "purges": purges}})
     assert says in page  # the database and Redis are among them, not indexes alone
     assert "index" not in page
+
+
+def test_model_servers_that_failed_are_counted_and_are_no_fault_of_the_product(
+    db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from chatapp.finetuning.models import BaseModel, ModelServer
+    from chatapp.finetuning.serving import extra
+
+    monkeypatch.setattr(extra, "extra_installed", lambda: False)
+    assert "make run TRAIN=1" in parts.models().detail
+    monkeypatch.setattr(extra, "extra_installed", lambda: True)
+    assert (parts.models().version, parts.models().detail) == ("0 served here", "")
+    for name, state, wanted in (("a", "ready", True), ("b", "failed", True), ("secret", "failed", False)):
+        base = BaseModel.objects.create(name=name, path=name, context_window=512, parameters=1, size=1)
+        ModelServer.objects.create(base=base, kind="own", state=state, wanted=wanted)
+    part = parts.models()
+    assert part.ok
+    assert part.version == "1 served here"
+    assert part.detail.startswith("1 of 2 model servers failed")
+    ModelServer.objects.filter(state="failed").update(state="starting")
+    assert parts.models().detail == "Starting: 1 of 2 model servers."

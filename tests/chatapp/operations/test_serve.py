@@ -64,6 +64,7 @@ def test_every_part_reports_itself(live_app: Any) -> None:
         "embedder",
         "reranker",
         "reading",
+        "models",
         "worker",
         "queues",
     }
@@ -100,7 +101,7 @@ def test_doctor_names_every_part(live_app: Any) -> None:
     done = manage(live_app, "doctor")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Everything works." in done.stdout
-    for part in ("database", "migrations", "redis", "store", "embedder", "reranker", "reading", "worker"):
+    for part in ("database", "migrations", "redis", "store", "embedder", "reranker", "reading", "models", "worker"):
         assert f"{part} " in done.stdout
 
 

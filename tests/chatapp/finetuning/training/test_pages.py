@@ -102,7 +102,7 @@ def test_refusals_are_said_in_words_and_keep_what_was_typed(
     assert "The rank must be a whole number." in words(answer, 422)
     assert 'value="many"' in answer.content.decode()
     settings.TRAINING_PYTHON = ""
-    monkeypatch.setattr(extra, "find_spec", lambda name: None)
+    monkeypatch.setattr(extra, "are_here", lambda *parts: False)
     assert "Fine-tuning needs the extra `train`: run `make run TRAIN=1`." in words(
         admin.post(f"{PAGE}new/", {**form, "rank": "4"}), 422
     )
