@@ -38,6 +38,7 @@ __all__ = [
     "edit_model",
     "editable",
     "provider_settings",
+    "refuse_in_use",
     "remove_model",
 ]
 
@@ -130,11 +131,7 @@ def remove_model(actor: Actor, model: LanguageModel) -> None:
         raise NotForYou
     if model.source != Source.ADDED:
         raise ModelInUse("Only models that were added here can be deleted here. Switch it off instead.")
-    if users := assistants_using(model):
-        ours = [str(each.name) for each in users if each.tenant_id == actor.tenant_id]
-        more = len(users) - len(ours)
-        named = ", ".join(f"“{name}”" for name in ours[:10]) + (f" and {more} of other organisations" if more else "")
-        raise ModelInUse(f"It answers for {named.removeprefix(' and ')}. Give those assistants another model first.")
+    refuse_in_use(actor, model)
     stands_for = LanguageModel.objects.filter(Q(target=model) | Q(canary=model)).first()
     if stands_for is not None:
         raise ModelInUse(f"“{stands_for.name}” stands for it. Choose another version there first.")
@@ -142,6 +139,15 @@ def remove_model(actor: Actor, model: LanguageModel) -> None:
         model.delete()
     except ProtectedError as err:
         raise ModelInUse("Training or evaluation still needs it. Switch it off instead.") from err
+
+
+def refuse_in_use(actor: Actor, model: LanguageModel) -> None:
+    """:raises ModelInUse: assistants answer with it; their names are said, those of other organisations counted."""
+    if users := assistants_using(model):
+        ours = [str(each.name) for each in users if each.tenant_id == actor.tenant_id]
+        more = len(users) - len(ours)
+        named = ", ".join(f"“{name}”" for name in ours[:10]) + (f" and {more} of other organisations" if more else "")
+        raise ModelInUse(f"It answers for {named.removeprefix(' and ')}. Give those assistants another model first.")
 
 
 def assistants_using(model: LanguageModel) -> list[Any]:

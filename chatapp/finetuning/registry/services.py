@@ -13,6 +13,7 @@ from chatapp.finetuning.registry.errors import RegistryRefused
 from chatapp.finetuning.registry.models import FineTunedModel, ModelVersion
 from chatapp.finetuning.registry.registering import register_version
 from chatapp.finetuning.registry.standing import can_answer, former_versions, is_stopped, note, settle
+from chatapp.language_models.catalogue import refuse_in_use
 from knowledge.tenants.access import Actor
 
 __all__ = ["go_back", "promote", "register_version", "retire", "roll_back", "set_canary"]
@@ -111,7 +112,8 @@ def end_canary(version: ModelVersion, *, words: str) -> None:
 def retire(actor: Actor, pk: object, *, delete_files: bool = False) -> ModelVersion:
     """Take a version out of use for good: its entry goes, servers drop it. With its files it cannot come back.
 
-    :raises RegistryRefused: it is active and nothing else could answer.
+    :raises RegistryRefused: it is active and another could answer. :raises ModelInUse: assistants name its own entry,
+    or the model's, which has no fallback, while this version is the last.
     """
     must_administer(actor)
     with transaction.atomic():
@@ -120,6 +122,11 @@ def retire(actor: Actor, pk: object, *, delete_files: bool = False) -> ModelVers
             each.pk != version.pk and not is_stopped(each) for each in former_versions(model)
         ):
             raise RegistryRefused("This version answers. Go back to the one before, or promote another, first.")
+        if version.language_model is not None:
+            refuse_in_use(actor, version.language_model)
+        alias = model.language_model
+        if version.state == State.ACTIVE and alias.fallback_id is None:  # nothing would answer in its place
+            refuse_in_use(actor, alias)
         folder = version.path
         version.state, version.canary_share = State.RETIRED, 0
         version.path = "" if delete_files else folder

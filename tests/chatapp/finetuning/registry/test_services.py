@@ -11,9 +11,11 @@ import pytest
 import tuned_world
 from django.test import TestCase
 
+from chatapp.conversations.models import Assistant
 from chatapp.finetuning.registry import services
 from chatapp.finetuning.registry.errors import NotAllowed, RegistryRefused, VersionNotFound
 from chatapp.finetuning.registry.standing import settle
+from chatapp.language_models.errors import ModelInUse
 from chatapp.language_models.models import LanguageModel
 
 URL = "http://127.0.0.1:9/v1"
@@ -128,6 +130,24 @@ def test_a_retired_version_is_gone_from_the_catalogue_and_its_files_where_that_w
     assert not LanguageModel.objects.filter(pk=first.language_model_id).exists()
     with pytest.raises(RegistryRefused, match="retired"):
         services.promote(admin, first.pk)
+
+
+def test_a_version_that_assistants_answer_with_is_retired_only_where_something_answers_in_its_place(
+    two: Any, admin: Any, tenant: Any
+) -> None:
+    first, second = two
+    services.retire(admin, second.pk)
+    services.promote(admin, first.pk)
+    guide = Assistant.objects.create(tenant=tenant, slug="guide", name="Guide", language_model=first.language_model)
+    with pytest.raises(ModelInUse, match="It answers for “Guide”"):
+        services.retire(admin, first.pk)
+    guide.language_model = alias_of(first)
+    guide.save()
+    with pytest.raises(ModelInUse, match="“Guide”"):
+        services.retire(admin, first.pk)
+    other = LanguageModel.objects.create(slug="other", name="Other", model="openai/x", source="added")
+    LanguageModel.objects.filter(pk=alias_of(first).pk).update(fallback=other)
+    assert services.retire(admin, first.pk).state == "retired"
 
 
 def test_who_may_not_and_who_is_elsewhere(two: Any, admin: Any, other_tenant: Any) -> None:
