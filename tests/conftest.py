@@ -78,7 +78,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for lane, item in lanes:
         if lane:
             item.add_marker(pytest.mark.xdist_group(lane))
-    items[:] = [item for lane, item in sorted(lanes, key=lambda each: not each[0].startswith(("browser", "product")))]
+    place = {lane: at for at, lane in enumerate(dict.fromkeys(lane for lane, _ in lanes))}
+    lanes.sort(key=lambda each: (not each[0].startswith(("browser", "product")), place[each[0]] if each[0] else -1))
+    items[:] = [item for _, item in lanes]
 
 
 def _lane(item: pytest.Item) -> str:
@@ -86,9 +88,21 @@ def _lane(item: pytest.Item) -> str:
         return ""
     if "e2e" in item.path.parts:
         return "browser"
-    if isinstance(item, pytest.Function) and "product" in item.fixturenames:
+    names = item.fixturenames if isinstance(item, pytest.Function) else ()
+    if isinstance(item, pytest.Function) and "product" in names:
         return f"product {item.callspec.params.get('product', '')}"  # its store
-    return item.path.stem
+    return "live" if "live_app" in names else item.path.stem
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """Stop the products that no later test uses: each that idles takes time and memory from the others."""
+    if nextitem is not None and _lane(nextitem) != _lane(item):
+        while _products:
+            _products.pop().stop()
+
+
+_products: list[LiveApp] = []
 
 
 # --- parts --------------------------------------------------------------------------------------
@@ -335,7 +349,6 @@ def free_port() -> int:
 @pytest.fixture(scope="session")
 def live_app_factory() -> Iterator[Callable[..., LiveApp]]:
     """Call with settings as keywords to start another product; ``data_dir`` and ``port`` may be given to start one again."""
-    started: list[LiveApp] = []
     folders: list[Path] = []
 
     def make(
@@ -345,11 +358,11 @@ def live_app_factory() -> Iterator[Callable[..., LiveApp]]:
             data_dir = Path(tempfile.mkdtemp(prefix="footnote-live-"))
             folders.append(data_dir)
         app = LiveApp(data_dir, port or free_port(), environment)
-        started.append(app)
+        _products.append(app)
         return app.start() if start else app
 
     yield make
-    for app in started:
+    for app in _products:
         app.stop()
     for folder in folders:
         shutil.rmtree(folder, ignore_errors=True)

@@ -12,20 +12,27 @@ __all__ = ["cost_of"]
 MILLION = 1_000_000
 
 
-def cost_of(model: ModelSettings, usage: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what is added to the usage of a run: US dollars and the price they were reckoned with.
+def cost_of(*calls: tuple[ModelSettings, Mapping[str, Any]]) -> dict[str, Any]:
+    """Return what is added to the usage of a run: US dollars for all calls, each a model with its tokens, and the price
+    that the first was reckoned with.
 
-    Nothing where no token was used or nobody knows the price.
+    Nothing where no token was used or nobody knows a price.
     """
-    prompt, completion = usage.get("prompt_tokens", 0), usage.get("completion_tokens", 0)
-    price = price_of(model) if prompt or completion else None
-    if price is None:
+    priced = [
+        (price_of(model), used) for model, used in calls if used.get("prompt_tokens") or used.get("completion_tokens")
+    ]
+    prices = [price for price, _ in priced if price is not None]
+    if not prices or len(prices) < len(priced):
         return {}
+    total = sum(
+        price.of(prompt_tokens=used["prompt_tokens"], completion_tokens=used["completion_tokens"])
+        for price, (_, used) in zip(prices, priced, strict=True)
+    )
     return {
         "cost": {
             "currency": "USD",
-            "total": round(price.of(prompt_tokens=prompt, completion_tokens=completion), 9),
-            "prompt_per_million": round(price.prompt * MILLION, 6),
-            "completion_per_million": round(price.completion * MILLION, 6),
+            "total": round(total, 9),
+            "prompt_per_million": round(prices[0].prompt * MILLION, 6),
+            "completion_per_million": round(prices[0].completion * MILLION, 6),
         }
     }

@@ -331,17 +331,15 @@ class Engine:
         }  # fmt: skip
 
     def _usage(self, answering: Usage | None) -> dict[str, Any]:
-        """Return what all calls of the run used and cost: writing the question anew counts whatever came after it."""
-        rewriting = self._rewriting
-        if rewriting is not None:
-            answering = answering or Usage(prompt_tokens=0, completion_tokens=0, estimated=False)
-            answering = replace(
-                answering,
-                prompt_tokens=answering.prompt_tokens + rewriting.prompt_tokens,
-                completion_tokens=answering.completion_tokens + rewriting.completion_tokens,
-            )
-        usage = asdict(answering) if answering is not None else {}
-        return usage | cost_of(self._answering or self.started.model, usage)
+        """Return what all calls of the run used and cost: writing the question anew counts whatever came after it, at
+        the price of the model that was asked first."""
+        used = asdict(answering) if answering is not None else {}
+        cost = (self._answering or self.started.model, used)
+        if self._rewriting is None:
+            return used | cost_of(cost)
+        anew = {name: getattr(self._rewriting, name) for name in ("prompt_tokens", "completion_tokens")}
+        summed = {name: used.get(name, 0) + count for name, count in anew.items()}
+        return {"estimated": False} | used | summed | cost_of(cost, (self.started.model, anew))
 
     async def _store(self, last: dict[str, Any], outcome: Outcome) -> None:
         """Persist everything before the final event is sent."""

@@ -136,13 +136,15 @@ def models() -> Part:
     assistants have their fallbacks. Which it is stands on its page: /readyz is public."""
     from chatapp.finetuning.models import ModelServer
     from chatapp.finetuning.serving.extra import can_serve
+    from chatapp.finetuning.training import extra
 
     states = list(ModelServer.objects.filter(wanted=True).values_list("state", flat=True))
     ready, failed = (states.count(state) for state in (ModelServer.State.READY, ModelServer.State.FAILED))
     if failed:
         detail = f"{failed} of {len(states)} model servers failed: their page (/models/servers/) says why."
     elif not can_serve():
-        detail = "Models are neither trained nor served here: the extra is not installed (make run TRAIN=1)."
+        words = "not served" if extra.installed() else "neither trained nor served"
+        detail = f"Models are {words} here: the extra is not installed (make run TRAIN=1)."
     else:
         detail = "" if ready == len(states) else f"Starting: {len(states) - ready} of {len(states)} model servers."
     return Part(name="models", ok=True, version=f"{ready} served here", detail=detail)

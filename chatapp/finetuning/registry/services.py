@@ -125,7 +125,8 @@ def retire(actor: Actor, pk: object, *, delete_files: bool = False) -> ModelVers
         if version.language_model is not None:
             refuse_in_use(actor, version.language_model)
         alias = model.language_model
-        if version.state == State.ACTIVE and alias.fallback_id is None:  # nothing would answer in its place
+        if version.state == State.ACTIVE and not (alias.fallback and alias.fallback.enabled):
+            # Nothing would answer in its place.
             refuse_in_use(actor, alias)
         folder = version.path
         version.state, version.canary_share = State.RETIRED, 0

@@ -15,6 +15,7 @@ from chatapp.finetuning.training import estimate, extra, hosted_start
 from chatapp.finetuning.training.access import require_administrator
 from chatapp.finetuning.training.models import BaseModel, TrainingRun
 from chatapp.finetuning.training.recipes import Recipe, recipe_from
+from chatapp.language_models.budgets import ensure_within
 from chatapp.language_models.models import LanguageModel
 from knowledge.documents import doorbells
 from knowledge.documents.services import clean_label
@@ -69,8 +70,10 @@ def start_hosted_run(
     what the provider trains from. The same while one is unfinished: that one is returned.
 
     :raises NotAllowed: the actor is no administrator. :raises RunRefused: the provider cannot, or there are no rows.
+    :raises BudgetExhausted: the actor, their key or the organisation has nothing left to spend.
     """
     require_administrator(actor)
+    ensure_within(actor)
     _checked(version)
     made = hosted_start.settings_of(model, hosted_model=hosted_model, given=recipe)
     reckoned = estimate.of_hosted(model=model, version=version, epochs=made.recipe.get("epochs"))

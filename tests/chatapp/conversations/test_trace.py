@@ -153,11 +153,24 @@ async def test_a_search_that_found_nothing_is_kept_as_that() -> None:
 
 async def test_a_cost_is_kept_with_its_price(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(costs, "price_of", lambda model: Price(prompt=1e-06, completion=2e-06))
-    found = costs.cost_of(ModelSettings(model="m"), {"prompt_tokens": 1000, "completion_tokens": 10})
+    found = costs.cost_of((ModelSettings(model="m"), {"prompt_tokens": 1000, "completion_tokens": 10}))
     assert found["cost"] == {
         "currency": "USD", "total": 0.00102, "prompt_per_million": 1.0, "completion_per_million": 2.0,
     }  # fmt: skip
-    assert costs.cost_of(ModelSettings(model="m"), {"prompt_tokens": 0, "completion_tokens": 0}) == {}
+    assert costs.cost_of((ModelSettings(model="m"), {"prompt_tokens": 0, "completion_tokens": 0})) == {}
+
+
+async def test_a_question_that_another_model_wrote_anew_costs_what_that_one_takes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    prices = {"dear": Price(prompt=1e-05, completion=2e-05), "cheap": Price(prompt=1e-06, completion=2e-06)}
+    monkeypatch.setattr(costs, "price_of", lambda model: prices.get(model.model))
+    used = {"prompt_tokens": 1000, "completion_tokens": 10}
+    dear, cheap, unknown = ((ModelSettings(model=name), used) for name in ("dear", "cheap", "unknown"))
+    assert costs.cost_of(dear, cheap)["cost"] == {
+        "currency": "USD", "total": 0.01122, "prompt_per_million": 10.0, "completion_per_million": 20.0,
+    }  # fmt: skip
+    assert costs.cost_of(dear, unknown) == {}, "half a price is none"
 
 
 async def test_a_model_without_a_known_price_has_no_cost(trace: Any) -> None:

@@ -16,7 +16,8 @@ from chatapp.finetuning.datasets.models import RowSource
 from chatapp.finetuning.training import hosted, services
 from chatapp.finetuning.training.models import TrainingRun
 from chatapp.finetuning.training.recipes import RecipeRefused
-from chatapp.language_models.models import LanguageModel, UsageEntry
+from chatapp.language_models.budgets import BudgetExhausted
+from chatapp.language_models.models import Budget, LanguageModel, UsageEntry
 from knowledge.documents import jobs
 from knowledge.documents.deletions.places import Subject, registered
 from knowledge.tenants.access import system_actor
@@ -75,6 +76,16 @@ def test_rows_go_out_a_job_is_made_followed_and_its_model_kept(run: TrainingRun,
     assert run.cost is None  # nobody told the price
     assert provider.files == {}  # the rows do not stay there
     assert run.hosted["files_deleted"]
+
+
+def test_who_has_nothing_left_to_spend_starts_no_training_of_a_provider(tenant: Any, entry: LanguageModel) -> None:
+    Budget.objects.create(tenant=tenant, tokens=10)
+    UsageEntry.objects.create(tenant=tenant, model="m", purpose="answer", status="ok", prompt_tokens=11)
+    with pytest.raises(BudgetExhausted):
+        services.start_hosted_run(
+            actor=system_actor(tenant), version=frozen_version(tenant), model=entry, hosted_model="", recipe={}
+        )
+    assert not TrainingRun.objects.exists()
 
 
 def test_files_that_stay_at_the_provider_are_told_when_a_document_is_deleted(
