@@ -39,7 +39,7 @@ server-for-tests: install-dev
 test: server-for-tests
 	@$(PY) manage.py assets
 	@$(PY) -m pytest -n 2 -m "not serial" $(ARGS) || [ $$? -eq 5 ]
-	@$(PY) -m pytest -n 2 --dist loadgroup --no-loadscope-reorder -m serial $(ARGS) || [ $$? -eq 5 ]
+	@$(PY) -m pytest -m serial $(ARGS) || [ $$? -eq 5 ]
 
 lint: install-dev
 	@$(BIN)/ruff check .

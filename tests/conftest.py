@@ -22,7 +22,6 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
-from xdist.scheduler import LoadScheduling
 
 ROOT = Path(__file__).resolve().parent.parent
 # A folder for each process: the workers of xdist share nothing. Short, because a unix socket lies in it.
@@ -72,18 +71,12 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Share out the tests marked ``serial`` between two processes: those that use one product stay together, those of
-    the longest group come first."""
-    lanes = [(_lane(item), item) for item in items]
-    for lane, item in lanes:
-        if lane:
-            item.add_marker(pytest.mark.xdist_group(lane))
-    place = {lane: at for at, lane in enumerate(dict.fromkeys(lane for lane, _ in lanes))}
-    lanes.sort(key=lambda each: (not each[0].startswith(("browser", "product")), place[each[0]] if each[0] else -1))
-    items[:] = [item for _, item in lanes]
+    """Keep the tests together that use one product, so that it can be stopped after them."""
+    place: dict[str, int] = {}
+    items.sort(key=lambda item: place.setdefault(_product_of(item), len(place)))
 
 
-def _lane(item: pytest.Item) -> str:
+def _product_of(item: pytest.Item) -> str:
     if item.get_closest_marker("serial") is None:
         return ""
     if "e2e" in item.path.parts:
@@ -97,7 +90,7 @@ def _lane(item: pytest.Item) -> str:
 @pytest.hookimpl(trylast=True)
 def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
     """Stop the products that no later test uses: each that idles takes time and memory from the others."""
-    if nextitem is not None and _lane(nextitem) != _lane(item):
+    if nextitem is not None and _product_of(nextitem) != _product_of(item):
         while _products:
             _products.pop().stop()
 
@@ -114,9 +107,8 @@ _crashed: set[str] = set()
 @pytest.hookimpl(optionalhook=True)
 def pytest_handlecrashitem(crashitem: str, report: pytest.TestReport, sched: Any) -> None:
     """Run a test once more whose process died under it: native code (vectors, index) does that once in some ten thousand
-    tests, and says nothing of the test. One that dies again has failed; a test that fails is not run again. In the lanes
-    of whole products xdist cannot."""
-    if crashitem not in _crashed and isinstance(sched, LoadScheduling):
+    tests, and says nothing of the test. One that dies again has failed; a test that fails is not run again."""
+    if crashitem not in _crashed:
         _crashed.add(crashitem)
         sched.mark_test_pending(crashitem)
         report.outcome = "rerun"  # type: ignore[assignment]

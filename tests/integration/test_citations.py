@@ -1,4 +1,5 @@
-"""Many answers over real documents on both stores (two hundred with ``TESTS=full``): each citation exact, no marker out of range."""
+"""Many answers over real documents: each citation exact, no marker out of range. With ``TESTS=full`` two hundred of each
+model, on both stores."""
 
 from __future__ import annotations
 
@@ -8,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from amount import of
+from amount import STORES, of
 from real_documents import PACKAGES, real_documents
 
 from chatapp.operations.bench.client import Upload
 
-pytestmark = [pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.timeout(900), pytest.mark.parametrize("product", STORES, indirect=True)]
 
 ROOT = Path(__file__).resolve().parents[2]
 ANSWERS, UNRULY, AT_ONCE = of(120, 200), 40, 8

@@ -10,6 +10,7 @@ from typing import Any
 
 import psutil
 import pytest
+from amount import STORES
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
@@ -50,6 +51,7 @@ def _talks_to(process: psutil.Process, port: int) -> bool:
     return any(c.raddr and c.raddr.port == port for c in process.net_connections(kind="tcp"))
 
 
+@pytest.mark.parametrize("product", STORES, indirect=True)
 def test_a_killed_worker_loses_and_doubles_no_document(
     product: Any, abandoned: Any, eventually: Callable[..., Any]
 ) -> None:
@@ -76,6 +78,7 @@ def test_a_killed_worker_loses_and_doubles_no_document(
         assert len({p["id"] for p in found}) == len({(p["document"], p["start"]) for p in found}) == len(found)
 
 
+@pytest.mark.parametrize("product", STORES, indirect=True)
 def test_a_killed_web_process_is_replaced_and_answers_go_on(product: Any, abandoned: Any) -> None:
     web = product.leader("web")
     assert abandoned["killed"] not in {p.pid for p in web.children()}

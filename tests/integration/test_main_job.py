@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from amount import STORES
 from websockets.sync.client import connect
 
 from chatapp.operations.bench.client import Upload, sign_in, socket_headers, socket_url
@@ -159,6 +160,7 @@ def holding(folder: Path, words: str) -> list[str]:
     return found
 
 
+@pytest.mark.parametrize("product", STORES, indirect=True)
 def test_stop_leaves_no_process_and_a_start_without_a_model_answers_too(
     product: Any, shelf: Any, samples: list[Any], processes_of: Callable[[Path], list[str]]
 ) -> None:

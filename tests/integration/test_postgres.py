@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
+from amount import FULL
 from running import ROOT, Running
 from servers import Postgres, postgres_programs
 
@@ -131,6 +132,7 @@ def test_two_first_documents_at_once_make_one_generation(
     assert running.manage("reconcile").returncode == 0
 
 
+@pytest.mark.skipif(not FULL, reason="half a minute; test_currency.py does it on SQLite: TESTS=full")
 def test_another_index_is_built_used_and_left_under_questions(running: Running) -> None:
     found = switching.measure(running.client, documents=6, chunker="structural:max_tokens=240", say=lambda _: None)
     assert (found.wrong, found.empty, found.failed) == (0, 0, 0), found

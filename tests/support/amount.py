@@ -12,3 +12,7 @@ FULL = os.environ.get("TESTS") == "full"
 
 def of(part: T, whole: T) -> T:
     return whole if FULL else part
+
+
+STORES = of(["lance"], ["lance", "weaviate"])
+"""For whole products whose test costs much and shows what hardly depends on the store."""
