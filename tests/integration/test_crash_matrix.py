@@ -22,7 +22,7 @@ from typing import Any, NoReturn
 
 import psutil
 import pytest
-from amount import of
+from amount import STORES, of
 from invariants import NAMES
 from running import ROOT, Running
 
@@ -93,7 +93,7 @@ class Matrix:
         return {name: wrong for name, wrong in found.items() if wrong}
 
 
-@pytest.fixture(scope="module", params=of(["lance"], ["lance", "weaviate"]))
+@pytest.fixture(scope="module", params=STORES)
 def matrix(
     request: pytest.FixtureRequest, start_product: Callable[..., Running], tmp_path_factory: pytest.TempPathFactory,
     missing_part: Callable[[str, str], NoReturn],
