@@ -137,6 +137,7 @@ SENDERS = {
     "chatapp/operations/product.py": "asks this product's own port whether it is ready",
     "chatapp/operations/management/commands/serve.py": "asks the supervised store on loopback whether it is ready",
     "chatapp/operations/bench/product.py": "measures this product at the address that it started itself at",
+    "chatapp/operations/bench/programs.py": "measures the model server that it started itself on loopback",
     "chatapp/operations/bench/client.py": "measures this product, or one the operator names on the command line",
 }
 

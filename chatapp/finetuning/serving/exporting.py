@@ -9,6 +9,7 @@ from pathlib import Path
 
 from django.conf import settings
 
+from chatapp.finetuning import alone
 from chatapp.finetuning.artifacts import BadArtifact, digest_of, weight_files
 from chatapp.finetuning.registry.models import ModelVersion
 from chatapp.finetuning.serving.errors import ServingRefused
@@ -60,7 +61,7 @@ def _merge(version: ModelVersion, part: Path) -> None:
         raise ServingRefused(NO_EXTRA)
     assert version.base is not None
     base = Path(settings.MODELS_DIR) / version.base.path
-    program = [sys.executable, "-m", "chatapp.finetuning.serving.program.merging"]
+    program = [sys.executable, *alone.program("chatapp.finetuning.serving.program.merging")]
     done = subprocess.run(  # noqa: S603 - our own program, no shell
         [*program, str(base), version.path, version.digest, str(part)],
         cwd=settings.BASE_DIR, capture_output=True, text=True, check=False,

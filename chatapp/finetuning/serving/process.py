@@ -15,12 +15,14 @@ from typing import Any
 
 from django.conf import settings
 
+from chatapp.finetuning import alone
 from chatapp.finetuning.serving.client import Client
 from chatapp.finetuning.serving.models import ModelServer
 from chatapp.finetuning.serving.naming import base_name
 
 __all__ = ["Process", "folder_of", "log_of"]
 
+PROGRAM = alone.program("chatapp.finetuning.serving.program")
 GRACE_SECONDS = 5.0
 LOG_BYTES = 1024 * 1024
 
@@ -62,7 +64,7 @@ class Process:
             log.replace(folder / "log.1")
         with log.open("ab") as out:
             popen = subprocess.Popen(  # noqa: S603 - our own program, no shell
-                [sys.executable, "-m", "chatapp.finetuning.serving.program", str(folder / "config.json")],
+                [sys.executable, *PROGRAM, str(folder / "config.json")],
                 stdin=subprocess.PIPE, stdout=out, stderr=subprocess.STDOUT, cwd=settings.BASE_DIR, env=_environment(),
             )  # fmt: skip
         return cls(popen, folder, token)

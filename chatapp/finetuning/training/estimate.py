@@ -19,6 +19,8 @@ __all__ = ["Estimate", "of_hosted", "of_local"]
 
 START_SECONDS = 15.0
 """Importing and reading, before the first step."""
+GPU_STEP_SECONDS = 0.3
+"""What a step was seen to take on an H100 however short its rows, with a model of a billion weights."""
 PYTHON_BYTES = 900 * 1024 * 1024
 """The process itself with everything imported, measured on a model of no size."""
 
@@ -54,7 +56,9 @@ def of_local(*, base: BaseModel, recipe: Recipe, version: DatasetVersion) -> Est
     per_token = (
         6 if recipe.method == "full" else 4
     ) * base.parameters  # forward and backward; frozen weights have no own
-    seconds = tokens * recipe.epochs / (speed or max(1.0, here.flops / per_token)) + START_SECONDS
+    computing = tokens * recipe.epochs / (speed or max(1.0, here.flops / per_token))
+    least = recipe.steps(rows) * GPU_STEP_SECONDS if here.gpu and speed is None else 0.0
+    seconds = max(computing, least) + START_SECONDS
     memory = _memory(base, recipe, here)
     return Estimate(
         rows=rows, tokens=tokens, steps=recipe.steps(rows), seconds=round(seconds, 1), measured=speed is not None,

@@ -16,7 +16,7 @@ from chatapp.finetuning.training.models import TrainingRun
 __all__ = ["end_left_trainer", "folder_of", "forget_rows", "has_rows", "log_tail", "result_of"]
 
 LOG_BYTES = 20_000
-PROGRAM = b"finetuning/training/program/start.py"
+PROGRAM = b"chatapp.finetuning.training.program"
 
 
 def folder_of(run: TrainingRun) -> Path:

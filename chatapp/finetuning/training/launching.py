@@ -10,6 +10,7 @@ from typing import Any
 
 from django.conf import settings
 
+from chatapp.finetuning import alone
 from chatapp.finetuning.training import bases, extra
 from chatapp.finetuning.training.folders import folder_of
 from chatapp.finetuning.training.models import TrainingRun
@@ -18,7 +19,7 @@ from chatapp.finetuning.training.recipes import Recipe
 
 __all__ = ["Trainer", "job_of", "launch", "prepare"]
 
-PROGRAM = Path(__file__).parent / "program" / "start.py"
+PROGRAM = alone.program("chatapp.finetuning.training.program")
 HANDED_ON = ("PATH", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "CUDA_HOME", "NVIDIA_VISIBLE_DEVICES", "TZ")
 """Nothing else: no key, no address of a database reaches the trainer."""
 GRACE_SECONDS = 60.0
@@ -107,7 +108,7 @@ def launch(job: Job) -> Trainer:
     write_job(job, path)
     with (folder / "trainer.log").open("ab") as log:
         process = subprocess.Popen(  # noqa: S603 - our own program, no shell
-            [extra.python(), "-P", "-s", str(PROGRAM), str(path)], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            [extra.python(), "-P", "-s", *PROGRAM, str(path)], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             cwd=folder, env=_environment(folder), close_fds=True, start_new_session=True,
         )  # fmt: skip
     return Trainer(process)

@@ -25,8 +25,10 @@ NOT_A_NUMBER = (
 class Following(TrainerCallback):  # type: ignore[misc]
     """Tells the reporter, and lets nothing go on that cannot end well."""
 
-    def __init__(self, report: Reporter, stop: Stop, sampler: Sampler) -> None:
-        self.report, self.stop, self.sampler = report, stop, sampler
+    def __init__(self, report: Reporter, stop: Stop, sampler: Sampler, *, keeps_all: bool = False) -> None:
+        """``keeps_all``: no checkpoint is left out, since the best of them is looked for at the end."""
+        self.report, self.stop, self.sampler, self._keeps_all = report, stop, sampler, keeps_all
+        self._pace = checkpoints.Pace()
         self._tokens = self._seconds = 0.0
         self.eval_loss: float | None = None
         self.loss: float | None = None
@@ -34,9 +36,12 @@ class Following(TrainerCallback):  # type: ignore[misc]
 
     def on_step_end(self, args: Any, state: Any, control: Any, **more: Any) -> None:
         self.report.alive(step=state.global_step, max_steps=state.max_steps)
+        self._pace.may_begin()
         if self.stop.asked:
             control.should_training_stop = True
             control.should_save = True
+        elif self._pace.too_soon and not self._keeps_all:
+            control.should_save = False
 
     def on_substep_end(self, args: Any, state: Any, control: Any, **more: Any) -> None:
         self.report.alive()
@@ -63,11 +68,13 @@ class Following(TrainerCallback):  # type: ignore[misc]
             self.report.say("eval", step=state.global_step, max_steps=state.max_steps, eval_loss=self.eval_loss)
         if state.global_step < state.max_steps:  # the last ones are taken of what is saved
             self.sampler.take(state.global_step)
+        self._pace.may_begin()  # it is saved after it was looked at
 
     def on_save(self, args: Any, state: Any, control: Any, **more: Any) -> None:
         folder = Path(args.output_dir) / f"{checkpoints.PREFIX}{state.global_step}"
         checkpoints.seal(folder)
         self.report.say("checkpoint", step=state.global_step, path=str(folder))
+        self._pace.ended()
 
     def _speed(self, logs: dict[str, Any]) -> float | None:
         """Return tokens a second since the last line; the first one still warms up."""

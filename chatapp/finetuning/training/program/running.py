@@ -86,7 +86,7 @@ def _train(job: Job, report: Reporter) -> None:
     sampler = Sampler(
         tokenizer, held_out[: job.samples], report, tokens=job.sample_tokens, window=job.recipe.max_length
     )
-    following = Following(report, stop, sampler)
+    following = Following(report, stop, sampler, keeps_all=bool(job.recipe.early_stopping))
     trainer = _trainer(job, tokenizer, rows, held_out, following)
     sampler.model = trainer.model
     resumed = checkpoints.newest_good(job.checkpoints)

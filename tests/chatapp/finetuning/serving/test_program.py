@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 import tiny_adapters
 
+from chatapp.finetuning import alone
 from chatapp.finetuning.artifacts import digest_of
 from knowledge import llm
 from knowledge.errors import ModelNotConfigured, ModelRefused
@@ -35,7 +36,7 @@ class Server:
         self.folder = tiny_adapters.make(folder)
         for name, text in (("token", TOKEN), ("config.json", json.dumps(self._config()))):
             (folder / name).write_text(text)
-        program = [sys.executable, "-m", "chatapp.finetuning.serving.program", str(folder / "config.json")]
+        program = [sys.executable, *alone.program("chatapp.finetuning.serving.program"), str(folder / "config.json")]
         environment = {**os.environ, "OMP_NUM_THREADS": "1"}
         environment.pop("DJANGO_SETTINGS_MODULE", None)
         self.log = (folder / "log").open("w+")
@@ -158,7 +159,7 @@ def test_whole_weights_are_served_beside_the_base(server: Server) -> None:
 
 def test_a_merged_export_answers_as_its_adapter_does(server: Server) -> None:
     base, adapter, folder = (server.folder / name for name in ("base", "first", "merged"))
-    program = [sys.executable, "-m", "chatapp.finetuning.serving.program.merging"]
+    program = [sys.executable, *alone.program("chatapp.finetuning.serving.program.merging")]
     wrong = subprocess.run([*program, base, adapter, "0" * 64, folder], capture_output=True, text=True)
     assert (wrong.returncode, folder.exists()) == (1, False)
     assert "digest differs" in wrong.stderr

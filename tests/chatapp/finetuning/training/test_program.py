@@ -95,6 +95,20 @@ def test_a_run_is_trained_by_one_process(tmp_path: Path) -> None:
         assert again
 
 
+def test_checkpoints_take_a_tenth_of_the_time_however_long_each_takes() -> None:
+    now = [0.0]
+    pace = checkpoints.Pace(lambda: now[0])
+    assert not pace.too_soon
+    pace.may_begin()
+    now[0] += 5  # it took five seconds
+    pace.ended()
+    assert pace.too_soon
+    now[0] += 44
+    assert pace.too_soon
+    now[0] += 1
+    assert not pace.too_soon
+
+
 def test_it_may_not_use_the_network() -> None:
     process._no_network("open", ("/etc/hosts", "r", 0))
     for event in ("socket.connect", "socket.getaddrinfo"):
@@ -103,7 +117,7 @@ def test_it_may_not_use_the_network() -> None:
 
 
 def test_an_environment_that_only_trains_needs_nothing_else_of_ours(tmp_path: Path) -> None:
-    asked = [sys.executable, "-P", "-s", "-X", "importtime", str(launching.PROGRAM), str(tmp_path / "missing.json")]
+    asked = [sys.executable, "-P", "-s", "-X", "importtime", *launching.PROGRAM, str(tmp_path / "missing.json")]
     done = subprocess.run(asked, capture_output=True, text=True, cwd=tmp_path, timeout=60)
     assert "FileNotFoundError" in done.stderr
     assert "chatapp.finetuning.training.recipes" in done.stderr
