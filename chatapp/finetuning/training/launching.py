@@ -118,7 +118,7 @@ def _environment(folder: Path) -> dict[str, str]:
     handed_on = {name: os.environ[name] for name in HANDED_ON if name in os.environ}
     return {
         **handed_on, "PYTHONUTF8": "1", "LC_ALL": "C.UTF-8", "HOME": str(folder),
-        "TMPDIR": str(folder / "tmp"), "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1",
+        "TMPDIR": str(folder / "tmp"), "PYTHONUNBUFFERED": "1",
     }  # fmt: skip
 
 
