@@ -48,11 +48,11 @@ def frozen_version(tenant: Any, *, train: int = 16, held_out: int = 4, slug: str
 
 
 def run_again(
-    folder: Path, *runs: tuple[str, dict[str, Any]], stopped: tuple[str, ...] = ()
+    folder: Path, *runs: tuple[str, dict[str, Any]], stopped: tuple[str, ...] = (), gone_on_with: tuple[str, ...] = ()
 ) -> dict[str, dict[str, Any]]:  # fmt: skip
     """Train the job of a folder again with changed recipes, all in one process; return the last line of each.
 
-    ``stopped``: those that are asked to stop before they begin.
+    ``stopped``: those that are asked to stop before they begin; ``gone_on_with``: those taken up again after that.
     """
     told = json.loads((folder / "job.json").read_text())
     jobs = []
@@ -72,6 +72,8 @@ def run_again(
         "import sys\nfrom pathlib import Path\nfrom chatapp.finetuning.training.program import job, process\n"
         "jobs = [job.read_job(Path(name)) for name in sys.argv[1:]]\nprocess.confine(jobs[0])\n"
         "from chatapp.finetuning.training.program.running import run\n[run(each) for each in jobs]\n"
+        f"again = [each for each in jobs if each.run in {gone_on_with!r}]\n"
+        "[(each.stop_file.unlink(), run(each)) for each in again]\n"
     )
     environment = {"PYTHONPATH": str(ROOT), "PATH": os.environ["PATH"], "HOME": str(folder.parent), "PYTHONUTF8": "1"}
     done = subprocess.run(

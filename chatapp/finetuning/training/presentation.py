@@ -85,6 +85,7 @@ def _facts(run: TrainingRun) -> list[tuple[str, str]]:
         ("Gone on from", f"step {run.resumed_from:,}" if run.resumed_from else ""),
         ("Expected to take", words.duration(estimate["seconds"]) if estimate.get("seconds") else ""),
         ("Loss at the end", _number(metrics.get("loss"))),
+        ("On held-out rows before", _number(run.points.filter(step=0).values_list("eval_loss", flat=True).first())),
         ("On held-out rows", _number(metrics.get("eval_loss"))),
         ("Tokens a second", f"{metrics['tokens_per_second']:,.0f}" if metrics.get("tokens_per_second") else ""),
         ("Memory at its peak", words.size(metrics["memory"]) if metrics.get("memory") else ""),

@@ -66,7 +66,7 @@ class Following(TrainerCallback):  # type: ignore[misc]
         if found is not None:
             self.eval_loss = float(found)
             self.report.say("eval", step=state.global_step, max_steps=state.max_steps, eval_loss=self.eval_loss)
-        if state.global_step < state.max_steps:  # the last ones are taken of what is saved
+        if 0 < state.global_step < state.max_steps:  # those before are taken by then, the last ones of what is saved
             self.sampler.take(state.global_step)
         self._pace.may_begin()  # it is saved after it was looked at
 

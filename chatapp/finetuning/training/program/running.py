@@ -87,9 +87,9 @@ def _train(job: Job, report: Reporter) -> None:
         tokenizer, held_out[: job.samples], report, tokens=job.sample_tokens, window=job.recipe.max_length
     )
     following = Following(report, stop, sampler, keeps_all=bool(job.recipe.early_stopping))
-    trainer = _trainer(job, tokenizer, rows, held_out, following)
-    sampler.model = trainer.model
     resumed = checkpoints.newest_good(job.checkpoints)
+    trainer = _trainer(job, tokenizer, rows, held_out, following, anew=resumed is None)
+    sampler.model = trainer.model
     trained = sum(p.numel() for p in trainer.model.parameters() if p.requires_grad)
     report.say("start", device=device_name(), trainable=trained, resumed_from=resumed[0] if resumed else None)
     report.say("stage", stage="training")
@@ -123,12 +123,14 @@ def _finish(
     report.say("done", digest=digest, metrics=metrics)
 
 
-def _trainer(job: Job, tokenizer: Any, rows: list[Row], held_out: list[Row], following: Following) -> Any:
+def _trainer(
+    job: Job, tokenizer: Any, rows: list[Row], held_out: list[Row], following: Following, *, anew: bool
+) -> Any:  # fmt: skip
     set_seed(job.recipe.seed)
     torch.use_deterministic_algorithms(True, warn_only=True)
     torch.set_num_threads(job.threads)
     trainer = SFTTrainer(
-        model=load_model(job), args=_arguments(job, rows=len(rows), held_out=len(held_out)),
+        model=load_model(job), args=_arguments(job, rows=len(rows), held_out=len(held_out), anew=anew),
         train_dataset=_data(rows), eval_dataset=_data(held_out) if held_out else None, processing_class=tokenizer,
         callbacks=[following], peft_config=adapter_of(job.recipe),
     )  # fmt: skip
@@ -143,7 +145,8 @@ def _data(rows: list[Row]) -> Any:
     return Dataset.from_list([{"prompt": row.prompt, "completion": row.answer} for row in rows])
 
 
-def _arguments(job: Job, *, rows: int, held_out: int) -> Any:
+def _arguments(job: Job, *, rows: int, held_out: int, anew: bool) -> Any:
+    """``anew``: it does not go on from a checkpoint. Else a look would count as one without improvement."""
     recipe, steps = job.recipe, job.recipe.steps(rows)
     looks = bool(held_out and recipe.evaluations)
     every = max(1, steps // max(1, recipe.evaluations))
@@ -157,6 +160,7 @@ def _arguments(job: Job, *, rows: int, held_out: int) -> Any:
         logging_steps=max(1, steps // POINTS), logging_first_step=True, logging_nan_inf_filter=False,
         save_strategy="steps", save_steps=every if best else max(1, min(50, steps // 10)), save_total_limit=2,
         eval_strategy="steps" if looks else "no", eval_steps=every if looks else None,
+        eval_on_start=looks and anew,
         load_best_model_at_end=best, metric_for_best_model="eval_loss" if best else None,
         greater_is_better=False if best else None, optim=_optimizer(recipe), bf16=has_gpu(), use_cpu=not has_gpu(),
         gradient_checkpointing=has_gpu(), dataloader_num_workers=0, dataloader_pin_memory=has_gpu(),

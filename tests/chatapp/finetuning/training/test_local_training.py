@@ -19,11 +19,16 @@ import pytest
 import tiny_llama
 from training_world import frozen_version, pairs, run_again, start_worker
 
+from chatapp.finetuning.artifacts import file_digest
+
 pytestmark = pytest.mark.django_db(transaction=True)
 
 RECIPE = {"method": "lora", "epochs": 6, "batch": 4, "accumulation": 1, "max_length": 256, "rank": 16, "alpha": 32,
           "learning_rate": 0.01, "evaluations": 2, "seed": 7}  # fmt: skip
 STEPS = 24
+WORSE = {"method": "full", "epochs": 2, "evaluations": 8, "early_stopping": 1, "learning_rate": 5.0,
+         "warmup_share": 0.0}  # fmt: skip
+"""Steps so large that each makes it worse, by much."""
 
 
 @dataclass
@@ -65,10 +70,13 @@ def trained(work: Path, llama: Path, django_db_setup: None, django_db_blocker: A
             ("full", {"method": "full", "epochs": 1}),
             ("four-bits", {"method": "qlora", "epochs": 0.25, "evaluations": 0}),
             ("early", {"method": "dora", "epochs": 2, "evaluations": 4, "early_stopping": 1, "learning_rate": 1e-7}),
+            ("worse", WORSE),
+            ("halted", WORSE),
             ("stopped", {"evaluations": 0}),
             ("diverged", {"method": "full", "learning_rate": 1e30, "epochs": 2, "evaluations": 0}),
             ("too-long", {"max_length": 20}),
-            stopped=("stopped",),
+            stopped=("stopped", "halted"),
+            gone_on_with=("halted",),
         )
     return found
 
@@ -149,6 +157,12 @@ def _killed_worker(run: Any, folder: Path) -> dict[str, Any]:
     return {"trainer_ended": bool(gone), "state": run.state, "freed": jobs.release_leases_of_dead_workers()}
 
 
+def said(folder: Path, event: str) -> list[dict[str, Any]]:
+    """What the trainer said in a folder of ``run_again``, of one kind, in its order."""
+    lines = [json.loads(line) for line in (folder / "progress.jsonl").read_text().splitlines()]
+    return [line for line in lines if line["event"] == event]
+
+
 def test_a_trainer_ends_with_its_worker_and_the_run_is_free_at_once(trained: Trained) -> None:
     assert trained.run["after_worker"] == {"trainer_ended": True, "state": "running", "freed": 1}
 
@@ -167,10 +181,14 @@ def test_it_goes_on_from_its_checkpoint_and_ends(trained: Trained) -> None:
     assert run["resumed_from"] >= 12
     assert run["progress"] == 1.0
     assert run["max_steps"] == STEPS
-    assert [point["step"] for point in run["points"]] == list(range(1, STEPS + 1))
-    assert run["points"][-1]["loss"] < run["points"][0]["loss"]
-    assert {p["step"] for p in run["points"] if p["eval_loss"] is not None} == {12, 24}
-    assert all(point["memory"] for point in run["points"])
+    assert [point["step"] for point in run["points"]] == list(range(STEPS + 1))
+    before, *steps = run["points"]
+    assert steps[-1]["loss"] < steps[0]["loss"]
+    assert all(point["memory"] for point in steps)
+    assert (before["loss"], before["memory"]) == (None, None)
+    held_out = {point["step"]: point["eval_loss"] for point in run["points"] if point["eval_loss"] is not None}
+    assert set(held_out) == {0, 12, 24}
+    assert held_out[24] < held_out[0]
 
 
 def test_samples_show_what_was_learned(trained: Trained) -> None:
@@ -235,6 +253,30 @@ def test_it_stops_early_when_nothing_gets_better(trained: Trained) -> None:
     early = trained.again["early"]
     assert early["event"] == "done"
     assert 2 <= early["metrics"]["steps"] <= 8
+
+
+def test_the_look_before_the_first_step_is_no_checkpoint_that_could_be_the_best(trained: Trained) -> None:
+    assert trained.again["worse"]["event"] == "done"
+    folder = trained.folder.parent / "worse"
+    looks = {line["step"]: line["eval_loss"] for line in said(folder, "eval")}
+    assert list(looks) == [0, 1, 2]  # one look without improvement on that of the first step, and it ended
+    assert looks[0] < looks[1] < looks[2]
+    state = json.loads((folder / "checkpoints" / "checkpoint-2" / "trainer_state.json").read_text())
+    assert (state["best_global_step"], state["best_metric"]) == (1, pytest.approx(looks[1]))
+    kept, best, last = (
+        file_digest(folder / name / "model.safetensors")
+        for name in ("result", "checkpoints/checkpoint-1", "checkpoints/checkpoint-2")
+    )
+    assert kept == best != last
+
+
+def test_a_run_gone_on_with_does_not_look_again_before_its_first_step(trained: Trained) -> None:
+    whole, halted = (trained.folder.parent / name for name in ("worse", "halted"))
+    assert [line["resumed_from"] for line in said(halted, "start")] == [None, 1]
+    looks = [(line["step"], line["eval_loss"]) for line in said(halted, "eval")]
+    assert looks == [(line["step"], line["eval_loss"]) for line in said(whole, "eval")]
+    assert trained.again["halted"]["digest"] == trained.again["worse"]["digest"]
+    assert len([line for line in said(halted, "sample") if line["step"] == 0]) == 3
 
 
 def test_what_cannot_end_well_ends_in_words(trained: Trained) -> None:

@@ -123,13 +123,15 @@ def test_the_page_of_a_run_shows_curve_samples_events_and_record(visitor: Any, r
         report={"events": [{"words": "Interrupted at step 9 (signal 9)."}], "device": "cpu", "digest": "ab" * 32},
         record={"recipe": {"seed": 1}},
     )  # fmt: skip
+    TrainingPoint.objects.create(run=run, step=0, eval_loss=3.25, seconds=1)
     TrainingPoint.objects.create(run=run, step=1, loss=2.5, learning_rate=1e-4, seconds=1)
     for step, output in ((0, "bla"), (10, "blue"), (20, "blue [S1]")):
         TrainingSample.objects.create(run=run, step=step, row_key="a", expected="It is <blue> [S1].", output=output)
     page = visitor("editor").get(f"{PAGE}{run.pk}/")
     said = words(page)
     for text in ("Done. The last attempt took 4 minutes.", "Interrupted at step 9 (signal 9).", "It is <blue> [S1].",
-                 "Before the training bla", "At step 20 blue [S1]", "2.0 GiB", "0.7500", '"seed": 1', "2.5000"):  # fmt: skip
+                 "Before the training bla", "At step 20 blue [S1]", "2.0 GiB", "On held-out rows before 3.2500",
+                 "On held-out rows 0.7500", '"seed": 1', "1 2.5000 1.00e-04 0 3.2500"):  # fmt: skip
         assert text in said, text
     assert "At step 10" not in said
     assert "Go on from" not in said
