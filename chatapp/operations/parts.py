@@ -14,6 +14,7 @@ from typing import Any
 from django.conf import settings
 from django.db import connection
 
+from chatapp.operations.product import TRAINING
 from chatapp.operations.queues import look
 
 logger = logging.getLogger(__name__)
@@ -150,6 +151,31 @@ def models() -> Part:
     return Part(name="models", ok=True, version=f"{ready} served here", detail=detail)
 
 
+def training() -> Part:
+    """Say what runs wait for that no trainer takes. It is no fault of the product: answers need no training. Which runs
+    those are stands on their pages: /readyz is public."""
+    from chatapp.finetuning.training.waiting import waiting
+
+    found = waiting()
+    detail = ""
+    if found.refused:
+        detail = f"{_runs(found.refused)}, since the worker lacks the extra. Run `make run TRAIN=1` on its machine."
+    elif found.left:
+        with quick_redis() as client:
+            heard = any(queue.name == TRAINING and queue.consumed for queue in look(client))
+        detail = f"{_runs(found.left)} {DEAF_TRAINER if heard else NO_TRAINER}"
+    version = f"{found.running} running, {found.queued} waiting"
+    return Part(name="training", ok=True, version=version, detail=detail)
+
+
+NO_TRAINER = "and no trainer is there. Start one: `make run TRAIN=1`, or `manage.py serve --only trainer` elsewhere."
+DEAF_TRAINER = "although a trainer is there. Start it again, and see whether beat runs."
+
+
+def _runs(count: int) -> str:
+    return "A training run waits" if count == 1 else f"{count:,} training runs wait"
+
+
 def worker() -> Part:
     """Read the signs of life that ``tasks`` writes."""
     with quick_redis() as client:
@@ -172,7 +198,7 @@ def queues() -> Part:
 
 
 CHECKS: tuple[Callable[[], Part], ...] = (
-    database, migrations, redis, store, embedder, reranker, reading, models, worker, queues,
+    database, migrations, redis, store, embedder, reranker, reading, models, training, worker, queues,
 )  # fmt: skip
 
 _lock = threading.Lock()

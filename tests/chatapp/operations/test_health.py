@@ -2,15 +2,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.template.loader import render_to_string
 from django.test import RequestFactory
+from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from chatapp.operations import health, parts
+from chatapp.operations import health, parts, queues
 from chatapp.operations.parts import Part
 
 
@@ -206,3 +208,34 @@ def test_model_servers_that_failed_are_counted_and_are_no_fault_of_the_product(
     assert part.detail.startswith("1 of 2 model servers failed")
     ModelServer.objects.filter(state="failed").update(state="starting")
     assert parts.models().detail == "Starting: 1 of 2 model servers."
+
+
+@pytest.mark.usefixtures("transactional_db")
+def test_runs_that_no_trainer_takes_are_told_and_are_no_fault_of_the_product(redis_server: Any, tenant: Any) -> None:
+    from training_world import frozen_version
+
+    from chatapp.finetuning.models import TrainingRun
+    from chatapp.finetuning.training.supervising import NO_EXTRA_HERE
+
+    def start(*, minutes: int, **more: Any) -> TrainingRun:
+        fields = {"trainer": "local", "method": "lora", "name": "secret", "dataset_version": version} | more
+        return TrainingRun.objects.create(tenant=tenant, not_before=now - timedelta(minutes=minutes), **fields)
+
+    now, version = timezone.now(), frozen_version(tenant)
+    assert parts.training() == Part(name="training", ok=True, version="0 running, 0 waiting")
+    start(minutes=9, trainer="hosted")  # a provider's job is no trainer's
+    start(minutes=1)  # a trainer may still come
+    assert parts.training() == Part(name="training", ok=True, version="0 running, 1 waiting")
+    start(minutes=3)
+    part = parts.training()
+    assert (part.ok, part.version) == (True, "0 running, 2 waiting")
+    assert part.detail == f"A training run waits {parts.NO_TRAINER}"
+    lost = start(minutes=9, state="running", lease_until=now - timedelta(minutes=3))
+    assert parts.training().detail == f"2 training runs wait {parts.NO_TRAINER}"
+    with parts.quick_redis() as client:
+        queues.say_alive(client, ["training"], busy=False)
+    assert parts.training().detail == f"2 training runs wait {parts.DEAF_TRAINER}"
+    TrainingRun.objects.filter(pk=lost.pk).update(lease_until=now + timedelta(minutes=1))
+    assert parts.training() == Part(name="training", ok=True, version="1 running, 2 waiting")  # they wait their turn
+    start(minutes=-1, last_error=NO_EXTRA_HERE)  # put back by a worker, again and again
+    assert "A training run waits, since the worker lacks the extra" in parts.training().detail

@@ -65,6 +65,7 @@ def test_every_part_reports_itself(live_app: Any) -> None:
         "reranker",
         "reading",
         "models",
+        "training",
         "worker",
         "queues",
     }
@@ -101,7 +102,18 @@ def test_doctor_names_every_part(live_app: Any) -> None:
     done = manage(live_app, "doctor")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Everything works." in done.stdout
-    for part in ("database", "migrations", "redis", "store", "embedder", "reranker", "reading", "models", "worker"):
+    for part in (
+        "database",
+        "migrations",
+        "redis",
+        "store",
+        "embedder",
+        "reranker",
+        "reading",
+        "models",
+        "training",
+        "worker",
+    ):
         assert f"{part} " in done.stdout
 
 
