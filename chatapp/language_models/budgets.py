@@ -63,6 +63,10 @@ class Remaining:
     def exhausted(self) -> bool:
         return self.left <= 0
 
+    def has(self, dollars: float) -> bool:
+        """Whether so much more can be spent; a budget of tokens alone does not say."""
+        return self.budget.dollars is None or float(self.dollars) + dollars <= float(self.budget.dollars)
+
     @property
     def of(self) -> str:
         """``organisation``, ``person`` or ``key``."""
@@ -103,6 +107,12 @@ class Remaining:
     def used_up(self) -> str:
         return f"{self.subject} for {self.span} is used up ({self.figures}); it begins anew {self.anew}."
 
+    def too_little(self, dollars: float) -> str:
+        return (
+            f"This is expected to cost {dollars:,.2f} US dollars, but {self.subject[0].lower()}{self.subject[1:]} for "
+            f"{self.span} has less left ({self.figures} are used). It begins anew {self.anew}."
+        )
+
     @property
     def running_low(self) -> str:
         return f"{self.subject} for {self.span} runs low: {self.figures} are used. It begins anew {self.anew}."
@@ -125,17 +135,19 @@ class Remaining:
         }
 
 
-def ensure_within(actor: Actor) -> None:
-    """Let a call be made while every budget that it counts towards has something left.
+def ensure_within(actor: Actor, *, dollars: float = 0) -> None:
+    """Let a call be made while every budget that it counts towards has something left, and as many ``dollars`` as it
+    is expected to cost.
 
     Calls under way are counted when they have ended, so a budget may be passed by those that run at the same time.
 
-    :raises BudgetExhausted: one is used up.
+    :raises BudgetExhausted: one is used up, or would be.
     """
     for each in remaining(actor):
-        if each.exhausted:
+        if each.exhausted or not each.has(dollars):
             seconds = (each.resets - timezone.now()).total_seconds()
-            raise BudgetExhausted(each.used_up, retry_after=max(1, int(seconds)))
+            words = each.used_up if each.exhausted else each.too_little(dollars)
+            raise BudgetExhausted(words, retry_after=max(1, int(seconds)))
 
 
 def remaining(actor: Actor) -> list[Remaining]:

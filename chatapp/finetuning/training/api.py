@@ -47,7 +47,7 @@ def start_run(request: HttpRequest, data: RunIn) -> Any:
     else:
         run = services.start_hosted_run(
             actor=actor, version=version, model=access_tunable(actor=actor, pk=data.language_model),
-            hosted_model=data.hosted_model, recipe=data.recipe, name=data.name,
+            hosted_model=data.hosted_model, recipe=data.recipe, name=data.name, price=data.training_price,
         )  # fmt: skip
     return Status(202, RunOut.of(run))
 

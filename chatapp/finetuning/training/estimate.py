@@ -38,6 +38,8 @@ class Estimate:
     available: int | None = None
     machine: str = ""
     dollars: float | None = None
+    price: float | None = None  # a million trained tokens
+    price_was_said: bool = False  # by whoever starts the run; else it is the entry's
     warnings: tuple[str, ...] = ()
 
     @property
@@ -67,18 +69,22 @@ def of_local(*, base: BaseModel, recipe: Recipe, version: DatasetVersion) -> Est
     )  # fmt: skip
 
 
-def of_hosted(*, model: LanguageModel, version: DatasetVersion, epochs: Any) -> Estimate:
-    """Reckon what a provider asks for: tokens times passes times its price for training."""
+def of_hosted(*, model: LanguageModel, version: DatasetVersion, epochs: Any, said: float | None = None) -> Estimate:
+    """Reckon what a provider asks for: tokens times passes times its price for training; one that was ``said`` counts
+    before the entry's."""
     rows, tokens = _amount(version)
-    price = training_price(model)
+    price = training_price(model) if said is None else said
     warnings = []
     if price is None:
-        warnings.append("The price of training is not known here. Look it up at the provider before you start.")
+        warnings.append("The price of training is not known here. Look it up at the provider, and fill it in above.")
     passes = float(epochs) if epochs else 3.0
     if not epochs:
         warnings.append("The provider chooses how often it passes over the rows; reckoned with three times.")
     dollars = None if price is None else round(tokens * passes * price / 1_000_000, 4)
-    return Estimate(rows=rows, tokens=tokens, dollars=dollars, warnings=tuple(warnings))
+    return Estimate(
+        rows=rows, tokens=tokens, dollars=dollars, price=price, price_was_said=said is not None,
+        warnings=tuple(warnings),
+    )  # fmt: skip
 
 
 def training_price(model: LanguageModel) -> float | None:

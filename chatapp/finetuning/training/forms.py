@@ -8,7 +8,7 @@ from typing import Any
 
 from chatapp.finetuning.datasets.models import DatasetVersion
 from chatapp.finetuning.training import access, bases, hosted_start, services
-from chatapp.finetuning.training.estimate import Estimate, of_hosted, of_local
+from chatapp.finetuning.training.estimate import Estimate, of_hosted, of_local, training_price
 from chatapp.finetuning.training.models import BaseModel, TrainingRun
 from chatapp.finetuning.training.presentation import ADAPTER_ONLY, NAMES, estimate_facts
 from chatapp.finetuning.training.recipes import METHODS, Recipe, RecipeRefused, defaults, recipe_from
@@ -110,6 +110,16 @@ class RunForm:
         return self._get("hosted_model") or (self.entry.model.partition("/")[2] if self.entry else "")
 
     @property
+    def price(self) -> str:
+        return self._get("training_price")
+
+    @property
+    def usual_price(self) -> str:
+        """What the entry says, where it says any."""
+        found = training_price(self.entry) if self.entry else None
+        return "not known" if found is None else f"{found:g}"
+
+    @property
     def main_fields(self) -> list[RecipeField]:
         return self._fields(MAIN if self.base else HOSTED_FIELDS)
 
@@ -146,8 +156,10 @@ class RunForm:
             recipe = recipe_from(self.recipe(), window=self.base.context_window, rows=self.rows)
             return of_local(base=self.base, recipe=recipe, version=version)
         assert self.entry is not None
-        made = hosted_start.settings_of(self.entry, hosted_model=self.hosted_model, given=self.recipe())
-        return of_hosted(model=self.entry, version=version, epochs=made.recipe.get("epochs"))
+        made = hosted_start.settings_of(
+            self.entry, hosted_model=self.hosted_model, given=self.recipe(), price=self.price
+        )
+        return of_hosted(model=self.entry, version=version, epochs=made.recipe.get("epochs"), said=made.price)
 
     def start(self) -> TrainingRun:
         """:raises KnowledgeError: the services refused, in words."""
@@ -161,5 +173,5 @@ class RunForm:
             raise RecipeRefused("Choose a base model, or a provider.")
         return services.start_hosted_run(
             actor=self.actor, version=self.version, model=self.entry, hosted_model=self.hosted_model,
-            recipe=self.recipe(), name=self.name,
+            recipe=self.recipe(), name=self.name, price=self.price,
         )  # fmt: skip

@@ -156,7 +156,7 @@ def _take(run: TrainingRun, entry: LanguageModel, job: TuningJob) -> None:
     if job.status == "succeeded" and job.model:
         prefix = entry.model.partition("/")[0]
         _store(run, model=f"{prefix}/{job.model}")
-        cost = _cost(entry, job)
+        cost = _cost(run, entry, job)
         record = {"base_model": run.hosted_model, "recipe": run.recipe, "job": job.id, "model": job.model,
                   "dataset": {"id": str(run.dataset_version.dataset_id), "version": run.dataset_version.number,
                               "content_hash": run.dataset_version.content_hash}}  # fmt: skip
@@ -175,8 +175,9 @@ def _take(run: TrainingRun, entry: LanguageModel, job: TuningJob) -> None:
         _later(run, words="")
 
 
-def _cost(entry: LanguageModel, job: TuningJob) -> Decimal | None:
-    price = training_price(entry)
+def _cost(run: TrainingRun, entry: LanguageModel, job: TuningJob) -> Decimal | None:
+    said = run.hosted.get("training_price")
+    price = training_price(entry) if said is None else said
     return None if price is None else round(Decimal(str(price)) * job.trained_tokens / 1_000_000, 4)
 
 

@@ -18,6 +18,7 @@ class HostedSettings:
     provider: str
     model: str  # as the provider calls what it trains from
     recipe: dict[str, Any]  # epochs, learning_rate_multiplier, batch, seed: those that were chosen
+    price: float | None  # US dollars a million trained tokens, as whoever starts it says
 
 
 CHOICES: Mapping[str, tuple[type, float, float, str]] = {
@@ -27,6 +28,7 @@ CHOICES: Mapping[str, tuple[type, float, float, str]] = {
     "seed": (int, 0, 2**31 - 1, "The seed"),
 }
 """What is left out is chosen by the provider, who knows its models."""
+PRICE, HIGHEST_PRICE = "The price of training a million tokens, in US dollars,", 100_000
 
 
 def can_be_asked(model: LanguageModel) -> bool:
@@ -34,8 +36,10 @@ def can_be_asked(model: LanguageModel) -> bool:
     return not model.is_alias and llm.provider_for(model.model) is not None
 
 
-def settings_of(model: LanguageModel, *, hosted_model: str, given: Mapping[str, Any]) -> HostedSettings:
-    """:raises RecipeRefused: the provider cannot be asked, or a setting makes no sense."""
+def settings_of(
+    model: LanguageModel, *, hosted_model: str, given: Mapping[str, Any], price: Any = None
+) -> HostedSettings:  # fmt: skip
+    """:raises RecipeRefused: the provider cannot be asked, or a setting or the price makes no sense."""
     provider = llm.provider_for(model.model) if not model.is_alias else None
     if provider is None:
         raise RecipeRefused(
@@ -50,8 +54,9 @@ def settings_of(model: LanguageModel, *, hosted_model: str, given: Mapping[str, 
         raise RecipeRefused(f"A provider takes no setting “{unknown[0]}”. It takes: {', '.join(CHOICES)}.")
     chosen = {name: value for name, value in given.items() if value not in (None, "")}
     return HostedSettings(
-        provider=provider, model=name, recipe={key: _number(key, value) for key, value in sorted(chosen.items())}
-    )
+        provider=provider, model=name, recipe={key: _number(key, value) for key, value in sorted(chosen.items())},
+        price=None if price in (None, "") else number_of(price, kind=float, least=0, most=HIGHEST_PRICE, label=PRICE),
+    )  # fmt: skip
 
 
 def _number(name: str, value: Any) -> float | int:

@@ -101,12 +101,18 @@ def _number(value: Any) -> str:
 
 
 def _dollars(run: TrainingRun) -> str:
+    said = run.hosted.get("training_price")
+    how = "" if said is None else f", at {_price(said)}, as said at the start"
     if run.cost is not None:
-        return f"${run.cost:,.2f}"
+        return f"${run.cost:,.2f}{how}"
     expected = run.estimate.get("dollars")
     if run.trainer == TrainingRun.Trainer.HOSTED:
-        return f"about ${expected:,.2f} expected" if expected is not None else "not known here"
+        return f"about ${expected:,.2f} expected{how}" if expected is not None else "not known here"
     return ""
+
+
+def _price(dollars: float) -> str:
+    return f"${dollars:,.10g} a million tokens"
 
 
 def _samples(run: TrainingRun) -> list[Sampled]:
@@ -131,5 +137,6 @@ def estimate_facts(found: Estimate) -> Iterable[tuple[str, str]]:
     if found.memory is not None:
         facts.append(("Memory", f"about {words.size(found.memory)} of {words.size(found.available)} ({found.machine})"))
     if found.dollars is not None:
-        facts.append(("Cost", f"about ${found.dollars:,.2f}"))
+        how = f", at {_price(found.price)}, as you said" if found.price is not None and found.price_was_said else ""
+        facts.append(("Cost", f"about ${found.dollars:,.2f}{how}"))
     return facts

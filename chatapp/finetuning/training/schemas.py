@@ -21,6 +21,9 @@ class RunIn(Schema):
     base: str | None = Field(default=None, description="The id of a base model, to train here.")
     language_model: int | None = Field(default=None, description="An entry of the catalogue, to train at its provider.")
     hosted_model: str = Field(default="", max_length=300, description="What the provider trains from.")
+    training_price: float | None = Field(
+        default=None, description="What the provider asks, in US dollars a million trained tokens. Null: the entry's."
+    )
     name: str = Field(default="", max_length=200)
     recipe: dict[str, str | int | float | None] = Field(
         default_factory=dict, description="What is left out has a default."
@@ -52,6 +55,7 @@ class RunOut(Schema):
     dataset_version: str
     base: str | None
     hosted_model: str
+    training_price: float | None = Field(description="As it was said at the start.")
     recipe: dict[str, Any]
     step: int
     max_steps: int
@@ -112,7 +116,8 @@ def _run(run: TrainingRun) -> dict[str, Any]:
     return {
         "id": str(run.pk), "name": run.name, "state": run.state, "said": words.state_of(run), "stage": run.stage,
         "trainer": run.trainer, "method": run.method, "dataset_version": str(run.dataset_version_id),
-        "base": str(run.base_id) if run.base_id else None, "hosted_model": run.hosted_model, "recipe": run.recipe,
+        "base": str(run.base_id) if run.base_id else None, "hosted_model": run.hosted_model,
+        "training_price": run.hosted.get("training_price"), "recipe": run.recipe,
         "step": run.step, "max_steps": run.max_steps, "progress": round(run.progress, 3), "attempts": run.attempts,
         "resumed_from": run.resumed_from, "estimate": run.estimate, "metrics": run.metrics,
         "cost": None if run.cost is None else float(run.cost), "error": run.last_error or None, "created": run.created,

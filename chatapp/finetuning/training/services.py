@@ -64,22 +64,25 @@ def start_run(
 
 def start_hosted_run(
     *, actor: Actor, version: DatasetVersion, model: LanguageModel, hosted_model: str, recipe: Mapping[str, Any],
-    name: str = "",
+    name: str = "", price: Any = None,
 ) -> TrainingRun:  # fmt: skip
     """Queue a run of a provider: ``model`` is the entry of the catalogue with its address and key, ``hosted_model``
-    what the provider trains from. The same while one is unfinished: that one is returned.
+    what the provider trains from, ``price`` what it asks for training, in US dollars a million tokens, where the actor
+    knows it. The same while one is unfinished: that one is returned.
 
     :raises NotAllowed: the actor is no administrator. :raises RunRefused: the provider cannot, or there are no rows.
-    :raises BudgetExhausted: the actor, their key or the organisation has nothing left to spend.
+    :raises RecipeRefused: a setting or the price makes no sense.
+    :raises BudgetExhausted: the actor, their key or the organisation has too little left to spend.
     """
     require_administrator(actor)
     ensure_within(actor)
     _checked(version)
-    made = hosted_start.settings_of(model, hosted_model=hosted_model, given=recipe)
-    reckoned = estimate.of_hosted(model=model, version=version, epochs=made.recipe.get("epochs"))
+    made = hosted_start.settings_of(model, hosted_model=hosted_model, given=recipe, price=price)
+    reckoned = estimate.of_hosted(model=model, version=version, epochs=made.recipe.get("epochs"), said=made.price)
+    ensure_within(actor, dollars=reckoned.dollars or 0)
     fields = {
         "trainer": TrainingRun.Trainer.HOSTED, "method": TrainingRun.Method.FULL, "hosted_model": made.model,
-        "hosted": {"entry": str(model.pk), "provider": made.provider},
+        "hosted": {"entry": str(model.pk), "provider": made.provider, "training_price": made.price},
     }  # fmt: skip
     return _queued(
         actor, version, fields, recipe=made.recipe, name=name or f"{version.dataset.name} on {made.model}",

@@ -88,6 +88,53 @@ def test_who_has_nothing_left_to_spend_starts_no_training_of_a_provider(tenant: 
     assert not TrainingRun.objects.exists()
 
 
+@pytest.mark.parametrize("options", [{}, {"training_price": 1}])
+def test_a_price_that_was_said_decides_what_it_costs_and_whether_the_budget_has_it(
+    tenant: Any, entry: LanguageModel, options: dict[str, Any]
+) -> None:  # fmt: skip
+    entry.options = options
+    entry.save()
+    Budget.objects.create(tenant=tenant, dollars=Decimal(60))
+    UsageEntry.objects.create(tenant=tenant, model="m", purpose="answer", status="ok", cost=Decimal("8.80"))
+    version, actor = frozen_version(tenant), system_actor(tenant)
+
+    def start(price: Any) -> TrainingRun:
+        return services.start_hosted_run(
+            actor=actor, version=version, model=entry, hosted_model="", recipe={"epochs": 2}, price=price
+        )
+
+    with pytest.raises(
+        BudgetExhausted, match=r"expected to cost 51\.21 US dollars, but the budget of your organisation"
+    ):
+        start(40_010)
+    assert not TrainingRun.objects.exists()
+    run = start("40000")  # 16 rows of 40 tokens, twice: 51.20 dollars, all that is left
+    assert run.estimate["dollars"] == pytest.approx(51.2)
+    assert (run.estimate["price"], run.estimate["price_was_said"]) == (40_000, True)
+    for _ in range(3):
+        step(run)
+    assert (run.state, run.cost) == ("done", Decimal(96))  # 2,400 tokens, as the provider counts them
+    assert UsageEntry.objects.get(run_ref=run.pk).cost == Decimal(96)
+
+
+def test_a_budget_of_tokens_alone_does_not_say_what_may_be_spent(tenant: Any, entry: LanguageModel) -> None:
+    Budget.objects.create(tenant=tenant, tokens=10)
+    run = services.start_hosted_run(
+        actor=system_actor(tenant), version=frozen_version(tenant), model=entry, hosted_model="", recipe={}, price=9
+    )
+    assert run.state == "queued"
+
+
+@pytest.mark.parametrize("price", [-1, "a lot", float("nan"), 1e9])
+def test_a_price_that_makes_no_sense_is_refused_in_words(tenant: Any, entry: LanguageModel, price: Any) -> None:
+    with pytest.raises(RecipeRefused, match="The price of training a million tokens, in US dollars, must be"):
+        services.start_hosted_run(
+            actor=system_actor(tenant), version=frozen_version(tenant), model=entry, hosted_model="", recipe={},
+            price=price,
+        )  # fmt: skip
+    assert not TrainingRun.objects.exists()
+
+
 def test_files_that_stay_at_the_provider_are_told_when_a_document_is_deleted(
     run: TrainingRun, provider: ScriptedTuning, tenant: Any
 ) -> None:  # fmt: skip

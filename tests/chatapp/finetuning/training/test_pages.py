@@ -242,6 +242,46 @@ def test_a_provider_is_offered_where_one_can_be_asked(visitor: Any, tenant: Any,
     assert f'value="entry:{openai.pk}"' in page.content.decode()
 
 
+def test_the_price_of_training_is_asked_for_and_shown_as_it_was_said(visitor: Any, tenant: Any, version: Any) -> None:
+    entry = LanguageModel.objects.create(
+        tenant=tenant, slug="a", name="Hosted one", model="openai/gpt-small", source="added"
+    )
+    admin, where = visitor("admin"), f"entry:{entry.pk}"
+    said = words(admin.get(f"{PAGE}new/"))
+    assert "The price of training is not known here. Look it up at the provider, and fill it in above." in said
+    chosen = {"version": str(version.pk), "where": where, "training_price": "2.5", "epochs": "4"}
+    page = admin.post(f"{PAGE}new/", {**chosen, "reckon": "1"})
+    said = words(page)
+    assert "Cost about $0.01, at $2.5 a million tokens, as you said" in said
+    assert "is not known here" not in said
+    assert 'name="training_price" type="text" inputmode="decimal" maxlength="20" value="2.5"' in page.content.decode()
+    refused = admin.post(f"{PAGE}new/", {**chosen, "training_price": "cheap"})
+    assert "The price of training a million tokens, in US dollars, must be a number." in words(refused, 422)
+    started = admin.post(f"{PAGE}new/", chosen, follow=True)
+    assert "Cost about $0.01 expected, at $2.5 a million tokens, as said at the start" in words(started)
+    assert TrainingRun.objects.get().hosted["training_price"] == 2.5
+
+
+def test_the_price_of_training_over_http(visitor: Any, tenant: Any, version: Any) -> None:
+    entry = LanguageModel.objects.create(
+        tenant=tenant, slug="a", name="Hosted one", model="openai/gpt-small", source="added",
+        options={"training_price": 25},
+    )  # fmt: skip
+    body = {"dataset_version": str(version.pk), "language_model": entry.pk, "recipe": {"epochs": 1}}
+    admin = visitor("admin")
+
+    def post(**more: Any) -> Any:
+        return admin.post("/api/v1/training-runs", json.dumps({**body, **more}), content_type="application/json")
+
+    assert post(training_price=-1).status_code == 422
+    run = post(training_price=100).json()
+    assert (run["training_price"], run["estimate"]["dollars"]) == (100, pytest.approx(0.064))
+    admin.post(f"/api/v1/training-runs/{run['id']}/cancel")
+    TrainingRun.objects.update(state="cancelled")
+    run = post().json()
+    assert (run["training_price"], run["estimate"]["dollars"]) == (None, pytest.approx(0.016))
+
+
 def test_memory_and_time_are_reckoned_by_method(tenant: Any, version: Any, base: BaseModel) -> None:
     base.parameters, base.context_window = 7_000_000_000, 4096
     found = {
