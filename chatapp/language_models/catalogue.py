@@ -6,7 +6,7 @@ sealed, never shown again, and belong to the address they were entered for.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from django.apps import apps
@@ -37,6 +37,7 @@ __all__ = [
     "assistants_using",
     "edit_model",
     "editable",
+    "names_of",
     "provider_settings",
     "refuse_in_use",
     "remove_model",
@@ -144,10 +145,15 @@ def remove_model(actor: Actor, model: LanguageModel) -> None:
 def refuse_in_use(actor: Actor, model: LanguageModel) -> None:
     """:raises ModelInUse: assistants answer with it; their names are said, those of other organisations counted."""
     if users := assistants_using(model):
-        ours = [str(each.name) for each in users if each.tenant_id == actor.tenant_id]
-        more = len(users) - len(ours)
-        named = ", ".join(f"“{name}”" for name in ours[:10]) + (f" and {more} of other organisations" if more else "")
-        raise ModelInUse(f"It answers for {named.removeprefix(' and ')}. Give those assistants another model first.")
+        raise ModelInUse(f"It answers for {names_of(actor, users)}. Give those assistants another model first.")
+
+
+def names_of(actor: Actor, assistants: Sequence[Any]) -> str:
+    """Return the names of those of the actor's organisation, at most ten, and how many others have."""
+    ours = [str(each.name) for each in assistants if each.tenant_id == actor.tenant_id]
+    more = len(assistants) - len(ours)
+    named = ", ".join(f"“{name}”" for name in ours[:10]) + (f" and {more} of other organisations" if more else "")
+    return named.removeprefix(" and ")
 
 
 def assistants_using(model: LanguageModel) -> list[Any]:

@@ -12,8 +12,8 @@ from chatapp.finetuning.registry.access import access_version, must_administer
 from chatapp.finetuning.registry.errors import RegistryRefused
 from chatapp.finetuning.registry.models import FineTunedModel, ModelVersion
 from chatapp.finetuning.registry.registering import register_version
+from chatapp.finetuning.registry.retiring import check_retirable
 from chatapp.finetuning.registry.standing import can_answer, former_versions, is_stopped, note, settle
-from chatapp.language_models.catalogue import refuse_in_use
 from knowledge.tenants.access import Actor
 
 __all__ = ["go_back", "promote", "register_version", "retire", "roll_back", "set_canary"]
@@ -118,16 +118,7 @@ def retire(actor: Actor, pk: object, *, delete_files: bool = False) -> ModelVers
     must_administer(actor)
     with transaction.atomic():
         version, model = _held(actor, pk)
-        if version.state == State.ACTIVE and any(
-            each.pk != version.pk and not is_stopped(each) for each in former_versions(model)
-        ):
-            raise RegistryRefused("This version answers. Go back to the one before, or promote another, first.")
-        if version.language_model is not None:
-            refuse_in_use(actor, version.language_model)
-        alias = model.language_model
-        if version.state == State.ACTIVE and not (alias.fallback and alias.fallback.enabled):
-            # Nothing would answer in its place.
-            refuse_in_use(actor, alias)
+        check_retirable(actor, version)
         folder = version.path
         version.state, version.canary_share = State.RETIRED, 0
         version.path = "" if delete_files else folder

@@ -16,7 +16,7 @@ from chatapp.finetuning.registry.models import FineTunedModel, ModelVersion, Reg
 from chatapp.finetuning.serving.models import ModelServer
 from chatapp.language_models.models import LanguageModel
 
-__all__ = ["STOP", "can_answer", "former_versions", "is_stopped", "note", "settle"]
+__all__ = ["STOP", "can_answer", "former_versions", "is_stopped", "note", "settle", "target_without"]
 
 STOP = "stop"
 _BEGINS, _ENDS = ("promoted", "reactivated"), ("rolled_back",)
@@ -66,13 +66,21 @@ def settle(model: FineTunedModel) -> None:
             alias.save(update_fields=["target", "canary", "canary_share", "updated"])
 
 
+def target_without(version: ModelVersion) -> LanguageModel | None:
+    """Return the entry that would answer for the model if the version were retired; None: its fallback, or nobody."""
+    model = version.fine_tuned_model
+    others = list(model.versions.exclude(pk=version.pk).select_related("language_model", "base").order_by("number"))
+    return _target(model, model.language_model, others)
+
+
 def _target(model: FineTunedModel, alias: LanguageModel, versions: list[ModelVersion]) -> LanguageModel | None:
     active = next((v for v in versions if v.state == ModelVersion.State.ACTIVE), None)
     if active is None:
         return None
     if can_answer(active):
         return active.language_model
-    former = next((v for v in former_versions(model) if v.pk != active.pk and can_answer(v)), None)
+    others = {v.pk for v in versions if v.pk != active.pk}
+    former = next((v for v in former_versions(model) if v.pk in others and can_answer(v)), None)
     if former is not None:
         return former.language_model
     # The fallback that a person chose comes before the base; the gateway takes it where nothing stands here.

@@ -17,6 +17,7 @@ from chatapp.finetuning.registry import access, services
 from chatapp.finetuning.registry.checks import is_running, request_check
 from chatapp.finetuning.registry.models import ModelVersion
 from chatapp.finetuning.registry.presentation import card_of, documents_shown, figures_of, line_of
+from chatapp.finetuning.registry.retiring import foreseen
 from chatapp.finetuning.registry.staleness import STALE_WORDS
 from knowledge.errors import KnowledgeError, NotFound
 from knowledge.tenants.access import Actor
@@ -55,6 +56,7 @@ def version(request: HttpRequest, actor: Actor, version_id: uuid.UUID) -> HttpRe
         "figures": figures_of(row), "documents": documents, "document_count": count, "stale_words": STALE_WORDS,
         "events": row.events.select_related("by").order_by("-created", "-pk")[:EVENTS],
         "can_administer": actor.can_administer,
+        "retiring": foreseen(actor, row) if actor.can_administer and row.state != ModelVersion.State.RETIRED else None,
     }  # fmt: skip
     response = render(request, "registry/version.html", context)
     if is_running(row.gate):

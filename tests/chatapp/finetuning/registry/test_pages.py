@@ -10,8 +10,10 @@ import pytest
 import tuned_world
 from django.test import Client
 
+from chatapp.conversations.models import Assistant
 from chatapp.finetuning.registry import gates
 from chatapp.finetuning.serving.models import ModelServer
+from chatapp.language_models.models import LanguageModel
 
 pytestmark = pytest.mark.django_db
 
@@ -90,6 +92,48 @@ def test_figures_lineage_and_the_share_are_shown(page: Client, version: Any) -> 
     assert "whole number from 0 to 100" in text_of(
         page.post(f"/models/versions/{version.pk}/canary", {"share": "x"}, follow=True)
     )
+
+
+def test_what_retiring_would_do_is_told_before_it_is_done(
+    page: Client, version: Any, make_version: Any, make_user: Any, tenant: Any, other_tenant: Any
+) -> None:
+    alias = version.fine_tuned_model.language_model
+    Assistant.objects.create(tenant=tenant, slug="own", name="Own <entry>", language_model=version.language_model)
+    Assistant.objects.create(tenant=other_tenant, slug="far", name="Far away", language_model=version.language_model)
+
+    def told(row: Any = version) -> str:
+        whole = text_of(page.get(f"/models/versions/{row.pk}/"))
+        return " ".join(whole.partition('<summary class="button danger">Retire')[2].partition("</details>")[0].split())
+
+    shown = told()  # nobody answers with the model yet
+    assert "Assistants that answer with it: “Own &lt;entry&gt;” and 1 of other organisations." in shown
+    assert "This would be refused. It answers for “Own &lt;entry&gt;” and 1 of other organisations." in shown
+    assert 'type="submit" disabled>Retire it' in shown
+    Assistant.objects.update(language_model=alias)
+    shown = told()
+    assert "No assistant answers with it. Nothing answers under its name after that" in shown
+    assert "refused" not in shown
+    page.post(f"/models/versions/{version.pk}/promote", {"reason": "First"})
+    shown = told()
+    assert "Assistants that answer with it: “Own &lt;entry&gt;” and 1 of other organisations." in shown
+    assert "This would be refused. It answers for" in shown
+    assert "after that" not in shown
+    other = LanguageModel.objects.create(slug="other", name="Other & co", model="openai/x", source="added")
+    LanguageModel.objects.filter(pk=alias.pk).update(fallback=other)
+    shown = told()
+    assert "Its fallback, Other &amp; co, answers after that." in shown
+    assert "disabled" not in shown
+    second = make_version()
+    tuned_world.serve(second, url=URL, model="m2")
+    assert "No assistant answers with it. Version 1 answers after that." in told(second)
+    page.post(f"/models/versions/{second.pk}/promote", {"reason": "Second"})
+    assert "This would be refused. This version answers. Go back to the one before" in told(second)
+    assert "Version 2 answers after that." in told()
+    page.post(f"/models/versions/{version.pk}/retire")
+    assert told() == ""
+    assert "Its fallback, Other &amp; co, answers after that." in told(second)
+    editor = signed_in(make_user("editor@acme.test", tenant=tenant, role="editor"))
+    assert "Retire" not in text_of(editor.get(f"/models/versions/{second.pk}/"))
 
 
 def test_a_stale_version_says_what_that_means(page: Client, version: Any) -> None:

@@ -13,8 +13,11 @@ from django.test import TestCase
 
 from chatapp.conversations.models import Assistant
 from chatapp.finetuning.registry import services
+from chatapp.finetuning.registry.access import access_version
 from chatapp.finetuning.registry.errors import NotAllowed, RegistryRefused, VersionNotFound
+from chatapp.finetuning.registry.retiring import NOTHING_AFTER, foreseen
 from chatapp.finetuning.registry.standing import settle
+from chatapp.finetuning.serving.models import ModelServer
 from chatapp.language_models.errors import ModelInUse
 from chatapp.language_models.models import LanguageModel
 
@@ -94,8 +97,6 @@ def test_a_canary_must_have_passed_and_be_served(make_version: Any, admin: Any) 
 
 
 def test_while_a_version_cannot_be_called_the_one_before_answers_then_the_base(two: Any, admin: Any) -> None:
-    from chatapp.finetuning.serving.models import ModelServer
-
     first, second = two
     services.promote(admin, first.pk)
     services.promote(admin, second.pk)
@@ -148,6 +149,27 @@ def test_a_version_that_assistants_answer_with_is_retired_only_where_something_a
     other = LanguageModel.objects.create(slug="other", name="Other", model="openai/x", source="added")
     LanguageModel.objects.filter(pk=alias_of(first).pk).update(fallback=other)
     assert services.retire(admin, first.pk).state == "retired"
+
+
+def test_what_is_foreseen_comes_about(two: Any, admin: Any) -> None:
+    first, second = two
+    base = LanguageModel.objects.create(slug="base", name="Base", model="hosted_vllm/base", source="served")
+    ModelServer.objects.create(kind="own", base=second.base, language_model=base)
+    services.promote(admin, first.pk)
+    services.promote(admin, second.pk)
+    LanguageModel.objects.filter(pk=second.language_model_id).update(enabled=False)
+    settle(second.fine_tuned_model)
+    assert alias_of(first).target == first.language_model  # which is not the active one
+
+    def look(version: Any) -> str:
+        return foreseen(admin, access_version(admin, version.pk)).after
+
+    assert look(first) == "Its base, Base, answers after that."
+    services.retire(admin, first.pk)
+    assert alias_of(first).target == base
+    assert look(second) == NOTHING_AFTER
+    services.retire(admin, second.pk)
+    assert alias_of(first).target is None
 
 
 def test_who_may_not_and_who_is_elsewhere(two: Any, admin: Any, other_tenant: Any) -> None:
