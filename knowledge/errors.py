@@ -32,6 +32,7 @@ KnowledgeError
  |- GenerationRefused             an index generation cannot be started, used or removed like that
  |- LanguageModelError
  |   |- ModelNotConfigured, ModelRefused, ModelBusy, ModelTimeout, ModelUnavailable, ModelInterrupted
+ |- NotAllowed                    what the actor's role does not let them do
  `- NotFound                      missing and forbidden look the same
      |- KnowledgeBaseNotFound, DocumentNotFound, GenerationNotFound, DeletionNotFound, TenantNotFound
 """
@@ -264,6 +265,14 @@ class ModelUnavailable(LanguageModelError):
 class ModelInterrupted(LanguageModelError):
     code = "model_interrupted"
     default_message = "The language model stopped in the middle of the answer."
+
+
+class NotAllowed(KnowledgeError):
+    """It is known to be there, and the role does not let the actor do it; what may not be known is a ``NotFound``."""
+
+    code = "forbidden"
+    status = 403
+    default_message = "Your role does not allow this."
 
 
 class NotFound(KnowledgeError):

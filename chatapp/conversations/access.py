@@ -7,8 +7,8 @@ from django.db.models import QuerySet
 from chatapp.answering import mode_of
 from chatapp.conversations.models import AnswerRun, Assistant, Conversation
 from knowledge.documents.access import as_slug, as_uuid
-from knowledge.errors import KnowledgeError, NotFound
-from knowledge.tenants.access import Actor
+from knowledge.errors import NotFound
+from knowledge.tenants.access import Actor, require_editor
 
 
 class ConversationNotFound(NotFound):
@@ -21,12 +21,6 @@ class RunNotFound(NotFound):
 
 class AssistantNotFound(NotFound):
     default_message = "No such assistant."
-
-
-class NotAllowed(KnowledgeError):
-    code = "forbidden"
-    status = 403
-    default_message = "Your role does not allow this."
 
 
 def visible_conversations(*, actor: Actor) -> QuerySet[Conversation]:
@@ -96,6 +90,5 @@ def searches(*, actor: Actor, slug: str) -> bool:
 def access_assistant_to_edit(*, actor: Actor, slug: str) -> Assistant:
     """:raises AssistantNotFound: the tenant has none of that name. :raises NotAllowed: the actor may not edit."""
     assistant = access_assistant(actor=actor, slug=slug)
-    if not actor.can_edit:
-        raise NotAllowed
+    require_editor(actor)
     return assistant

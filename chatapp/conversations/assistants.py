@@ -10,12 +10,12 @@ from django.db.models import Case, QuerySet, TextChoices, Value, When
 from django.utils.text import slugify
 
 from chatapp.answering import checked_schema
-from chatapp.conversations.access import AssistantNotFound, NotAllowed
+from chatapp.conversations.access import AssistantNotFound
 from chatapp.conversations.models import Assistant
 from chatapp.conversations.policies import AssistantRefused, answer_rules
 from chatapp.language_models.models import LanguageModel
 from knowledge.documents.access import access_knowledge_bases, as_slug
-from knowledge.tenants.access import Actor
+from knowledge.tenants.access import Actor, require_administrator
 
 __all__ = [
     "DEFAULT",
@@ -46,8 +46,7 @@ def access_assistant_to_administer(*, actor: Actor, name: str) -> Assistant:
         found = rows.filter(pk=int(name)).first()
     if found is None:
         raise AssistantNotFound
-    if not actor.can_administer:
-        raise NotAllowed
+    require_administrator(actor)
     return found
 
 
@@ -63,8 +62,7 @@ def create_assistant(*, actor: Actor, fields: Mapping[str, Any]) -> Assistant:
     :raises NotAllowed: the actor does not administer. :raises AssistantRefused: a field cannot be so, in words.
     :raises SchemaRefused: the JSON Schema is not accepted. :raises NotFound: a knowledge base is not there.
     """
-    if not actor.can_administer:
-        raise NotAllowed
+    require_administrator(actor)
     name = _name(fields.get("name", ""))
     slug = fields.get("slug") or slugify(name)[:80] or "assistant"
     return _saved(Assistant(tenant_id=actor.tenant_id), {**fields, "slug": slug}, actor=actor)
@@ -72,8 +70,7 @@ def create_assistant(*, actor: Actor, fields: Mapping[str, Any]) -> Assistant:
 
 def update_assistant(*, actor: Actor, assistant: Assistant, changes: Mapping[str, Any]) -> Assistant:
     """Change an assistant, from its next question on; errors are those of ``create_assistant``."""
-    if not actor.can_administer:
-        raise NotAllowed
+    require_administrator(actor)
     if assistant.slug == DEFAULT and changes.get("slug", DEFAULT) != DEFAULT:
         raise AssistantRefused("The default assistant keeps its short name: programs ask for it.")
     return _saved(assistant, changes, actor=actor)
@@ -84,8 +81,7 @@ def delete_assistant(*, actor: Actor, assistant: Assistant) -> None:
 
     :raises NotAllowed: the actor does not administer. :raises AssistantRefused: it is the default one.
     """
-    if not actor.can_administer:
-        raise NotAllowed
+    require_administrator(actor)
     if assistant.slug == DEFAULT:
         raise AssistantRefused("The default assistant can’t be deleted: it answers where no other is named.")
     assistant.delete()

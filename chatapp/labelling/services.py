@@ -6,15 +6,16 @@ from django.conf import settings
 from django.db import transaction
 
 from chatapp.answering.verification import default_record
-from chatapp.conversations.access import NotAllowed
 from chatapp.labelling import figures, records
 from chatapp.labelling.models import SentenceLabel, VerificationRecord
 from chatapp.labelling.queue import access_sentence
 from chatapp.labelling.selectors import marked
 from knowledge.errors import KnowledgeError, NotFound
-from knowledge.tenants.access import Actor
+from knowledge.tenants.access import Actor, require_administrator, require_editor
 
 __all__ = ["CannotFit", "RecordNotFound", "activate_record", "fit_record", "label_sentence", "reset_record", "undo"]
+
+EVERYBODYS = "Only administrators change what the check says of everybody's answers."
 
 
 class CannotFit(KnowledgeError):
@@ -31,18 +32,6 @@ class LabelRefused(KnowledgeError):
 
 class RecordNotFound(NotFound):
     default_message = "No such record."
-
-
-def require_editor(actor: Actor) -> None:
-    """:raises NotAllowed: the actor may only read."""
-    if not actor.can_edit:
-        raise NotAllowed
-
-
-def require_administrator(actor: Actor) -> None:
-    """:raises NotAllowed: the actor does not administer the tenant."""
-    if not actor.can_administer:
-        raise NotAllowed("Only administrators change what the check says of everybody's answers.")
 
 
 def label_sentence(*, actor: Actor, run: object, index: int, label: str) -> SentenceLabel:
@@ -85,7 +74,7 @@ def fit_record(*, actor: Actor) -> VerificationRecord:
     :raises NotAllowed: the actor does not administer the tenant.
     :raises CannotFit: there are too few labels, or a model has the last word and no threshold counts.
     """
-    require_administrator(actor)
+    require_administrator(actor, EVERYBODYS)
     if settings.VERIFY_MODEL_DIR or settings.VERIFY_MODEL:
         raise CannotFit(
             "A model (VERIFY_MODEL_DIR or VERIFY_MODEL) has the last word on what these thresholds would decide."
@@ -113,7 +102,7 @@ def activate_record(*, actor: Actor, pk: object) -> VerificationRecord:
     :raises NotAllowed: the actor does not administer the tenant.
     :raises RecordNotFound: the tenant has no such record, or it is of another verifier.
     """
-    require_administrator(actor)
+    require_administrator(actor, EVERYBODYS)
     rows = VerificationRecord.objects.filter(tenant_id=actor.tenant_id)
     wanted = str(pk)
     known = wanted.isascii() and wanted.isdigit() and len(wanted) < 19
@@ -132,6 +121,6 @@ def reset_record(*, actor: Actor) -> None:
 
     :raises NotAllowed: the actor does not administer the tenant.
     """
-    require_administrator(actor)
+    require_administrator(actor, EVERYBODYS)
     VerificationRecord.objects.filter(tenant_id=actor.tenant_id, active=True).update(active=False)
     records.forget(actor.tenant_id)

@@ -7,7 +7,10 @@ from django.db.models import QuerySet
 
 from chatapp.language_models.errors import ModelNotFound
 from chatapp.language_models.models import LanguageModel
+from knowledge.errors import NotAllowed
 from knowledge.tenants.access import Actor
+
+ADMINISTRATORS_CHANGE = "Only administrators may change models."
 
 
 def visible_models(actor: Actor) -> QuerySet[LanguageModel]:
@@ -36,6 +39,12 @@ def may_change(actor: Actor, model: LanguageModel) -> bool:
     if not actor.can_administer:
         return False
     return model.tenant_id == actor.tenant_id or (model.tenant_id is None and is_operator(actor))
+
+
+def require_change(actor: Actor, model: LanguageModel) -> None:
+    """:raises NotAllowed: the actor may not change it."""
+    if not may_change(actor, model):
+        raise NotAllowed(ADMINISTRATORS_CHANGE)
 
 
 def sees_connection(actor: Actor, model: LanguageModel) -> bool:

@@ -14,8 +14,8 @@ from django.db import transaction
 from django.db.models import ProtectedError, Q
 from django.utils.text import slugify
 
-from chatapp.language_models.access import access_model, is_operator, may_change
-from chatapp.language_models.errors import ModelInUse, ModelMisconfigured, ModelNotFound, NotForYou
+from chatapp.language_models.access import ADMINISTRATORS_CHANGE, access_model, is_operator, require_change
+from chatapp.language_models.errors import ModelInUse, ModelMisconfigured, ModelNotFound
 from chatapp.language_models.fields import (
     cleaned_limits,
     cleaned_model,
@@ -27,7 +27,7 @@ from chatapp.language_models.fields import (
 from chatapp.language_models.keys import keys_of, seal_keys
 from chatapp.language_models.models import LanguageModel
 from chatapp.language_models.providers import Provider, provider_of
-from knowledge.errors import SecretsUnreadable
+from knowledge.errors import NotAllowed, SecretsUnreadable
 from knowledge.llm import ModelSettings, limits_of
 from knowledge.tenants.access import Actor
 
@@ -82,11 +82,11 @@ def add_model(actor: Actor, fields: Mapping[str, Any]) -> LanguageModel:
     """Store a new entry. ``fields``: provider, name, model, settings, secrets, options, limits, prices, fallback,
     enabled, native_citations, shared.
 
-    :raises NotForYou: the actor may not. :raises ModelMisconfigured: a field is missing or cannot be.
+    :raises NotAllowed: the actor may not. :raises ModelMisconfigured: a field is missing or cannot be.
     """
     shared = bool(fields.get("shared"))
     if not actor.can_administer or (shared and not is_operator(actor)):
-        raise NotForYou
+        raise NotAllowed(ADMINISTRATORS_CHANGE)
     provider = provider_of(str(fields.get("provider") or ""))
     if provider is None:
         raise ModelMisconfigured("Choose a provider.", field="provider")
@@ -105,10 +105,9 @@ def add_model(actor: Actor, fields: Mapping[str, Any]) -> LanguageModel:
 def edit_model(actor: Actor, model: LanguageModel, changes: Mapping[str, Any]) -> LanguageModel:
     """Change what is given. Secrets that are not named stay, an empty one is forgotten; all go with their address.
 
-    :raises NotForYou: the actor may not. :raises ModelMisconfigured: a field cannot be, or not be changed here.
+    :raises NotAllowed: the actor may not. :raises ModelMisconfigured: a field cannot be, or not be changed here.
     """
-    if not may_change(actor, model):
-        raise NotForYou
+    require_change(actor, model)
     row = LanguageModel.objects.select_for_update(of=("self",)).get(pk=model.pk)
     for name in changes.keys() - editable(row):
         raise ModelMisconfigured(f"“{name}” of this model is not changed here.", field=name)
@@ -126,10 +125,9 @@ def edit_model(actor: Actor, model: LanguageModel, changes: Mapping[str, Any]) -
 def remove_model(actor: Actor, model: LanguageModel) -> None:
     """Delete an entry that a person added.
 
-    :raises NotForYou: the actor may not. :raises ModelInUse: something needs it, or it was not added by a person.
+    :raises NotAllowed: the actor may not. :raises ModelInUse: something needs it, or it was not added by a person.
     """
-    if not may_change(actor, model):
-        raise NotForYou
+    require_change(actor, model)
     if model.source != Source.ADDED:
         raise ModelInUse("Only models that were added here can be deleted here. Switch it off instead.")
     refuse_in_use(actor, model)

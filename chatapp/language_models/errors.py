@@ -9,12 +9,6 @@ class ModelNotFound(NotFound):
     default_message = "No such model."
 
 
-class NotForYou(KnowledgeError):
-    code = "forbidden"
-    status = 403
-    default_message = "Only administrators may change models."
-
-
 class ModelMisconfigured(KnowledgeError):
     """``field`` names the input that is meant, empty where it is all of them."""
 

@@ -9,14 +9,14 @@ from django.db import transaction
 
 from chatapp.accounts.models import APIKey
 from chatapp.language_models.budgets import Remaining, remaining_of
-from chatapp.language_models.errors import NotForYou
 from chatapp.language_models.models import Budget
 from knowledge.errors import KnowledgeError, NotFound
-from knowledge.tenants.access import Actor
+from knowledge.tenants.access import Actor, require_administrator
 from knowledge.tenants.models import Membership
 
 __all__ = ["BudgetNotFound", "BudgetRefused", "budgets_of", "keys_of", "people_of", "remove_budget", "set_budget"]
 
+ADMINISTRATORS_SET = "Only administrators see and set budgets."
 MOST_DOLLARS = Decimal(10_000_000)
 MOST_TOKENS = 10**15
 
@@ -34,9 +34,9 @@ class BudgetNotFound(NotFound):
 def budgets_of(actor: Actor) -> list[Remaining]:
     """Return all budgets of an organisation with what is left of them, its own first.
 
-    :raises NotForYou: the actor does not administer.
+    :raises NotAllowed: the actor does not administer.
     """
-    _only_administrators(actor)
+    require_administrator(actor, ADMINISTRATORS_SET)
     rows = Budget.objects.filter(tenant_id=actor.tenant_id).select_related("user", "api_key")
     return remaining_of(sorted(rows, key=_order))
 
@@ -66,10 +66,10 @@ def set_budget(
 
     Neither ``user`` nor ``api_key``: the whole organisation.
 
-    :raises NotForYou: the actor does not administer. :raises BudgetRefused: an amount or the period makes no sense.
+    :raises NotAllowed: the actor does not administer. :raises BudgetRefused: an amount or the period makes no sense.
     :raises BudgetNotFound: the person or key is not of this organisation.
     """
-    _only_administrators(actor)
+    require_administrator(actor, ADMINISTRATORS_SET)
     if period not in Budget.Period.values:
         raise BudgetRefused("A budget is of a day or a month.")
     if user is not None and api_key is not None:
@@ -89,18 +89,13 @@ def set_budget(
 def remove_budget(actor: Actor, pk: object) -> None:
     """Let everybody it was for use as much as the other budgets allow.
 
-    :raises NotForYou: the actor does not administer. :raises BudgetNotFound: there is none of that id here.
+    :raises NotAllowed: the actor does not administer. :raises BudgetNotFound: there is none of that id here.
     """
-    _only_administrators(actor)
+    require_administrator(actor, ADMINISTRATORS_SET)
     text = str(pk)
     known = text.isascii() and text.isdecimal() and len(text) < 19
     if not known or not Budget.objects.filter(tenant_id=actor.tenant_id, pk=int(text)).delete()[0]:
         raise BudgetNotFound
-
-
-def _only_administrators(actor: Actor) -> None:
-    if not actor.can_administer:
-        raise NotForYou("Only administrators see and set budgets.")
 
 
 def _dollars(value: object) -> Decimal | None:

@@ -11,11 +11,12 @@ from typing import Any
 from django.db.models import Count, F, Q, QuerySet, Sum
 from django.utils import timezone
 
-from chatapp.language_models.errors import NotForYou
 from chatapp.language_models.models import UsageEntry
-from knowledge.tenants.access import Actor
+from knowledge.tenants.access import Actor, require_administrator
 
-__all__ = ["PARTS", "Line", "Report", "report_of"]
+__all__ = ["ADMINISTRATORS_SEE", "PARTS", "Line", "Report", "report_of"]
+
+ADMINISTRATORS_SEE = "Only administrators see what models are used for."
 
 Row = Mapping[str, Any]
 
@@ -102,10 +103,9 @@ _SUMS: Mapping[str, Any] = {
 def report_of(actor: Actor, *, month: str = "") -> Report:
     """Return what was used in a month such as ``2026-11``, in this one where that is none.
 
-    :raises NotForYou: the actor does not administer.
+    :raises NotAllowed: the actor does not administer.
     """
-    if not actor.can_administer:
-        raise NotForYou("Only administrators see what models are used for.")
+    require_administrator(actor, ADMINISTRATORS_SEE)
     begins, ends = _span(month)
     rows = UsageEntry.objects.filter(tenant_id=actor.tenant_id, created__gte=begins, created__lt=ends)
     total = _line(("all", ""), rows.aggregate(**_SUMS))

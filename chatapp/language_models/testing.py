@@ -7,15 +7,15 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
+from chatapp.language_models.access import ADMINISTRATORS_CHANGE
 from chatapp.language_models.budgets import ensure_within
-from chatapp.language_models.errors import NotForYou
 from chatapp.language_models.models import LanguageModel, ModelTest, UsageEntry
 from chatapp.language_models.services import model_settings, settings_of
 from chatapp.language_models.trials import Outcome, run_trials
 from chatapp.language_models.usage import Ledger
 from knowledge import llm
 from knowledge.errors import LanguageModelError
-from knowledge.tenants.access import Actor
+from knowledge.tenants.access import Actor, require_administrator
 
 __all__ = ["KEPT", "next_step", "try_model"]
 
@@ -40,10 +40,9 @@ def next_step(code: str) -> str:
 def try_model(actor: Actor, model: LanguageModel) -> ModelTest:
     """Try a model now and keep what it did. Failures of the model are part of the result; its fallbacks are not asked.
 
-    :raises NotForYou: the actor may not. :raises BudgetExhausted: a budget is used up.
+    :raises NotAllowed: the actor may not. :raises BudgetExhausted: a budget is used up.
     """
-    if not actor.can_administer:
-        raise NotForYou
+    require_administrator(actor, ADMINISTRATORS_CHANGE)
     ensure_within(actor)
     try:
         settings = replace(model_settings(model), fallbacks=()) if model.is_alias else settings_of(model)

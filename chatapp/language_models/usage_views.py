@@ -10,7 +10,6 @@ from django.views.decorators.http import require_POST, require_safe
 
 from chatapp.accounts.pages import member_page
 from chatapp.language_models import limits, reports
-from chatapp.language_models.errors import NotForYou
 from chatapp.language_models.models import Budget
 from knowledge.tenants.access import Actor
 
@@ -69,7 +68,7 @@ def _page(
 def _only_administrators(actor: Actor) -> None:
     """:raises PermissionDenied: the role does not administer."""
     if not actor.can_administer:
-        raise PermissionDenied(NotForYou("Only administrators see what models are used for.").message)
+        raise PermissionDenied(reports.ADMINISTRATORS_SEE)
 
 
 def _whose(text: str) -> tuple[int | None, int | None]:

@@ -11,7 +11,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from chatapp.accounts.pages import member_page
-from chatapp.language_models.access import access_model, may_change, sees_connection
+from chatapp.language_models.access import ADMINISTRATORS_CHANGE, access_model, may_change, sees_connection
 from chatapp.language_models.budgets import BudgetExhausted
 from chatapp.language_models.catalogue import assistants_of, edit_model, editable
 from chatapp.language_models.errors import ModelNotFound
@@ -32,7 +32,7 @@ def only_editors(actor: Actor) -> None:
 def only_administrators(actor: Actor) -> None:
     """:raises PermissionDenied: the role does not administer."""
     if not actor.can_administer:
-        raise PermissionDenied("Only administrators may change models.")
+        raise PermissionDenied(ADMINISTRATORS_CHANGE)
 
 
 def own_model(actor: Actor, model_id: int) -> LanguageModel:

@@ -18,7 +18,6 @@ from django.views.decorators.http import require_POST, require_safe
 
 from chatapp.accounts.pages import member_page
 from chatapp.conversations import services
-from chatapp.conversations.access import NotAllowed
 from chatapp.conversations.retrieval import SETTINGS, SettingRefused, profile_of
 from chatapp.language_models.budgets import ensure_within
 from chatapp.language_models.models import UsageEntry
@@ -31,7 +30,7 @@ from knowledge import llm
 from knowledge.documents.access import scope_of
 from knowledge.documents.searching import search as search_documents
 from knowledge.documents.selectors import media_types
-from knowledge.errors import KnowledgeError, NotFound
+from knowledge.errors import KnowledgeError, NotAllowed, NotFound
 from knowledge.retrieval.base import RetrievalProfile
 from knowledge.retrieval.rewriting import can_rewrite, rewrite
 from knowledge.tenants.access import Actor

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 
+from knowledge.errors import NotAllowed
 from knowledge.tenants.models import Membership, Tenant
 
 EDITING_ROLES = frozenset({Membership.Role.OWNER, Membership.Role.ADMIN, Membership.Role.EDITOR})
@@ -29,6 +30,18 @@ class Actor:
     @property
     def can_administer(self) -> bool:
         return self.role in ADMIN_ROLES
+
+
+def require_editor(actor: Actor, words: str = "") -> None:
+    """:raises NotAllowed: the actor may only read; ``words`` say it better than its own."""
+    if not actor.can_edit:
+        raise NotAllowed(words)
+
+
+def require_administrator(actor: Actor, words: str = "") -> None:
+    """:raises NotAllowed: the actor does not administer the tenant; ``words`` say it better than its own."""
+    if not actor.can_administer:
+        raise NotAllowed(words)
 
 
 def actor_for(*, user_id: int, tenant_id: uuid.UUID | None = None) -> Actor | None:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from django.db.models import QuerySet
 
-from chatapp.conversations.access import NotAllowed
 from chatapp.finetuning.datasets.models import DatasetBuild, DatasetVersion, TrainingDataset, TrainingRow
 from knowledge.documents.access import as_uuid
 from knowledge.documents.models import KnowledgeBase
-from knowledge.errors import NotFound
+from knowledge.errors import NotAllowed, NotFound
 from knowledge.tenants.access import Actor
 
 __all__ = [

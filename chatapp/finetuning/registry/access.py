@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from django.db.models import QuerySet
 
-from chatapp.finetuning.registry.errors import FineTunedModelNotFound, NotAllowed, VersionNotFound
+from chatapp.finetuning.registry.errors import FineTunedModelNotFound, VersionNotFound
 from chatapp.finetuning.registry.models import FineTunedModel, ModelVersion
 from knowledge.documents.access import as_uuid
+from knowledge.tenants import access as tenants
 from knowledge.tenants.access import Actor
 
-__all__ = ["access_fine_tuned_model", "access_version", "must_administer", "must_edit", "visible_models"]
+__all__ = ["access_fine_tuned_model", "access_version", "require_administrator", "require_editor", "visible_models"]
 
 
 def visible_models(actor: Actor) -> QuerySet[FineTunedModel]:
@@ -41,13 +42,11 @@ WITH = (
 )  # fmt: skip
 
 
-def must_administer(actor: Actor) -> None:
-    """:raises NotAllowed: the actor may not."""
-    if not actor.can_administer:
-        raise NotAllowed
+def require_administrator(actor: Actor) -> None:
+    """:raises NotAllowed: the actor may not change them."""
+    tenants.require_administrator(actor, "Your role does not allow that. Ask an owner or an administrator.")
 
 
-def must_edit(actor: Actor) -> None:
-    """:raises NotAllowed: the actor may not."""
-    if not actor.can_edit:
-        raise NotAllowed("Your role does not show fine-tuned models.")
+def require_editor(actor: Actor) -> None:
+    """:raises NotAllowed: the actor may only read."""
+    tenants.require_editor(actor, "Your role does not show fine-tuned models.")

@@ -96,7 +96,7 @@ class ModelOut(Schema):
 
 def _actor(request: HttpRequest) -> Actor:
     actor: Actor = request.actor  # type: ignore[attr-defined]
-    access.must_edit(actor)
+    access.require_editor(actor)
     return actor
 
 

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from chatapp.finetuning.registry.access import access_version, must_administer
+from chatapp.finetuning.registry.access import access_version, require_administrator
 from chatapp.finetuning.registry.errors import RegistryRefused
 from chatapp.finetuning.registry.models import ModelVersion
 from chatapp.finetuning.registry.standing import is_stopped
@@ -30,7 +30,7 @@ def request_check(actor: Actor, pk: object) -> ModelVersion:
 
     :raises RegistryRefused: the version is retired or stopped, or nothing serves it.
     """
-    must_administer(actor)
+    require_administrator(actor)
     version = access_version(actor, pk)
     if version.state == ModelVersion.State.RETIRED or is_stopped(version):
         raise RegistryRefused("A version that is retired or stopped is not evaluated.")

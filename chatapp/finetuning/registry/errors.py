@@ -16,9 +16,3 @@ class RegistryRefused(KnowledgeError):
 
     code = "registry_refused"
     status = 409
-
-
-class NotAllowed(KnowledgeError):
-    code = "forbidden"
-    status = 403
-    default_message = "Your role does not allow that. Ask an owner or an administrator."

@@ -8,7 +8,7 @@ from pathlib import Path
 from django.conf import settings
 from django.db import transaction
 
-from chatapp.finetuning.registry.access import access_version, must_administer
+from chatapp.finetuning.registry.access import access_version, require_administrator
 from chatapp.finetuning.registry.errors import RegistryRefused
 from chatapp.finetuning.registry.models import FineTunedModel, ModelVersion
 from chatapp.finetuning.registry.registering import register_version
@@ -33,7 +33,7 @@ def promote(actor: Actor, pk: object, *, force: str = "") -> ModelVersion:
 
     :raises RegistryRefused: it is retired, stopped, or has not passed and no reason is given.
     """
-    must_administer(actor)
+    require_administrator(actor)
     reason = force.strip()[:LONGEST_REASON]
     with transaction.atomic():
         version, model = _held(actor, pk)
@@ -56,7 +56,7 @@ def promote(actor: Actor, pk: object, *, force: str = "") -> ModelVersion:
 
 def roll_back(actor: Actor, model: FineTunedModel) -> ModelVersion:
     """Have the version answer that did before the active one. :raises RegistryRefused: there is none."""
-    must_administer(actor)
+    require_administrator(actor)
     return go_back(model, by=actor.user_id, words="Taken back by a person.")
 
 
@@ -85,7 +85,7 @@ def set_canary(actor: Actor, pk: object, share: int) -> ModelVersion:
 
     :raises RegistryRefused: it is active already, cannot answer, or has not passed its evaluation.
     """
-    must_administer(actor)
+    require_administrator(actor)
     with transaction.atomic():
         version, model = _held(actor, pk)
         if not 0 <= share <= 100:
@@ -115,7 +115,7 @@ def retire(actor: Actor, pk: object, *, delete_files: bool = False) -> ModelVers
     :raises RegistryRefused: it is active and another could answer. :raises ModelInUse: assistants name its own entry,
     or the model's, which has no fallback, while this version is the last.
     """
-    must_administer(actor)
+    require_administrator(actor)
     with transaction.atomic():
         version, model = _held(actor, pk)
         check_retirable(actor, version)

@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from ninja import Router, Schema
 from pydantic import Field
 
-from chatapp.finetuning.registry.access import must_edit
+from chatapp.finetuning.registry.access import require_editor
 from chatapp.finetuning.serving import services
 from chatapp.finetuning.serving.models import ModelServer
 from knowledge.tenants.access import Actor
@@ -47,7 +47,7 @@ class ServerOut(Schema):
 
 def _actor(request: HttpRequest) -> Actor:
     actor: Actor = request.actor  # type: ignore[attr-defined]
-    must_edit(actor)
+    require_editor(actor)
     return actor
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from django.conf import settings
 from django.db.models import Q, QuerySet
 
-from chatapp.finetuning.registry.access import must_administer
+from chatapp.finetuning.registry.access import require_administrator
 from chatapp.finetuning.serving.errors import ServerNotFound, ServingRefused
 from chatapp.finetuning.serving.extra import extra_installed
 from chatapp.finetuning.serving.models import ModelServer
@@ -55,7 +55,7 @@ def start_server(actor: Actor, *, base: object, kind: str = Kind.OWN, address: s
 
     :raises ServerNotFound: no such base model. :raises ServingRefused: it cannot be had here; in words.
     """
-    must_administer(actor)
+    require_administrator(actor)
     parsed = as_uuid(base)
     row = visible_bases(actor).filter(pk=parsed).first() if parsed else None
     if row is None:
@@ -77,7 +77,7 @@ def stop_server(actor: Actor, pk: object) -> ModelServer:
 
     :raises ServingRefused: it serves other organisations too.
     """
-    must_administer(actor)
+    require_administrator(actor)
     server = access_server(actor, pk)
     if server.base.tenant_id is None and _others(actor):
         raise ServingRefused(SHARED)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from django.db.models import QuerySet
 
-from chatapp.conversations.access import NotAllowed
 from chatapp.finetuning.datasets.models import DatasetVersion
 from chatapp.finetuning.training.models import TrainingRun
 from knowledge.documents.access import as_uuid
 from knowledge.errors import NotFound
+from knowledge.tenants import access as tenants
 from knowledge.tenants.access import Actor
 
 __all__ = [
@@ -27,14 +27,12 @@ class VersionNotFound(NotFound):
 
 def require_editor(actor: Actor) -> None:
     """:raises NotAllowed: the actor may only read."""
-    if not actor.can_edit:
-        raise NotAllowed("Training is for those who may edit. Ask an administrator of your organisation.")
+    tenants.require_editor(actor, "Training is for those who may edit. Ask an administrator of your organisation.")
 
 
 def require_administrator(actor: Actor) -> None:
     """:raises NotAllowed: the actor may not spend the machine's time, or money."""
-    if not actor.can_administer:
-        raise NotAllowed("Only administrators start, stop and go on with training.")
+    tenants.require_administrator(actor, "Only administrators start, stop and go on with training.")
 
 
 def visible_runs(*, actor: Actor) -> QuerySet[TrainingRun]:

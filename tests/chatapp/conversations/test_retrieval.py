@@ -8,7 +8,7 @@ import pytest
 from django.core.exceptions import ValidationError
 
 from chatapp.conversations import services
-from chatapp.conversations.access import AssistantNotFound, NotAllowed
+from chatapp.conversations.access import AssistantNotFound
 from chatapp.conversations.models import AnswerRun, Assistant
 from chatapp.conversations.retrieval import (
     PASSAGES,
@@ -21,6 +21,7 @@ from chatapp.conversations.retrieval import (
     trace_of,
 )
 from chatapp.conversations.services import Ask
+from knowledge.errors import NotAllowed
 from knowledge.retrieval.base import DEFAULT, RetrievalProfile
 from knowledge.retrieval.query import select_turns
 from knowledge.tenants.access import actor_for

@@ -9,11 +9,11 @@ import pytest
 
 from chatapp.conversations.models import Assistant
 from chatapp.language_models import access, catalogue
-from chatapp.language_models.errors import ModelInUse, ModelMisconfigured, ModelNotFound, NotForYou
+from chatapp.language_models.errors import ModelInUse, ModelMisconfigured, ModelNotFound
 from chatapp.language_models.keys import key_names, keys_of
 from chatapp.language_models.models import LanguageModel
 from chatapp.language_models.services import model_settings
-from knowledge.errors import ModelNotConfigured
+from knowledge.errors import ModelNotConfigured, NotAllowed
 from knowledge.tenants.access import Actor
 
 pytestmark = pytest.mark.django_db
@@ -58,14 +58,14 @@ def test_secrets_of_a_provider_with_several_reach_the_call_by_their_names(admin:
 @pytest.mark.parametrize("role", ["editor", "member", "reader"])
 def test_only_administrators_change_models(actor_of: Callable[..., Actor], admin: Actor, role: str) -> None:
     actor = actor_of(role)
-    with pytest.raises(NotForYou):
+    with pytest.raises(NotAllowed):
         catalogue.add_model(actor, HOSTED)
     row = catalogue.add_model(admin, HOSTED)
     for refused in (
         lambda: catalogue.edit_model(actor, row, {"name": "Mine"}),
         lambda: catalogue.remove_model(actor, row),
     ):
-        with pytest.raises(NotForYou):
+        with pytest.raises(NotAllowed):
             refused()
 
 
@@ -78,20 +78,20 @@ def test_another_organisation_neither_sees_nor_changes_it(
     for pk in (row.pk, 999_999, "x", "1" * 30):
         with pytest.raises(ModelNotFound):
             access.access_model(stranger, pk)
-    with pytest.raises(NotForYou):
+    with pytest.raises(NotAllowed):
         catalogue.edit_model(stranger, row, {"enabled": False})
 
 
 def test_shared_models_are_the_operators(
     admin: Actor, operator: Actor, actor_of: Callable[..., Actor], other_tenant: Any
 ) -> None:
-    with pytest.raises(NotForYou):
+    with pytest.raises(NotAllowed):
         catalogue.add_model(admin, {**HOSTED, "shared": True})
     row = catalogue.add_model(operator, server("http://127.0.0.1:8000/v1", shared=True))
     assert row.tenant_id is None
     assert row in access.visible_models(actor_of("owner", within=other_tenant))
     assert model_settings(row).api_base == "http://127.0.0.1:8000/v1"
-    with pytest.raises(NotForYou):
+    with pytest.raises(NotAllowed):
         catalogue.edit_model(admin, row, {"enabled": False})
     catalogue.edit_model(operator, row, {"enabled": False})
     assert not LanguageModel.objects.get(pk=row.pk).enabled

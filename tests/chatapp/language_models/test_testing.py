@@ -9,9 +9,9 @@ import pytest
 
 from chatapp.language_models import catalogue
 from chatapp.language_models.budgets import BudgetExhausted
-from chatapp.language_models.errors import NotForYou
 from chatapp.language_models.models import Budget, LanguageModel, ModelTest, UsageEntry
 from chatapp.language_models.testing import KEPT, NEXT_STEPS, try_model
+from knowledge.errors import NotAllowed
 from knowledge.tenants.access import Actor
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -129,7 +129,7 @@ def test_only_administrators_test_and_the_last_ones_are_kept(
     operator: Actor, actor_of: Callable[..., Actor], make: Make
 ) -> None:
     model = make("scripted-404")
-    with pytest.raises(NotForYou):
+    with pytest.raises(NotAllowed):
         try_model(actor_of("editor"), model)
     ModelTest.objects.bulk_create(ModelTest(language_model=model, ok=True) for _ in range(KEPT + 3))
     newest = try_model(operator, model)

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, transaction
 
-from knowledge.tenants.access import Actor, actor_for, system_actor
+from knowledge.errors import NotAllowed
+from knowledge.tenants.access import Actor, actor_for, require_administrator, require_editor, system_actor
 from knowledge.tenants.models import Membership
 
 pytestmark = pytest.mark.django_db
@@ -36,6 +37,22 @@ def test_role_of_the_membership_decides(
     actor = actor_for(user_id=user.pk)
     assert actor == Actor(user_id=user.pk, tenant_id=tenant.pk, tenant_slug="acme", role=role)
     assert (actor.can_edit, actor.can_administer) == (edits, administers)
+
+
+@pytest.mark.parametrize(
+    ("role", "edits", "administers"), [("admin", True, True), ("editor", True, False), ("reader", False, False)]
+)
+def test_what_a_role_may_not_is_refused_in_words(tenant: Any, role: str, edits: bool, administers: bool) -> None:
+    actor = Actor(user_id=1, tenant_id=tenant.pk, tenant_slug="acme", role=role)
+    for require, allowed in ((require_editor, edits), (require_administrator, administers)):
+        if allowed:
+            require(actor)
+            continue
+        with pytest.raises(NotAllowed, match=r"^Your role does not allow this\.$") as refused:
+            require(actor)
+        assert (refused.value.code, refused.value.status) == ("forbidden", 403)
+        with pytest.raises(NotAllowed, match=r"^Ask Ada\.$"):
+            require(actor, "Ask Ada.")
 
 
 def test_user_without_membership_is_nobody(tenant: Any, make_user: Callable[..., Any]) -> None:

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from chatapp.conversations.access import NotAllowed
 from chatapp.finetuning.datasets import checks, services
 from chatapp.finetuning.datasets.export import content_hash, documents_of, frozen_versions_with, rows_of, write_jsonl
 from chatapp.finetuning.datasets.models import KeptOutQuestion, TrainingRow
 from chatapp.finetuning.datasets.storing import VersionFrozen, propose
 from chatapp.finetuning.datasets.versions import NothingToFreeze, difference, draft_of, freeze, open_draft
+from knowledge.errors import NotAllowed
 from knowledge.tenants.access import actor_for
 
 PAIRS = (("What is one and one?", "Two."), ("Name the capital of France.", "Paris."), ("Say hello.", "Hello!"))

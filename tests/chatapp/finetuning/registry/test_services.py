@@ -14,12 +14,13 @@ from django.test import TestCase
 from chatapp.conversations.models import Assistant
 from chatapp.finetuning.registry import services
 from chatapp.finetuning.registry.access import access_version
-from chatapp.finetuning.registry.errors import NotAllowed, RegistryRefused, VersionNotFound
+from chatapp.finetuning.registry.errors import RegistryRefused, VersionNotFound
 from chatapp.finetuning.registry.retiring import NOTHING_AFTER, foreseen
 from chatapp.finetuning.registry.standing import settle
 from chatapp.finetuning.serving.models import ModelServer
 from chatapp.language_models.errors import ModelInUse
 from chatapp.language_models.models import LanguageModel
+from knowledge.errors import NotAllowed
 
 URL = "http://127.0.0.1:9/v1"
 
