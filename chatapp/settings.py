@@ -206,6 +206,8 @@ CELERY_TASK_ANNOTATIONS = {
     # It gives its process away after minutes, but never in the middle of a document.
     "knowledge.documents.tasks.work_on_index": {"soft_time_limit": 6 * 3600, "time_limit": 6 * 3600 + 60},
     "knowledge.documents.tasks.reconcile_tenant": {"soft_time_limit": 6 * 3600, "time_limit": 6 * 3600 + 60},
+    # The check of ten thousands of rows is one piece of work.
+    "chatapp.finetuning.datasets.tasks.run_build": {"soft_time_limit": 3600, "time_limit": 3660},
     # It then saves where it is and goes on in another task.
     "chatapp.finetuning.training.tasks.train": {"soft_time_limit": 12 * 3600, "time_limit": 12 * 3600 + 300},
 }

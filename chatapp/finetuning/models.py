@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from chatapp.finetuning.datasets.build_models import BuildFile, DatasetBuild
 from chatapp.finetuning.datasets.models import (
-    DatasetBuild,
     DatasetVersion,
     KeptOutQuestion,
     RowSource,
@@ -16,6 +16,7 @@ from chatapp.finetuning.training.models import BaseModel, TrainingPoint, Trainin
 
 __all__ = [
     "BaseModel",
+    "BuildFile",
     "DatasetBuild",
     "DatasetVersion",
     "FineTunedModel",

@@ -110,7 +110,7 @@ def trained(tenant: Any) -> dict[str, str]:
     """Ids of training data, a run, a version and a server of a tenant."""
     import tuned_world
 
-    from chatapp.finetuning.datasets.models import DatasetBuild
+    from chatapp.finetuning.datasets.build_models import DatasetBuild
     from chatapp.finetuning.registry.services import register_version
     from chatapp.finetuning.serving.models import ModelServer
 

@@ -81,9 +81,25 @@ def test_rows_are_made_reviewed_by_keys_and_frozen(visit: Callable[..., Any], pi
     expect(page.get_by_text(re.compile(r"\d+ rows were approved"))).to_be_visible()
     page.get_by_role("link", name="Freeze…").click()
     page.get_by_role("button", name="Freeze it").click()
+    # A worker checks everything once more; the page of the dataset follows it.
+    status = page.get_by_role("status")
+    expect(status).to_contain_text("Version 1 is frozen. A training can use it from now on.", timeout=60_000)
+    status.get_by_role("link", name="See version 1").click()
     expect(page.get_by_text(re.compile("SHA-256 of its approved rows: [0-9a-f]{64}"))).to_be_visible()
     shot(page, pictures / "training-version.png")
     address = page.url.partition("versions/")[0]
+
+    page.goto(f"{address}upload")
+    lines = '{"prompt": "When is the sauna closed?", "completion": "Never."}\n{"prompt": "And the library?"}\n'
+    page.get_by_label(re.compile("^File, UTF-8")).set_input_files(
+        {"name": "more.jsonl", "mimeType": "application/x-ndjson", "buffer": lines.encode()}
+    )
+    page.get_by_role("button", name="Upload").click()
+    expect(page.get_by_role("status")).to_contain_text(
+        "Done: 1 row proposed, 0 of them not held by their sources.", timeout=60_000
+    )
+    expect(page.get_by_role("row", name="2 “completion” is missing.")).to_be_visible()
+    shot(page, pictures / "training-file.png")
 
     narrow = visit(viewport={"width": 360, "height": 740}, color_scheme="dark")
     for name, path in (

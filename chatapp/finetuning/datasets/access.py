@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from django.db.models import QuerySet
 
-from chatapp.finetuning.datasets.models import DatasetBuild, DatasetVersion, TrainingDataset, TrainingRow
+from chatapp.finetuning.datasets.build_models import DatasetBuild
+from chatapp.finetuning.datasets.models import DatasetVersion, TrainingDataset, TrainingRow
 from knowledge.documents.access import as_uuid
 from knowledge.documents.models import KnowledgeBase
 from knowledge.errors import NotAllowed, NotFound
@@ -84,6 +85,7 @@ def access_build(*, actor: Actor, pk: object) -> DatasetBuild:
     """:raises BuildNotFound: it does not exist, or its dataset is not for this actor."""
     parsed = as_uuid(pk)
     rows = DatasetBuild.objects.filter(dataset__in=visible_datasets(actor=actor)).select_related("dataset")
+    rows = rows.defer("work")  # thousands of questions, which only their worker reads
     found: DatasetBuild | None = rows.filter(pk=parsed).first() if parsed else None
     if found is None:
         raise BuildNotFound

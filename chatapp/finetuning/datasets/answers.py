@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import uuid
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from django.db.models import Exists, OuterRef, QuerySet
@@ -23,7 +23,7 @@ from chatapp.finetuning.datasets.shapes import Proposal, SourceOf
 from chatapp.language_models.services import EXTRACTIVE
 from knowledge.tenants.access import Actor
 
-__all__ = ["LEFT_OUT", "MOST", "Found", "from_answers", "use_labels"]
+__all__ = ["LEFT_OUT", "MOST", "Found", "answer_ids", "from_answers", "use_labels"]
 
 MOST = 1_000
 """Answers that are looked at, newest first."""
@@ -58,13 +58,21 @@ class Found:
     left_out: Counter[str]
 
 
-def from_answers(dataset: TrainingDataset, *, actor: Actor, to_correct: bool = False) -> Found:
-    """Return rows of the answers the actor may see: their own, or those of everybody for who administers.
+def answer_ids(*, actor: Actor) -> list[str]:
+    """Return the ids of the answers the actor may make rows of, newest first: their own, or those of everybody for who
+    administers."""
+    return [str(pk) for pk in _runs(actor).values_list("pk", flat=True)[:MOST]]
+
+
+def from_answers(
+    dataset: TrainingDataset, ids: Sequence[str], *, actor: Actor, to_correct: bool = False
+) -> Found:  # fmt: skip
+    """Return rows of answers, as far as the actor may still see them.
 
     With ``to_correct`` the answers that people labelled as not supported come instead, as feedback: their completion is
     for the reviewer to write anew before such a row can be approved.
     """
-    runs = list(_runs(actor)[:MOST])
+    runs = list(_runs(actor).filter(pk__in=ids))
     wrong = _told_wrong(actor.tenant_id, [run.pk for run in runs])
     opens = _opening(runs, actor)
     bases = {str(pk) for pk in dataset.knowledge_bases.values_list("pk", flat=True)}

@@ -7,10 +7,10 @@ from typing import Any
 from django.http import HttpRequest
 from ninja import File, Router, Status, UploadedFile
 
-from chatapp.finetuning.datasets import access, services, starting, versions
+from chatapp.finetuning.datasets import access, queueing, reviewing, services, starting
 from chatapp.finetuning.datasets.models import TrainingRow
 from chatapp.finetuning.datasets.schemas import (
-    BadLineOut,
+    AddedOut,
     BuildOut,
     DatasetIn,
     DatasetList,
@@ -19,10 +19,9 @@ from chatapp.finetuning.datasets.schemas import (
     ReviewIn,
     RowOut,
     RowPage,
-    UploadOut,
-    VersionOut,
 )
 from chatapp.finetuning.datasets.uploads import MOST_BYTES, UploadRefused
+from chatapp.finetuning.datasets.writing import add_curated
 from knowledge.documents import paging
 from knowledge.documents.paging import PageSize
 from knowledge.tenants.access import Actor
@@ -43,9 +42,9 @@ def _editor(request: HttpRequest) -> Actor:
 
 @router.get("", response=DatasetList)
 def list_datasets(request: HttpRequest, cursor: str | None = None, limit: PageSize = 50) -> Any:
-    rows = access.visible_datasets(actor=_editor(request)).prefetch_related("knowledge_bases")
+    rows = access.visible_datasets(actor=_editor(request))
     found, following = paging.page(rows, field="created", cursor=cursor, limit=limit)
-    return DatasetList(items=[DatasetOut.of(dataset) for dataset in found], next_cursor=following)
+    return DatasetList(items=DatasetOut.of_all(found), next_cursor=following)
 
 
 @router.post("", response={201: DatasetOut})
@@ -78,12 +77,12 @@ def list_rows(
     return RowPage(items=[RowOut.of(row) for row in page], next_cursor=following)
 
 
-@router.post("/{dataset_id}/rows", response=UploadOut)
+@router.post("/{dataset_id}/rows", response=AddedOut)
 def add_row(request: HttpRequest, dataset_id: str, data: QuestionIn) -> Any:
     """Propose a row that somebody wrote."""
     actor = _actor(request)
     dataset = access.access_dataset(actor=actor, pk=dataset_id)
-    return UploadOut(counts=dict(services.add_curated(actor=actor, dataset=dataset, **data.dict())))
+    return AddedOut(counts=dict(add_curated(actor=actor, dataset=dataset, **data.dict())))
 
 
 @router.patch("/{dataset_id}/rows/{row_id}", response=RowOut)
@@ -94,33 +93,29 @@ def review_row(request: HttpRequest, dataset_id: str, row_id: str, data: ReviewI
     if str(row.version.dataset_id) != dataset_id:
         raise access.RowNotFound
     if data.completion is not None and data.completion != row.completion:
-        row = services.edit_row(actor=actor, row=row, completion=data.completion)
+        row = reviewing.edit_row(actor=actor, row=row, completion=data.completion)
     if data.state is not None:
-        row = services.review_row(actor=actor, row=row, state=data.state)
+        row = reviewing.review_row(actor=actor, row=row, state=data.state)
     return RowOut.of(row)
 
 
-@router.post("/{dataset_id}/upload", response=UploadOut)
+@router.post("/{dataset_id}/upload", response={202: BuildOut})
 def upload_rows(request: HttpRequest, dataset_id: str, file: File[UploadedFile]) -> Any:
-    """Propose the rows of a JSON lines or CSV file; lines that are none are named."""
+    """Have the rows of a JSON lines or CSV file proposed; the build names the lines that are none."""
     actor = _actor(request)
     dataset = access.access_dataset(actor=actor, pk=dataset_id)
     if (file.size or 0) > MOST_BYTES:
         raise UploadRefused(f"The file is larger than {MOST_BYTES // 2**20} MB. Bring it in parts.")
-    counts, read = services.add_file(actor=actor, dataset=dataset, data=file.read(), name=file.name or "The file")
-    errors = [BadLineOut(line=bad.line, why=bad.why) for bad in read.errors]
-    return UploadOut(counts=dict(counts), refused=read.refused, errors=errors)
+    build = starting.start_file(actor=actor, dataset=dataset, data=file.read(), name=file.name or "The file")
+    return Status(202, BuildOut.of(build))
 
 
-@router.post("/{dataset_id}/freeze", response=VersionOut)
+@router.post("/{dataset_id}/freeze", response={202: BuildOut})
 def freeze(request: HttpRequest, dataset_id: str) -> Any:
-    """Close the draft for ever under its hash."""
+    """Have the draft checked once more and closed for ever under its hash: the build's version."""
     actor = _actor(request)
     dataset = access.access_dataset(actor=actor, pk=dataset_id)
-    draft = versions.draft_of(dataset)
-    if draft is None:
-        raise versions.NothingToFreeze("There is no draft: nothing changed since the last version was frozen.")
-    return VersionOut.of(versions.freeze(draft, actor))
+    return Status(202, BuildOut.of(starting.start_freeze(actor=actor, dataset=dataset)))
 
 
 @router.get("/{dataset_id}/builds/{build_id}", response=BuildOut)
@@ -137,6 +132,6 @@ def cancel_build(request: HttpRequest, dataset_id: str, build_id: str) -> Any:
     build = access.access_build(actor=actor, pk=build_id)
     if str(build.dataset_id) != dataset_id:
         raise access.BuildNotFound
-    starting.cancel_build(actor=actor, build=build)
+    queueing.cancel_build(actor=actor, build=build)
     build.refresh_from_db()
     return BuildOut.of(build)

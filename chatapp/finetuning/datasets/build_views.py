@@ -11,23 +11,15 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
 from chatapp.accounts.pages import member_page
-from chatapp.finetuning.datasets import access, services, starting
-from chatapp.finetuning.datasets.answers import LEFT_OUT
+from chatapp.finetuning.datasets import access, queueing, services, starting
+from chatapp.finetuning.datasets.build_presentation import rows_told
 from chatapp.finetuning.datasets.uploads import MOST_BYTES, MOST_LINES, UploadRefused
 from chatapp.finetuning.datasets.views import form_page, number, only_editors
+from chatapp.finetuning.datasets.writing import add_curated
 from knowledge.errors import KnowledgeError, NotFound
 from knowledge.tenants.access import Actor
 
 MOST_QUESTION_BYTES = 5 * 2**20
-
-
-def _told(counts: Any) -> str:
-    """Say what became of proposed rows."""
-    parts = [f"{counts['proposed']} {'row' if counts['proposed'] == 1 else 'rows'} proposed"]
-    parts += [f"{counts['unverified']} of them not held by their sources"] if counts["unverified"] else []
-    parts += [f"{counts['known']} known already"] if counts["known"] else []
-    parts += [f"{counts['gone']} left out, for a document of theirs is gone"] if counts["gone"] else []
-    return f"{', '.join(parts)}."
 
 
 def _file(request: HttpRequest, most: int) -> tuple[bytes, str]:
@@ -46,15 +38,15 @@ def _file(request: HttpRequest, most: int) -> tuple[bytes, str]:
 @form_page
 @member_page
 def upload(request: HttpRequest, actor: Actor, dataset_id: uuid.UUID) -> HttpResponse:
-    """Show how files of rows look; propose the rows of one and name the lines that are none."""
+    """Show how files of rows look; have the rows of one proposed."""
     only_editors(actor)
     dataset = access.access_dataset(actor=actor, pk=dataset_id)
     context: dict[str, Any] = {"here": "data", "dataset": dataset, "megabytes": MOST_BYTES // 2**20, "rows": MOST_LINES}
     if request.method == "POST":
         try:
             data, name = _file(request, MOST_BYTES)
-            counts, read = services.add_file(actor=actor, dataset=dataset, data=data, name=name)
-            context |= {"read": read, "told": _told(counts), "name": name}
+            starting.start_file(actor=actor, dataset=dataset, data=data, name=name)
+            return redirect("datasets:dataset", dataset_id)
         except KnowledgeError as error:
             context["problem"] = error.message
     return render(request, "datasets/upload.html", context)
@@ -63,14 +55,26 @@ def upload(request: HttpRequest, actor: Actor, dataset_id: uuid.UUID) -> HttpRes
 @require_POST
 @member_page
 def answers(request: HttpRequest, actor: Actor, dataset_id: uuid.UUID) -> HttpResponse:
-    """Propose rows of answers that were given."""
+    """Have rows of answers that were given proposed."""
     only_editors(actor)
     dataset = access.access_dataset(actor=actor, pk=dataset_id)
-    counts, left_out = services.add_answers(
-        actor=actor, dataset=dataset, to_correct=request.POST.get("which") == "wrong"
-    )  # fmt: skip
-    others = "; ".join(f"{count} {LEFT_OUT[why]}" for why, count in left_out.most_common())
-    messages.success(request, _told(counts) + (f" Answers left out: {others}." if others else ""))
+    try:
+        starting.start_answers(actor=actor, dataset=dataset, to_correct=request.POST.get("which") == "wrong")
+    except KnowledgeError as error:
+        messages.error(request, error.message)
+    return redirect("datasets:dataset", dataset_id)
+
+
+@require_POST
+@member_page
+def check(request: HttpRequest, actor: Actor, dataset_id: uuid.UUID) -> HttpResponse:
+    """Have all rows of the draft checked again."""
+    only_editors(actor)
+    dataset = access.access_dataset(actor=actor, pk=dataset_id)
+    try:
+        starting.start_check(actor=actor, dataset=dataset)
+    except KnowledgeError as error:
+        messages.error(request, error.message)
     return redirect("datasets:dataset", dataset_id)
 
 
@@ -85,8 +89,8 @@ def write(request: HttpRequest, actor: Actor, dataset_id: uuid.UUID) -> HttpResp
         fields = {name: request.POST.get(name, "") for name in ("question", "answer", "document", "quote")}
         fields["document"] = fields["document"].strip().rstrip("/").rpartition("/")[2]  # an address of the reader too
         try:
-            counts = services.add_curated(actor=actor, dataset=dataset, **fields)
-            messages.success(request, _told(counts))
+            counts = add_curated(actor=actor, dataset=dataset, **fields)
+            messages.success(request, f"{rows_told(counts)}.")
             return redirect("datasets:write", dataset_id)
         except NotFound:
             problem = "There is no such document for you. Copy its address from the reader."
@@ -151,5 +155,5 @@ def cancel(request: HttpRequest, actor: Actor, build_id: uuid.UUID) -> HttpRespo
     """Stop a build; the rows it proposed stay."""
     only_editors(actor)
     build = access.access_build(actor=actor, pk=build_id)
-    starting.cancel_build(actor=actor, build=build)
+    queueing.cancel_build(actor=actor, build=build)
     return redirect("datasets:dataset", build.dataset_id)

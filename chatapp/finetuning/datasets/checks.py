@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from django.conf import settings
 from django.db import transaction
 
 from chatapp.finetuning.datasets import near
+from chatapp.finetuning.datasets.freshness import counted_by, limits_of, newest_kept_out
 from chatapp.finetuning.datasets.lengths import Count, Limits, counter, tokens_of, too_long
 from chatapp.finetuning.datasets.models import DatasetVersion, KeptOutQuestion, RowSource, TrainingRow
 from chatapp.finetuning.datasets.personal import hints
@@ -89,19 +90,21 @@ def own_flags(
     return whole, found
 
 
-def refresh(version: DatasetVersion, *, chosen: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def refresh(version: DatasetVersion, *, hold: Callable[[], None] | None = None) -> dict[str, Any]:
     """Check every row of a draft anew, share them out between training and held out, and keep what was found.
 
-    ``chosen`` are the limits from now on: ``window``, ``output``, ``path`` and ``counted_by`` of a base model. An
-    approved row that may not be approved any more goes back to the proposed ones.
+    Tokens are counted by the version's limits: of new rows, and of all where other limits counted before. An approved
+    row that may not be approved any more goes back to the proposed ones. ``hold`` is called in the transaction that
+    keeps what was found, and raises where that is no longer wanted.
 
     :raises VersionFrozen: it is no draft.
     """
-    before = version.checks.get("limits") or {}
-    limits = dict(before) if chosen is None else dict(chosen)
+    version.refresh_from_db(fields=["checks"])  # the limits may be new
+    limits, known = limits_of(version), newest_kept_out(version.dataset.tenant_id)
+    anew = counted_by(version) != limits
     read, count = _read(version), counter(folder_of(limits))
     for each in read:
-        if not each.row.tokens or limits != before:  # it is new, or another model counts
+        if anew or not each.row.tokens:
             each.row.tokens, found = own_flags(each.row, limits, count=count)
         else:
             found = {name: each.row.flags[name] for name in ("too_long", "personal") if name in each.row.flags}
@@ -111,7 +114,7 @@ def refresh(version: DatasetVersion, *, chosen: Mapping[str, Any] | None = None)
     _share_out(read, seed=version.seed)
     _copies(live)
     _leaks(live, version)
-    return _kept(version, read, limits)
+    return _kept(version, read, {"counted": limits, "kept_out": known}, hold)
 
 
 def _read(version: DatasetVersion) -> list[_Read]:
@@ -168,9 +171,13 @@ def _leaks(rows: Sequence[_Read], version: DatasetVersion) -> None:
 
 
 @transaction.atomic
-def _kept(version: DatasetVersion, rows: Sequence[_Read], limits: Mapping[str, Any]) -> dict[str, Any]:
+def _kept(
+    version: DatasetVersion, rows: Sequence[_Read], looked: Mapping[str, Any], hold: Callable[[], None] | None
+) -> dict[str, Any]:
     hold_draft(version)
-    version.refresh_from_db(fields=["checks"])  # a deletion notes there what it removed
+    if hold is not None:
+        hold()
+    version.refresh_from_db(fields=["checks"])  # a deletion notes there what it removed, and people set limits
     states = {pk: (key, state) for pk, key, state in version.rows.values_list("pk", "key", "state")}
     returned, counts = 0, Counter[str]()
     # Who was edited meanwhile was checked by that.
@@ -184,10 +191,8 @@ def _kept(version: DatasetVersion, rows: Sequence[_Read], limits: Mapping[str, A
             counts.update(each.flags.keys())
     changed = [each.row for each in there if each.as_stored() != each.before]
     TrainingRow.objects.bulk_update(changed, FIELDS, batch_size=200)
-    removed = {"removed": version.checks["removed"]} if "removed" in version.checks else {}
-    told = {
-        **removed, "flags": dict(counts), "returned": returned, "rows": len(there), "limits": dict(limits)
-    }  # fmt: skip
+    others = {name: version.checks[name] for name in ("removed", "limits") if name in version.checks}
+    told = {**others, **looked, "flags": dict(counts), "returned": returned, "rows": len(there)}
     version.checks = told
     version.save(update_fields=["checks"])
     return told

@@ -6,8 +6,8 @@ from collections import Counter
 
 from django.db.models import QuerySet
 
+from chatapp.finetuning.datasets.build_models import DatasetBuild
 from chatapp.finetuning.datasets.models import (
-    DatasetBuild,
     DatasetVersion,
     KeptOutQuestion,
     RowSource,

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
+
+from django.db.models import Count, F
+from django.db.models.lookups import IsNull
 
 from chatapp.finetuning.datasets.gates import Gate, gate_of, next_gate
 from chatapp.finetuning.datasets.models import DatasetVersion, TrainingRow
 
-__all__ = ["Standing", "standing_of"]
+__all__ = ["Standing", "standing_of", "standings_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,10 +75,27 @@ class Standing:
 
 def standing_of(version: DatasetVersion) -> Standing:
     """Count the rows of a version: one query."""
-    rows = list(version.rows.values_list("state", "split", "kind", "origin", "erased"))
-    approved = [row for row in rows if row[0] == TrainingRow.State.APPROVED and row[4] is None]
+    return standings_of([version])[version.pk]
+
+
+def standings_of(versions: Sequence[DatasetVersion]) -> dict[UUID, Standing]:
+    """Count the rows of versions, by their ids: one query for all of them."""
+    rows = TrainingRow.objects.filter(version__in=versions).annotate(gone=IsNull(F("erased"), False)).order_by()
+    counted = rows.values_list("version", "state", "split", "kind", "origin", "gone").annotate(n=Count("pk"))
+    found: dict[UUID, list[tuple[Any, ...]]] = {version.pk: [] for version in versions}
+    for pk, *row in counted:
+        found[pk].append(tuple(row))
+    return {pk: _standing(each) for pk, each in found.items()}
+
+
+def _standing(rows: Sequence[tuple[Any, ...]]) -> Standing:
+    """Return the standing of rows counted by state, split, kind, origin and whether their text is gone."""
+    approved = [row for row in rows if row[0] == TrainingRow.State.APPROVED and not row[4]]
+
+    def by(at: int, among: Sequence[tuple[Any, ...]]) -> Counter[str]:
+        return sum((Counter({row[at]: row[5]}) for row in among), Counter())
+
     return Standing(
-        rows=len(rows), states=Counter(row[0] for row in rows), erased=sum(row[4] is not None for row in rows),
-        approved_split=Counter(row[1] for row in approved), approved_kind=Counter(row[2] for row in approved),
-        approved_origin=Counter(row[3] for row in approved),
+        rows=sum(row[5] for row in rows), states=by(0, rows), erased=sum(row[5] for row in rows if row[4]),
+        approved_split=by(1, approved), approved_kind=by(2, approved), approved_origin=by(3, approved),
     )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import partial
@@ -10,8 +11,9 @@ from typing import Any
 from chatapp.conversations.access import visible_assistants
 from chatapp.conversations.retrieval import profile_of
 from chatapp.conversations.verifying import thresholds_of
+from chatapp.finetuning.datasets.build_models import DatasetBuild
 from chatapp.finetuning.datasets.lengths import Limits
-from chatapp.finetuning.datasets.models import DatasetBuild, TrainingDataset, TrainingRow
+from chatapp.finetuning.datasets.models import TrainingDataset, TrainingRow
 from chatapp.finetuning.datasets.questions import case_of
 from chatapp.finetuning.datasets.raft import ABSENT, Case, LeftOut, Setting, raft_row
 from chatapp.finetuning.datasets.shapes import Proposal
@@ -35,10 +37,12 @@ GONE = "A passage is gone from the index: its document was changed or deleted."
 
 @dataclass(slots=True)
 class Made:
-    """Rows, and why others are none."""
+    """Rows of ``taken`` pieces of work; why others are none, in sentences; and what else is counted, by name."""
 
     proposals: list[Proposal] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+    taken: int = 1
 
 
 def bases_of(dataset: TrainingDataset, *, actor: Actor) -> list[KnowledgeBase]:

@@ -10,7 +10,6 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
-from knowledge.documents.leased import LeasedJob
 from knowledge.documents.models import Document, KnowledgeBase
 from knowledge.tenants.models import Tenant
 
@@ -58,7 +57,9 @@ class DatasetVersion(models.Model):
     )
     seed = models.PositiveIntegerField(default=1, help_text="Of the split by document.")
     counts = models.JSONField(default=dict, help_text="Approved rows by split, origin and kind, when it was frozen.")
-    checks = models.JSONField(default=dict, help_text="What was found: duplicates, leaks, personal data, lengths.")
+    checks = models.JSONField(
+        default=dict, help_text="What was found in all rows, and what they were looked at for: limits, questions."
+    )
     drift = models.JSONField(
         default=dict, help_text="How far it moved from the version before and from questions asked."
     )
@@ -195,39 +196,6 @@ class RowSource(models.Model):
 
     def __str__(self) -> str:
         return f"{self.role} of {self.row_id}"
-
-
-class DatasetBuild(LeasedJob):
-    """Proposes rows into the draft of a dataset, one piece of its work after the other; a stopped one goes on there."""
-
-    class Kind(models.TextChoices):
-        QUESTIONS = "questions", "Questions with their answers"
-        SYNTHESIS = "synthesis", "Rows made from documents"
-
-    kind = models.CharField(max_length=10, choices=Kind.choices)
-    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+")
-    dataset = models.ForeignKey(TrainingDataset, on_delete=models.CASCADE, related_name="builds")
-    requested_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
-    )
-    options = models.JSONField(default=dict, help_text="What was asked for: sizes, shares, seed, model.")
-    work = models.JSONField(default=list, help_text="Questions, or ids of passages, in the order they are taken.")
-    done = models.PositiveIntegerField(default=0, help_text="How many of its work are behind it.")
-    counts = models.JSONField(default=dict, help_text="Rows proposed, known before, left out.")
-    notes = models.JSONField(default=list, help_text="Sentences for people: what was left out, and why.")
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(
-                fields=["dataset"], condition=Q(state__in=["queued", "running"]), name="one_open_build_per_dataset"
-            )
-        ]
-        indexes = [
-            models.Index(fields=["state", "lease_until"], name="dataset_build_sweep"),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.kind} {self.dataset}"
 
 
 class KeptOutQuestion(models.Model):

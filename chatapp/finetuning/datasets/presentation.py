@@ -11,15 +11,14 @@ from chatapp.answering.prompt import last_question
 from chatapp.evaluation.expected import find
 from chatapp.finetuning.datasets.checks import BLOCKING, FLAGS
 from chatapp.finetuning.datasets.drifting import in_words
-from chatapp.finetuning.datasets.models import DatasetBuild, DatasetVersion, RowSource, TrainingDataset, TrainingRow
+from chatapp.finetuning.datasets.models import DatasetVersion, RowSource, TrainingRow
 from chatapp.finetuning.datasets.shapes import question_of
 from knowledge.documents import selectors
 from knowledge.documents.access import access_version
-from knowledge.documents.leased import LeasedJob
 from knowledge.errors import KnowledgeError
 from knowledge.tenants.access import Actor
 
-__all__ = ["Flag", "SourceShown", "build_words", "counts_of", "drift_words", "flags_of", "row_context"]
+__all__ = ["Flag", "SourceShown", "counts_of", "drift_words", "flags_of", "following", "row_context"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,24 +109,6 @@ def drift_words(version: DatasetVersion) -> list[tuple[str, str]]:
         (name, in_words(version.drift.get("before"))),
         ("Against questions asked", in_words(version.drift.get("asked"))),
     ]
-
-
-def build_words(build: DatasetBuild) -> str:
-    """Say in a sentence how a build stands."""
-    state, counts = LeasedJob.State, build.counts
-    made = f"{counts.get('proposed', 0)} rows proposed, {counts.get('unverified', 0)} of them not held by their sources"
-    if build.state == state.QUEUED:
-        return f"{build.last_error} It is tried again." if build.last_error else "Waiting for a worker."
-    if build.state == state.RUNNING:
-        return f"Under way: {build.done} of {len(build.work)}. {made}."
-    if build.state == state.FAILED:
-        return f"Failed: {build.last_error} {made}."
-    return f"{'Cancelled' if build.state == state.CANCELLED else 'Done'}: {made}, {counts.get('left_out', 0)} left out."
-
-
-def newest_build(dataset: TrainingDataset) -> DatasetBuild | None:
-    found: DatasetBuild | None = dataset.builds.order_by("-created").first()
-    return found
 
 
 def following(row: TrainingRow, *, state: str) -> tuple[uuid.UUID | None, uuid.UUID | None, int]:

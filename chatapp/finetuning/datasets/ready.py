@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from chatapp.finetuning.datasets import deletion_places, tasks
-from chatapp.finetuning.datasets.models import DatasetBuild
+from chatapp.finetuning.datasets.build_models import DatasetBuild
 from knowledge.documents import doorbells
 
 __all__ = ["connect"]

@@ -12,7 +12,7 @@ from django.utils.http import urlencode
 from django.views.decorators.http import require_POST, require_safe
 
 from chatapp.accounts.pages import member_page
-from chatapp.finetuning.datasets import access, presentation, services
+from chatapp.finetuning.datasets import access, presentation, reviewing
 from chatapp.finetuning.datasets.models import DatasetVersion, TrainingRow
 from chatapp.finetuning.datasets.views import only_editors
 from knowledge.errors import KnowledgeError, NotFound
@@ -67,9 +67,9 @@ def decide(request: HttpRequest, actor: Actor, row_id: uuid.UUID) -> HttpRespons
     completion = request.POST.get("completion", found.completion).replace("\r\n", "\n").strip()
     try:
         if completion != found.completion.strip():
-            found = services.edit_row(actor=actor, row=found, completion=completion)
+            found = reviewing.edit_row(actor=actor, row=found, completion=completion)
         if wanted in DECISIONS:
-            services.review_row(actor=actor, row=found, state=DECISIONS[wanted])
+            reviewing.review_row(actor=actor, row=found, state=DECISIONS[wanted])
             if after is not None:
                 return redirect(_address(after, state))
             return redirect(
@@ -85,13 +85,16 @@ def decide(request: HttpRequest, actor: Actor, row_id: uuid.UUID) -> HttpRespons
 @require_POST
 @member_page
 def approve(request: HttpRequest, actor: Actor, dataset_id: uuid.UUID) -> HttpResponse:
-    """Approve every proposed row on which nothing was found."""
+    """Approve every proposed row on which nothing was found, unless something is just being looked for."""
     only_editors(actor)
     dataset = access.access_dataset(actor=actor, pk=dataset_id)
-    count = services.review_unflagged(actor=actor, dataset=dataset)
-    messages.success(
-        request, f"{count} {'row was' if count == 1 else 'rows were'} approved. Flagged rows wait for you."
-    )
+    try:
+        count = reviewing.review_unflagged(actor=actor, dataset=dataset)
+    except KnowledgeError as error:
+        messages.error(request, error.message)
+    else:
+        were = "row was" if count == 1 else "rows were"
+        messages.success(request, f"{count} {were} approved. Flagged rows wait for you.")
     return redirect("datasets:dataset", dataset_id)
 
 

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
+from django.db.models import prefetch_related_objects
 from ninja import Field, Schema
 
-from chatapp.finetuning.datasets.gating import standing_of
-from chatapp.finetuning.datasets.models import DatasetBuild, DatasetVersion, TrainingDataset, TrainingRow
+from chatapp.finetuning.datasets.build_models import DatasetBuild
+from chatapp.finetuning.datasets.gating import Standing, standings_of
+from chatapp.finetuning.datasets.models import DatasetVersion, TrainingDataset, TrainingRow
+from chatapp.finetuning.datasets.versions import newest_versions
 
 __all__ = [
-    "BuildOut", "DatasetIn", "DatasetList", "DatasetOut", "QuestionIn", "ReviewIn", "RowOut", "RowPage", "UploadOut",
+    "AddedOut", "BuildOut", "DatasetIn", "DatasetList", "DatasetOut", "QuestionIn", "ReviewIn", "RowOut", "RowPage",
     "VersionOut",
 ]  # fmt: skip
+
+
+MOST_VERSIONS = 50
+"""Of a dataset, newest first."""
 
 
 class DatasetIn(Schema):
@@ -35,8 +43,8 @@ class VersionOut(Schema):
     counts: dict[str, Any]
 
     @classmethod
-    def of(cls, version: DatasetVersion) -> VersionOut:
-        counts = version.counts if version.frozen else standing_of(version).as_json()
+    def of(cls, version: DatasetVersion, standing: Standing | None) -> VersionOut:
+        counts = version.counts if standing is None else standing.as_json()
         return cls(
             id=version.pk, number=version.number, state=version.state, content_hash=version.content_hash,
             frozen=version.frozen, checks=version.checks, drift=version.drift, counts=counts,
@@ -54,12 +62,22 @@ class DatasetOut(Schema):
 
     @classmethod
     def of(cls, dataset: TrainingDataset) -> DatasetOut:
-        versions = dataset.versions.order_by("-number")[:50]
-        return cls(
-            id=dataset.pk, slug=dataset.slug, name=dataset.name, kind=dataset.kind, purpose=dataset.purpose,
-            knowledge_bases=[base.pk for base in dataset.knowledge_bases.all()],
-            versions=[VersionOut.of(version) for version in versions],
-        )  # fmt: skip
+        return cls.of_all([dataset])[0]
+
+    @classmethod
+    def of_all(cls, datasets: Sequence[TrainingDataset]) -> list[DatasetOut]:
+        """Return datasets with their newest versions: as many queries for many as for one."""
+        prefetch_related_objects(datasets, "knowledge_bases")
+        newest = newest_versions(datasets, most=MOST_VERSIONS)
+        standings = standings_of([each for found in newest.values() for each in found if not each.frozen])
+        return [
+            cls(
+                id=dataset.pk, slug=dataset.slug, name=dataset.name, kind=dataset.kind, purpose=dataset.purpose,
+                knowledge_bases=[base.pk for base in dataset.knowledge_bases.all()],
+                versions=[VersionOut.of(each, standings.get(each.pk)) for each in newest[dataset.pk]],
+            )
+            for dataset in datasets
+        ]  # fmt: skip
 
 
 class DatasetList(Schema):
@@ -119,31 +137,34 @@ class QuestionIn(Schema):
     quote: str = Field("", max_length=8_000)
 
 
+class AddedOut(Schema):
+    counts: dict[str, int]
+
+
 class BadLineOut(Schema):
     line: int
     why: str
-
-
-class UploadOut(Schema):
-    counts: dict[str, int]
-    refused: int = 0
-    errors: list[BadLineOut] = Field(default_factory=list)
 
 
 class BuildOut(Schema):
     id: UUID
     kind: str
     state: str
+    version: UUID | None
     progress: float
     done: int
     work: int
     counts: dict[str, int]
     notes: list[str]
+    refused: int
+    errors: list[BadLineOut]
     error: str
 
     @classmethod
     def of(cls, build: DatasetBuild) -> BuildOut:
+        errors = [BadLineOut(line=line, why=why) for line, why in build.report.get("errors", [])]
         return cls(
-            id=build.pk, kind=build.kind, state=build.state, progress=build.progress, done=build.done,
-            work=len(build.work), counts=build.counts, notes=build.notes, error=build.last_error,
+            id=build.pk, kind=build.kind, state=build.state, version=build.options.get("version") or None,
+            progress=build.progress, done=build.done, work=build.total, counts=build.counts, notes=build.notes,
+            refused=build.report.get("refused", 0), errors=errors, error=build.last_error,
         )  # fmt: skip

@@ -1,36 +1,33 @@
-"""Begin and cancel builds."""
+"""Begin builds, each after what can be told at once."""
 
 from __future__ import annotations
 
-from typing import Any
-
-from django.db import IntegrityError, transaction
 from django.db.models import F
-from django.utils import timezone
 
 from chatapp.finetuning.datasets.access import require_editor
+from chatapp.finetuning.datasets.answers import answer_ids
+from chatapp.finetuning.datasets.build_models import DatasetBuild
+from chatapp.finetuning.datasets.export import approved
 from chatapp.finetuning.datasets.making import bases_of
-from chatapp.finetuning.datasets.models import DatasetBuild, TrainingDataset
+from chatapp.finetuning.datasets.models import TrainingDataset
 from chatapp.finetuning.datasets.questions import placed
+from chatapp.finetuning.datasets.queueing import BuildRefused, queue
 from chatapp.finetuning.datasets.synthesis import MOST_PER_PASSAGE, Estimate, estimate
+from chatapp.finetuning.datasets.uploads import count_rows
+from chatapp.finetuning.datasets.versions import NothingToFreeze, draft_of
 from chatapp.language_models.models import LanguageModel
-from knowledge.documents import doorbells
-from knowledge.documents.leased import LeasedJob
 from knowledge.documents.models import Chunk
-from knowledge.errors import KnowledgeError
+from knowledge.documents.services import clean_label
 from knowledge.tenants.access import Actor
 
-__all__ = ["BuildRefused", "cancel_build", "models_for", "planned", "start_questions", "start_synthesis"]
+__all__ = [
+    "models_for", "planned", "start_answers", "start_check", "start_file", "start_freeze", "start_questions",
+    "start_synthesis",
+]  # fmt: skip
 
 MOST_PASSAGES = 2_000
 LEAST_CHARACTERS = 60
 """Of a passage that questions are made from."""
-
-
-class BuildRefused(KnowledgeError):
-    code = "build_refused"
-    status = 409
-    default_message = "A build of this dataset is under way. Wait for its end, or cancel it."
 
 
 def models_for(*, actor: Actor) -> list[LanguageModel]:
@@ -83,6 +80,7 @@ def start_synthesis(
     :raises NotAllowed: the actor may only read. :raises BuildRefused: one is under way, or nothing can be made.
     """
     require_editor(actor)
+    _over_passages(dataset)
     chunks, chosen, told = planned(
         actor=actor, dataset=dataset, passages=passages, per_passage=per_passage, model=model
     )  # fmt: skip
@@ -90,7 +88,8 @@ def start_synthesis(
         "per_passage": per_passage, "model": chosen.slug if chosen else "", "assistant": assistant,
         "estimated_dollars": None if told.dollars is None else str(told.dollars),
     }  # fmt: skip
-    return _queued(actor, dataset, DatasetBuild.Kind.SYNTHESIS, [str(chunk.pk) for chunk in chunks], options, [])
+    work = [str(chunk.pk) for chunk in chunks]
+    return queue(actor=actor, dataset=dataset, kind=DatasetBuild.Kind.SYNTHESIS, work=work, options=options)
 
 
 def start_questions(
@@ -99,34 +98,71 @@ def start_questions(
     """Queue a build that makes rows from a file of questions.
 
     :raises NotAllowed: the actor may only read. :raises QuestionsRefused: none of them can be used.
+    :raises BuildRefused: a build is under way, or the dataset is none of answers over passages.
+    """
+    require_editor(actor)
+    _over_passages(dataset)
+    found = placed(data, name=name, bases=bases_of(dataset, actor=actor))
+    return queue(
+        actor=actor, dataset=dataset, kind=DatasetBuild.Kind.QUESTIONS, work=found.work, notes=found.notes,
+        options={"assistant": assistant},
+    )  # fmt: skip
+
+
+def _over_passages(dataset: TrainingDataset) -> None:
+    if dataset.kind != TrainingDataset.Kind.RAFT:
+        raise BuildRefused("Rows over passages belong into a dataset of answers over passages.")
+
+
+def start_file(*, actor: Actor, dataset: TrainingDataset, data: bytes, name: str) -> DatasetBuild:
+    """Queue a build that proposes the rows of a file, and names line by line what is no row of it.
+
+    :raises NotAllowed: the actor may only read. :raises UploadRefused: the file holds no rows.
     :raises BuildRefused: a build is under way.
     """
     require_editor(actor)
-    found = placed(data, name=name, bases=bases_of(dataset, actor=actor))
-    return _queued(actor, dataset, DatasetBuild.Kind.QUESTIONS, found.work, {"assistant": assistant}, found.notes)
+    cleaned = clean_label(name, limit=100) or "The file"
+    total = count_rows(data, name=cleaned)
+    return queue(
+        actor=actor, dataset=dataset, kind=DatasetBuild.Kind.FILE, total=total, options={"name": cleaned},
+        file=(cleaned, data),
+    )  # fmt: skip
 
 
-def _queued(
-    actor: Actor, dataset: TrainingDataset, kind: str, work: list[Any], options: dict[str, Any], notes: list[str]
-) -> DatasetBuild:  # fmt: skip
-    if dataset.kind != TrainingDataset.Kind.RAFT:
-        raise BuildRefused("Rows over passages belong into a dataset of answers over passages.")
-    now = timezone.now()
-    try:
-        with transaction.atomic():
-            build = DatasetBuild.objects.create(
-                kind=kind, tenant_id=dataset.tenant_id, dataset=dataset, requested_by_id=actor.user_id or None,
-                options=options, work=work, notes=notes, not_before=now, published=now,
-            )  # fmt: skip
-            transaction.on_commit(lambda: doorbells.ring(build))
-    except IntegrityError as err:
-        raise BuildRefused from err
-    return build
+def start_answers(*, actor: Actor, dataset: TrainingDataset, to_correct: bool = False) -> DatasetBuild:
+    """Queue a build that proposes rows of answers that were given (``answers``).
 
-
-def cancel_build(*, actor: Actor, build: DatasetBuild) -> None:
-    """Stop a build; the rows it proposed stay. :raises NotAllowed: the actor may only read."""
+    :raises NotAllowed: the actor may only read. :raises BuildRefused: a build is under way, or there is no answer yet.
+    """
     require_editor(actor)
-    DatasetBuild.objects.filter(pk=build.pk).unfinished().update(
-        state=LeasedJob.State.CANCELLED, finished=timezone.now(), lease_until=None, work=[]
-    )
+    ids = answer_ids(actor=actor)
+    if not ids:
+        raise BuildRefused("There is no answer over documents yet that you may read. Ask some questions first.")
+    options = {"to_correct": to_correct}
+    return queue(actor=actor, dataset=dataset, kind=DatasetBuild.Kind.ANSWERS, work=ids, options=options)
+
+
+def start_check(*, actor: Actor, dataset: TrainingDataset) -> DatasetBuild:
+    """Queue a build that only checks all rows of the draft.
+
+    :raises NotAllowed: the actor may only read. :raises BuildRefused: a build is under way, or there is no draft.
+    """
+    require_editor(actor)
+    if draft_of(dataset) is None:
+        raise BuildRefused("There is no draft to check. Open one first.")
+    return queue(actor=actor, dataset=dataset, kind=DatasetBuild.Kind.CHECK)
+
+
+def start_freeze(*, actor: Actor, dataset: TrainingDataset) -> DatasetBuild:
+    """Queue a build that checks the draft once more and closes it for ever.
+
+    :raises NotAllowed: the actor may only read. :raises NothingToFreeze: there is no draft, or no row is approved.
+    :raises BuildRefused: a build is under way.
+    """
+    require_editor(actor)
+    draft = draft_of(dataset)
+    if draft is None:
+        raise NothingToFreeze("There is no draft: nothing changed since the last version was frozen.")
+    if not approved(draft).exists():
+        raise NothingToFreeze
+    return queue(actor=actor, dataset=dataset, kind=DatasetBuild.Kind.FREEZE)

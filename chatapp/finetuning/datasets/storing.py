@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -17,12 +18,24 @@ from knowledge.documents.models import Document
 from knowledge.errors import KnowledgeError
 from knowledge.stores.common import batches
 
-__all__ = ["MOST_ROWS", "DatasetFull", "VersionFrozen", "hold_draft", "propose", "verified_flags"]
+__all__ = [
+    "MOST_ROWS", "TOGETHER", "DatasetFull", "Prepared", "VersionFrozen", "hold_draft", "prepared", "propose", "store",
+    "verified_flags",
+]  # fmt: skip
 
 MOST_ROWS = 20_000
 """Rows of a version: more are no longer reviewed by people, and checks would take minutes."""
 
 TOGETHER = 50
+"""Rows that are stored in one transaction."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """Rows to store with their sources, and how many proposals are ``known`` already."""
+
+    rows: list[tuple[TrainingRow, tuple[SourceOf, ...]]]
+    known: int
 
 
 class VersionFrozen(KnowledgeError):
@@ -54,20 +67,22 @@ def verified_flags(prompt: Any, completion: str, *, tenant_id: UUID) -> dict[str
 
 
 def propose(version: DatasetVersion, proposals: Sequence[Proposal]) -> Counter[str]:
-    """Store rows that the version did not have before; return how many were ``proposed``, ``known`` and ``gone``
-    (a document of theirs was deleted meanwhile), and of the proposed how many are ``unverified``.
+    """Store rows that the version did not have before, and return what became of them (``store``).
 
     :raises VersionFrozen: it is no draft any more. :raises DatasetFull: it would hold too many rows.
     """
     counts: Counter[str] = Counter()
-    for part in batches(list({each.key: each for each in proposals}.values()), TOGETHER):
-        known = _known(version, [each.key for each in part])
-        new = [each for each in part if each.key not in known]
-        counts["known"] += len(part) - len(new)
-        # Outside the transaction: a verifier takes its time.
-        rows = [(_row(version, each), each.sources) for each in new]
-        counts += _stored(version, rows)
+    for part in batches(list(proposals), TOGETHER):
+        counts += store(version, prepared(version, part))
     return counts
+
+
+def prepared(version: DatasetVersion, proposals: Sequence[Proposal]) -> Prepared:
+    """Return rows as they are stored, verified. Outside a transaction: a verifier takes its time."""
+    distinct = {each.key: each for each in proposals}
+    known = _known(version, list(distinct))
+    rows = [(_row(version, each), each.sources) for each in distinct.values() if each.key not in known]
+    return Prepared(rows=rows, known=len(proposals) - len(rows))
 
 
 def _known(version: DatasetVersion, keys: Sequence[str]) -> set[str]:
@@ -89,23 +104,28 @@ def _row(version: DatasetVersion, proposal: Proposal) -> TrainingRow:
 
 
 @transaction.atomic
-def _stored(version: DatasetVersion, rows: Sequence[tuple[TrainingRow, tuple[SourceOf, ...]]]) -> Counter[str]:
+def store(version: DatasetVersion, given: Prepared) -> Counter[str]:
+    """Store prepared rows; return how many were ``proposed``, ``known`` and ``gone`` (a document of theirs was deleted
+    meanwhile), and of the proposed how many are ``unverified``.
+
+    :raises VersionFrozen: it is no draft any more. :raises DatasetFull: it would hold too many rows.
+    """
     hold_draft(version)
-    refs = {source.document for _, sources in rows for source in sources if source.document is not None}
+    refs = {source.document for _, sources in given.rows for source in sources if source.document is not None}
     # Locked, so that no deletion begins before these rows are there for it to find.
     alive = Document.objects.alive().filter(pk__in=refs, knowledge_base__deleting=False).order_by("pk")
     there = set(alive.select_for_update(of=("self",)).values_list("pk", flat=True))
-    known = _known(version, [row.key for row, _ in rows])
-    wanted = [each for each in rows if each[0].key not in known]
+    known = _known(version, [row.key for row, _ in given.rows])
+    wanted = [each for each in given.rows if each[0].key not in known]
     kept = [each for each in wanted if all(s.document is None or s.document in there for s in each[1])]
     if TrainingRow.objects.filter(version=version).count() + len(kept) > MOST_ROWS:
         raise DatasetFull
     TrainingRow.objects.bulk_create([row for row, _ in kept])
     RowSource.objects.bulk_create([_source(row, source) for row, sources in kept for source in sources])
-    unverified = sum("unverified" in row.flags for row, _ in kept)
     return Counter(
-        proposed=len(kept), unverified=unverified, known=len(rows) - len(wanted), gone=len(wanted) - len(kept)
-    )
+        proposed=len(kept), unverified=sum("unverified" in row.flags for row, _ in kept),
+        known=given.known + len(given.rows) - len(wanted), gone=len(wanted) - len(kept),
+    )  # fmt: skip
 
 
 def _source(row: TrainingRow, source: SourceOf) -> RowSource:

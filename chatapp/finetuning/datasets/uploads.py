@@ -7,6 +7,7 @@ import io
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from chatapp.answering.prompt import build_messages, label_passages
@@ -14,14 +15,15 @@ from chatapp.finetuning.datasets.completions import has_labels, marked
 from chatapp.finetuning.datasets.models import TrainingDataset
 from chatapp.finetuning.datasets.raft import fence_of
 from chatapp.finetuning.datasets.shapes import Messages, Proposal, is_refusal
+from chatapp.finetuning.datasets.storing import MOST_ROWS
 from knowledge.errors import KnowledgeError
 from knowledge.types import Passage
 
-__all__ = ["BadLine", "Read", "UploadRefused", "read_rows"]
+__all__ = ["BadLine", "Read", "UploadRefused", "count_rows", "read_rows"]
 
 MOST_BYTES = 20 * 2**20
-MOST_LINES = 5_000
-"""Rows of one file: each of those over passages is verified while its uploader waits."""
+MOST_LINES = MOST_ROWS
+"""Rows of one file."""
 LONGEST = 200_000
 """Characters of one row."""
 
@@ -56,6 +58,19 @@ class _Bad(Exception):
     """A line is no row; the message says why."""
 
 
+def count_rows(data: bytes, *, name: str) -> int:
+    """Return how many rows a file seems to have, read only as far as that takes.
+
+    :raises UploadRefused: it is too large, no text in UTF-8, or has no rows or too many.
+    """
+    count = sum(1 for _ in islice(_lines(_text_of(data, name), name), MOST_LINES + 1))
+    if count > MOST_LINES:
+        raise UploadRefused(f"{name} has more than {MOST_LINES:,} rows. Bring it in parts.")
+    if not count:
+        raise UploadRefused(f"{name} holds no rows.")
+    return count
+
+
 def read_rows(data: bytes, *, name: str, kind: str, seed: int = 1) -> Read:
     """Return the rows of a file for a dataset of the given kind.
 
@@ -63,35 +78,33 @@ def read_rows(data: bytes, *, name: str, kind: str, seed: int = 1) -> Read:
     ``output`` and perhaps ``context``. In a dataset of answers over passages a context becomes a source of the
     product's own prompt, and an output without labels gets them.
 
-    :raises UploadRefused: it is too large, no text in UTF-8, or no line of it is a row.
+    :raises UploadRefused: as ``count_rows`` does.
     """
-    if len(data) > MOST_BYTES:
-        raise UploadRefused(f"{name} is larger than {MOST_BYTES // 2**20} MB. Bring it in parts.")
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UploadRefused(f"{name} is not UTF-8: byte {error.start} cannot be read. Save it as UTF-8.") from error
+    count_rows(data, name=name)
     proposals, errors, refused = list[Proposal](), list[BadLine](), 0
-    for line, row in _lines(text, name):
+    for line, row in _lines(_text_of(data, name), name):
         try:
-            proposals.append(_proposal(row, kind=kind, seed=seed))
+            proposals.append(_proposal(_json(row) if isinstance(row, str) else row, kind=kind, seed=seed))
         except _Bad as bad:
             refused += 1
             if len(errors) < MOST_ERRORS:
                 errors.append(BadLine(line, str(bad)))
-        if len(proposals) + refused > MOST_LINES:
-            raise UploadRefused(f"{name} has more than {MOST_LINES:,} rows. Bring it in parts.")
-    if not proposals and not errors:
-        raise UploadRefused(f"{name} holds no rows.")
     return Read(proposals=proposals, errors=errors, refused=refused)
 
 
+def _text_of(data: bytes, name: str) -> str:
+    if len(data) > MOST_BYTES:
+        raise UploadRefused(f"{name} is larger than {MOST_BYTES // 2**20} MB. Bring it in parts.")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UploadRefused(f"{name} is not UTF-8: byte {error.start} cannot be read. Save it as UTF-8.") from error
+
+
 def _lines(text: str, name: str) -> Iterator[tuple[int, Any]]:
-    """Yield each row with its line; what cannot be read is yielded as an exception."""
+    """Yield each row with its line: the text of one of JSON lines, else the cells by their columns."""
     if not name.lower().endswith((".csv", ".tsv")):
-        for at, line in enumerate(text.split("\n"), start=1):
-            if line.strip():
-                yield at, _json(line)
+        yield from ((at, line) for at, line in enumerate(text.split("\n"), start=1) if line.strip())
         return
     delimiter = max(",;\t", key=text.partition("\n")[0].count)
     reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
@@ -103,6 +116,7 @@ def _lines(text: str, name: str) -> Iterator[tuple[int, Any]]:
 
 
 def _json(line: str) -> Any:
+    """Return what a line holds; None where it is no JSON."""
     try:
         return json.loads(line)
     except (ValueError, RecursionError):

@@ -15,6 +15,7 @@ urlpatterns = [
     path("<uuid:dataset_id>/freeze", views.freeze, name="freeze"),
     path("<uuid:dataset_id>/delete", views.delete, name="delete"),
     path("<uuid:dataset_id>/upload", build_views.upload, name="upload"),
+    path("<uuid:dataset_id>/check", build_views.check, name="check"),
     path("<uuid:dataset_id>/answers", build_views.answers, name="answers"),
     path("<uuid:dataset_id>/write", build_views.write, name="write"),
     path("<uuid:dataset_id>/questions", build_views.questions, name="questions"),

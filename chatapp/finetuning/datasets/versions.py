@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Window
+from django.db.models.functions import RowNumber
 from django.utils import timezone
 
 from chatapp.finetuning.datasets import checks
 from chatapp.finetuning.datasets.access import require_editor
 from chatapp.finetuning.datasets.export import approved, content_hash
+from chatapp.finetuning.datasets.freshness import carried
 from chatapp.finetuning.datasets.models import DatasetVersion, RowSource, TrainingDataset, TrainingRow
 from chatapp.finetuning.datasets.shapes import question_of
 from chatapp.finetuning.datasets.storing import hold_draft
@@ -19,7 +24,10 @@ from knowledge.errors import KnowledgeError
 from knowledge.stores.common import batches
 from knowledge.tenants.access import Actor
 
-__all__ = ["Difference", "NothingToFreeze", "difference", "draft_of", "freeze", "newest_frozen", "open_draft"]
+__all__ = [
+    "Difference", "NothingToFreeze", "RowsCame", "difference", "draft_of", "freeze", "newest_frozen", "newest_versions",
+    "open_draft",
+]  # fmt: skip
 
 TOGETHER = 200
 COPIED = (
@@ -35,6 +43,13 @@ class NothingToFreeze(KnowledgeError):
     code = "nothing_to_freeze"
     status = 409
     default_message = "No row is approved yet. Review some rows first."
+
+
+class RowsCame(KnowledgeError):
+    code = "rows_came"
+    status = 409
+    permanent = False
+    default_message = "Rows were added and approved while it was frozen."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +72,16 @@ def newest_frozen(dataset: TrainingDataset) -> DatasetVersion | None:
     return dataset.versions.filter(state=DatasetVersion.State.FROZEN).order_by("-number").first()
 
 
+def newest_versions(datasets: Sequence[TrainingDataset], *, most: int) -> dict[UUID, list[DatasetVersion]]:
+    """Return the newest versions of each dataset by its id, newest first: one query for all of them."""
+    rank = Window(RowNumber(), partition_by="dataset", order_by="-number")
+    rows = DatasetVersion.objects.filter(dataset__in=datasets).annotate(rank=rank).filter(rank__lte=most)
+    found: dict[UUID, list[DatasetVersion]] = {dataset.pk: [] for dataset in datasets}
+    for version in rows.order_by("-number"):
+        found[version.dataset_id].append(version)
+    return found
+
+
 @transaction.atomic
 def open_draft(dataset: TrainingDataset, *, actor: Actor) -> DatasetVersion:
     """Return the draft of a dataset; where it has none, a new one with all that the newest version has.
@@ -70,7 +95,7 @@ def open_draft(dataset: TrainingDataset, *, actor: Actor) -> DatasetVersion:
     last = newest_frozen(dataset)
     draft = DatasetVersion.objects.create(
         dataset=dataset, number=last.number + 1 if last else 1, seed=last.seed if last else 1,
-        checks={"limits": last.checks.get("limits") or {}} if last else {}, created_by_id=actor.user_id or None,
+        checks=carried(last) if last else {}, created_by_id=actor.user_id or None,
     )  # fmt: skip
     if last is not None:
         _copy(last, draft)
@@ -90,22 +115,30 @@ def _copy(last: DatasetVersion, draft: DatasetVersion) -> None:
         )
 
 
-def freeze(version: DatasetVersion, actor: Actor) -> DatasetVersion:
-    """Check the draft once more and close it for ever under the hash of its approved rows.
+def freeze(
+    version: DatasetVersion, actor: Actor, *, hold: Callable[[], None] | None = None
+) -> DatasetVersion:  # fmt: skip
+    """Check the draft once more and close it for ever under the hash of its approved rows: minutes for many rows.
+
+    ``hold`` is called in each transaction that writes, and raises where nobody wants it frozen any more.
 
     :raises NotAllowed: the actor may only read. :raises VersionFrozen: it is frozen already.
-    :raises NothingToFreeze: no row is approved.
+    :raises NothingToFreeze: no row is approved. :raises RowsCame: rows were approved that the check did not see.
     """
     from chatapp.finetuning.datasets.drifting import drift_of
 
     require_editor(actor)
-    checks.refresh(version)
+    checks.refresh(version, hold=hold)
     drift = drift_of(version)
     with transaction.atomic():
         hold_draft(version)
+        if hold is not None:
+            hold()
         version.refresh_from_db(fields=["checks", "seed"])
         if not approved(version).exists():
             raise NothingToFreeze
+        if approved(version).filter(tokens=0).exists():
+            raise RowsCame
         version.content_hash, version.counts = content_hash(version), counts_of(version)
         version.state, version.frozen, version.drift = DatasetVersion.State.FROZEN, timezone.now(), drift
         version.save(update_fields=["content_hash", "counts", "state", "frozen", "drift"])

@@ -15,11 +15,15 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from chatapp.accounts.pages import member_page
 from chatapp.conversations.access import visible_assistants
 from chatapp.finetuning.datasets import access, presentation, services, starting, versions
+from chatapp.finetuning.datasets.build_presentation import build_context
 from chatapp.finetuning.datasets.checks import FLAGS
+from chatapp.finetuning.datasets.freshness import outdated, unlooked
 from chatapp.finetuning.datasets.gates import GATES
-from chatapp.finetuning.datasets.gating import standing_of
+from chatapp.finetuning.datasets.gating import standing_of, standings_of
 from chatapp.finetuning.datasets.lengths import Limits
 from chatapp.finetuning.datasets.models import DatasetVersion, KeptOutQuestion, TrainingDataset
+from chatapp.finetuning.datasets.queueing import BuildRefused
+from chatapp.finetuning.datasets.reviewing import BUSY
 from chatapp.finetuning.training.models import BaseModel
 from knowledge.documents.access import visible_knowledge_bases
 from knowledge.errors import KnowledgeError, NotFound
@@ -41,10 +45,10 @@ def only_editors(actor: Actor) -> None:
 def datasets(request: HttpRequest, actor: Actor) -> HttpResponse:
     """List the datasets with how the newest version of each stands."""
     only_editors(actor)
-    rows = []
-    for found in access.visible_datasets(actor=actor).order_by("name", "pk"):
-        newest = found.versions.order_by("-number").first()
-        rows.append((found, newest, standing_of(newest) if newest else None))
+    found = list(access.visible_datasets(actor=actor).order_by("name", "pk"))
+    newest = {pk: of[0] for pk, of in versions.newest_versions(found, most=1).items() if of}
+    standings = standings_of(list(newest.values()))
+    rows = [(each, newest[each.pk], standings[newest[each.pk].pk]) for each in found if each.pk in newest]
     return render(request, "datasets/list.html", {"here": "data", "rows": rows})
 
 
@@ -83,8 +87,7 @@ def dataset(request: HttpRequest, actor: Actor, dataset_id: uuid.UUID) -> HttpRe
 
 
 def _context(found: TrainingDataset, newest: DatasetVersion, actor: Actor) -> dict[str, Any]:
-    standing = standing_of(newest)
-    build = presentation.newest_build(found)
+    standing, is_draft = standing_of(newest), newest.state == DatasetVersion.State.DRAFT
     flags = newest.checks.get("flags") or {}
     models = BaseModel.objects.filter(Q(tenant=None) | Q(tenant_id=actor.tenant_id)).order_by("name")
     return {
@@ -92,11 +95,10 @@ def _context(found: TrainingDataset, newest: DatasetVersion, actor: Actor) -> di
         "counts": presentation.counts_of(newest, standing), "limits": Limits.of(newest.checks.get("limits") or {}),
         "flags": [(title, flags[name]) for name, title in FLAGS.items() if name in flags],
         "drift": presentation.drift_words(newest) if newest.frozen else [],
-        "is_draft": newest.state == DatasetVersion.State.DRAFT, "models": starting.models_for(actor=actor),
+        "is_draft": is_draft, "models": starting.models_for(actor=actor),
         "assistants": visible_assistants(actor=actor), "base_models": models,
-        "versions": found.versions.order_by("-number"), "build": build,
-        "build_words": presentation.build_words(build) if build else "",
-        "is_open": build is not None and build.state in ("queued", "running"),
+        "versions": found.versions.order_by("-number"), **build_context(found),
+        "outdated": is_draft and outdated(newest), "unlooked": is_draft and unlooked(newest), "busy": BUSY,
         "kept_out": KeptOutQuestion.objects.filter(tenant_id=actor.tenant_id).count(),
         "is_raft": found.kind == TrainingDataset.Kind.RAFT, "bases": list(found.knowledge_bases.order_by("name")),
     }  # fmt: skip
@@ -143,7 +145,7 @@ def draft(request: HttpRequest, actor: Actor, dataset_id: uuid.UUID) -> HttpResp
 @require_POST
 @member_page
 def limits(request: HttpRequest, actor: Actor, dataset_id: uuid.UUID) -> HttpResponse:
-    """Check the lengths by the window of another model."""
+    """Set the window of another model, and have the lengths checked by it."""
     only_editors(actor)
     found = access.access_dataset(actor=actor, pk=dataset_id)
     chosen: dict[str, Any] = {
@@ -157,7 +159,10 @@ def limits(request: HttpRequest, actor: Actor, dataset_id: uuid.UUID) -> HttpRes
             raise access.DatasetNotFound
         chosen |= {"path": base.path, "counted_by": f"counted by the tokenizer of {base.name}", "base": str(base.pk)}
         chosen["window"] = min(chosen["window"] or base.context_window, base.context_window)
-    services.set_limits(actor=actor, dataset=found, chosen=chosen)
+    try:
+        services.set_limits(actor=actor, dataset=found, chosen=chosen)
+    except BuildRefused as error:
+        messages.error(request, error.message)
     return redirect("datasets:dataset", dataset_id)
 
 
@@ -170,7 +175,7 @@ def number(request: HttpRequest, name: str, default: int) -> int:
 @form_page
 @member_page
 def freeze(request: HttpRequest, actor: Actor, dataset_id: uuid.UUID) -> HttpResponse:
-    """Ask once more, then close the draft for ever."""
+    """Ask once more, then have the draft closed for ever."""
     only_editors(actor)
     found = access.access_dataset(actor=actor, pk=dataset_id)
     row = versions.draft_of(found)
@@ -179,9 +184,8 @@ def freeze(request: HttpRequest, actor: Actor, dataset_id: uuid.UUID) -> HttpRes
     problem = ""
     if request.method == "POST":
         try:
-            versions.freeze(row, actor)
-            messages.success(request, f"Version {row.number} is frozen. A training can use it from now on.")
-            return redirect("datasets:version", dataset_id, row.number)
+            starting.start_freeze(actor=actor, dataset=found)
+            return redirect("datasets:dataset", dataset_id)
         except KnowledgeError as error:
             problem = error.message
     context = {"here": "data", "dataset": found, "version": row, "standing": standing_of(row), "problem": problem}

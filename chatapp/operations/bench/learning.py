@@ -212,7 +212,7 @@ def _figures(run: dict[str, Any]) -> dict[str, Any]:
 def _frozen(client: Client, name: str, rows: Sequence[dict[str, Any]]) -> str:
     dataset = client.call("POST", "/training-datasets", {"name": name, "kind": "instruction"})["id"]
     data = "\n".join(json.dumps(row, ensure_ascii=False) for row in rows).encode()
-    client.send(f"/training-datasets/{dataset}/upload", Upload(name="rows.jsonl", data=data))
+    _built(client, dataset, client.send(f"/training-datasets/{dataset}/upload", Upload(name="rows.jsonl", data=data)))
     cursor = ""
     while True:
         page = client.call("GET", f"/training-datasets/{dataset}/rows?state=proposed&limit=200{cursor}")
@@ -221,7 +221,20 @@ def _frozen(client: Client, name: str, rows: Sequence[dict[str, Any]]) -> str:
         if not page["next_cursor"]:
             break
         cursor = f"&cursor={page['next_cursor']}"
-    return str(client.call("POST", f"/training-datasets/{dataset}/freeze")["id"])
+    frozen = _built(client, dataset, client.call("POST", f"/training-datasets/{dataset}/freeze"))
+    return str(frozen["version"])
+
+
+def _built(client: Client, dataset: str, build: dict[str, Any]) -> dict[str, Any]:
+    """Return a build of a dataset once it is done."""
+    for _ in range(600):
+        if build["state"] == "done":
+            return build
+        if build["state"] in ("failed", "cancelled"):
+            break
+        time.sleep(1)
+        build = client.call("GET", f"/training-datasets/{dataset}/builds/{build['id']}")
+    raise Unexpected(f"A build of the training data is not done but {build['state']}: {build['error']}")
 
 
 def _trained(client: Client, version: str, base: str, recipe: dict[str, Any]) -> dict[str, Any]:

@@ -68,3 +68,21 @@ def add_rows(actor: Any) -> Callable[..., list[Any]]:
         return list(version.rows.filter(key__in=[each.key for each in proposals]).order_by("created", "pk"))
 
     return add
+
+
+@pytest.fixture
+def run_builds(transactional_db: None) -> Callable[[], list[Any]]:
+    """Call to do what a worker would: all builds that wait, and those that these leave. Return them as they ended."""
+    from chatapp.finetuning.datasets.build_models import DatasetBuild
+    from chatapp.finetuning.datasets.builds import run_build
+
+    def run() -> list[Any]:
+        ended = []
+        while build := DatasetBuild.objects.filter(state="queued").order_by("created").first():
+            run_build(build_id=build.pk)
+            build.refresh_from_db()
+            assert build.state in ("done", "failed"), (build.state, build.last_error)
+            ended.append(build)
+        return ended
+
+    return run

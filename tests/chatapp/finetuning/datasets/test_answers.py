@@ -10,12 +10,15 @@ from stored_answers import QUOTES, stored_answer, stored_source
 
 from chatapp.answering import LabelledPassage, build_messages
 from chatapp.conversations.models import AnswerRun
-from chatapp.finetuning.datasets import services
+from chatapp.finetuning.datasets import reviewing, starting
+from chatapp.finetuning.datasets.queueing import BuildRefused
 from chatapp.finetuning.datasets.versions import draft_of
 from chatapp.labelling.models import SentenceLabel
 from knowledge.documents.services import create_knowledge_base
 from knowledge.tenants.access import actor_for
 from knowledge.types import Passage
+
+Add = Callable[..., dict[str, int]]
 
 ASKED = "Until when do visitors register?"
 
@@ -54,19 +57,32 @@ def given(actor: Any, visitors: Any) -> Callable[..., AnswerRun]:
     return make
 
 
+@pytest.fixture
+def add_answers(dataset: Any, run_builds: Callable[[], list[Any]]) -> Add:
+    """Call with an actor to have rows of answers proposed; return what was counted."""
+
+    def add(actor: Any, **more: Any) -> dict[str, int]:
+        starting.start_answers(actor=actor, dataset=dataset, **more)
+        (build,) = run_builds()
+        assert build.state == "done", build.last_error
+        return {name: count for name, count in build.counts.items() if count}
+
+    return add
+
+
 def test_held_answer_becomes_a_row_with_its_lineage(
-    dataset: Any, actor: Any, given: Callable[..., AnswerRun], visitors: Any
+    dataset: Any, actor: Any, add_answers: Add, given: Callable[..., AnswerRun], visitors: Any
 ) -> None:
     run = given()
-    counts, left_out = services.add_answers(actor=actor, dataset=dataset)
-    assert (counts["proposed"], counts["unverified"], dict(left_out)) == (1, 0, {})
+    assert add_answers(actor) == {"proposed": 1}
     (row,) = draft_of(dataset).rows.all()
     assert (row.origin, row.kind, row.flags) == ("answer", "grounded", {})
     assert row.completion == run.raw_output
     sources = {source.role: source for source in row.sources.all()}
     assert sources["answer"].run_ref == run.pk
     assert sources["oracle"].document_ref == visitors.pk
-    assert services.add_answers(actor=actor, dataset=dataset)[0]["known"] == 1, "once, though fences are random"
+    assert row.tokens, "it was checked beside the others"
+    assert add_answers(actor) == {"known": 1}, "once, though fences are random"
 
 
 @pytest.mark.parametrize(
@@ -78,54 +94,56 @@ def test_held_answer_becomes_a_row_with_its_lineage(
     ],
 )  # fmt: skip
 def test_other_answers_are_left_out_with_a_reason(
-    dataset: Any, actor: Any, given: Callable[..., AnswerRun], changes: dict[str, Any], reason: str
+    dataset: Any, actor: Any, add_answers: Add, given: Callable[..., AnswerRun], changes: dict[str, Any], reason: str
 ) -> None:
     given(**changes)
-    counts, left_out = services.add_answers(actor=actor, dataset=dataset)
-    assert (counts["proposed"], dict(left_out)) == (0, {reason: 1})
+    assert add_answers(actor) == {"left_out": 1, reason: 1}
 
 
 def test_answer_over_a_deleted_document_is_left_out(
-    dataset: Any, actor: Any, given: Callable[..., AnswerRun], visitors: Any
+    dataset: Any, actor: Any, add_answers: Add, given: Callable[..., AnswerRun], visitors: Any
 ) -> None:
     given()
     visitors.delete()
-    assert dict(services.add_answers(actor=actor, dataset=dataset)[1]) == {"closed": 1}
+    assert add_answers(actor) == {"left_out": 1, "closed": 1}
 
 
 def test_answer_that_somebody_called_wrong_is_for_correction(
-    dataset: Any, actor: Any, given: Callable[..., AnswerRun], tenant: Any, owner: Any
+    dataset: Any, actor: Any, add_answers: Add, given: Callable[..., AnswerRun], tenant: Any, owner: Any
 ) -> None:
     run = given()
     SentenceLabel.objects.create(
         tenant=tenant, run_ref=run.pk, sentence=0, by=owner, label="not_supported", verdict="supported", chance=0.9,
         open=True, at_random=True, verifier="x",
     )  # fmt: skip
-    assert dict(services.add_answers(actor=actor, dataset=dataset)[1]) == {"wrong": 1}
-    services.add_answers(actor=actor, dataset=dataset, to_correct=True)
+    assert add_answers(actor) == {"left_out": 1, "wrong": 1}
+    assert add_answers(actor, to_correct=True) == {"proposed": 1, "unverified": 1}
     (row,) = draft_of(dataset).rows.all()
     assert row.origin == "feedback"
-    with pytest.raises(services.RowRefused, match="correct it"):
-        services.review_row(actor=actor, row=row, state="approved")
-    services.edit_row(actor=actor, row=row, completion="Visitors register at the front desk before 18:00 [S1].")
-    services.review_row(actor=actor, row=row, state="approved")
+    with pytest.raises(reviewing.RowRefused, match="correct it"):
+        reviewing.review_row(actor=actor, row=row, state="approved")
+    reviewing.edit_row(actor=actor, row=row, completion="Visitors register at the front desk before 18:00 [S1].")
+    reviewing.review_row(actor=actor, row=row, state="approved")
 
 
 def test_editor_takes_own_answers_and_administrators_those_of_all(
-    dataset: Any, actor: Any, given: Callable[..., AnswerRun], make_user: Any, tenant: Any
+    dataset: Any, actor: Any, add_answers: Add, given: Callable[..., AnswerRun], make_user: Any, tenant: Any
 ) -> None:
     user = make_user("editor@acme.test", tenant=tenant, role="editor")
     given()
     editor = actor_for(user_id=user.pk, tenant_id=tenant.pk)
-    assert services.add_answers(actor=editor, dataset=dataset)[0]["proposed"] == 0
+    with pytest.raises(BuildRefused, match="There is no answer over documents yet"):
+        add_answers(editor)
     given(text="Do visitors register?", by=editor)
-    assert services.add_answers(actor=editor, dataset=dataset)[0]["proposed"] == 1
-    assert services.add_answers(actor=actor, dataset=dataset)[0]["proposed"] == 1
+    assert add_answers(editor) == {"proposed": 1}
+    assert add_answers(actor) == {"proposed": 1, "known": 1}
 
 
-def test_correction_of_an_answer_is_feedback(dataset: Any, actor: Any, given: Callable[..., AnswerRun]) -> None:
+def test_correction_of_an_answer_is_feedback(
+    dataset: Any, actor: Any, add_answers: Add, given: Callable[..., AnswerRun]
+) -> None:
     given()
-    services.add_answers(actor=actor, dataset=dataset)
+    add_answers(actor)
     (row,) = draft_of(dataset).rows.all()
-    services.edit_row(actor=actor, row=row, completion="Visitors register before 18:00 [S1].")
+    reviewing.edit_row(actor=actor, row=row, completion="Visitors register before 18:00 [S1].")
     assert row.origin == "feedback"

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from chatapp.finetuning.datasets import builds, services, starting
-from chatapp.finetuning.datasets.models import DatasetBuild, KeptOutQuestion
+from chatapp.finetuning.datasets import builds, making, queueing, reviewing, services, starting
+from chatapp.finetuning.datasets.build_models import DatasetBuild
+from chatapp.finetuning.datasets.models import KeptOutQuestion
 from chatapp.finetuning.datasets.questions import QuestionsRefused
 from chatapp.finetuning.datasets.versions import draft_of
 from chatapp.language_models.models import LanguageModel, UsageEntry
@@ -86,22 +87,27 @@ def test_cancelled_build_stops_and_what_it_proposed_stays(
     raft: Any, actor: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     build = starting.start_questions(actor=actor, dataset=raft, data=FILE, name="set.csv")
-    original = builds.propose
+    original, taken = making.Maker.make, []
 
-    def propose(*args: Any) -> Any:
-        found = original(*args)
-        starting.cancel_build(actor=actor, build=build)
-        return found
+    def make(self: Any, item: Any) -> Any:
+        taken.append(item["question"])
+        if len(taken) == 2:
+            queueing.cancel_build(actor=actor, build=build)
+        return original(self, item)
 
-    monkeypatch.setattr(builds, "propose", propose)
+    monkeypatch.setattr(making.Maker, "make", make)
     assert run(build).state == "cancelled"
+    assert (build.done, build.work) == (1, [])
     assert draft_of(raft).rows.count() == 1
+    check = raft.builds.get(kind="check")
+    assert run(check).state == "done", "what was proposed is checked nevertheless"
+    assert draft_of(raft).rows.get().tokens
 
 
 def test_build_goes_on_where_a_killed_worker_left_it(raft: Any, actor: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     build = starting.start_questions(actor=actor, dataset=raft, data=FILE, name="set.csv")
     taken: list[str] = []
-    original = builds.Maker.make
+    original = making.Maker.make
 
     def make(self: Any, item: Any) -> Any:
         taken.append(item["question"])
@@ -109,7 +115,7 @@ def test_build_goes_on_where_a_killed_worker_left_it(raft: Any, actor: Any, monk
             raise KeyboardInterrupt  # as a kill: nothing is written after it
         return original(self, item)
 
-    monkeypatch.setattr(builds.Maker, "make", make)
+    monkeypatch.setattr(making.Maker, "make", make)
     with pytest.raises(KeyboardInterrupt):
         builds.run_build(build_id=build.pk)
     DatasetBuild.objects.filter(pk=build.pk).update(lease_until="2020-01-01T00:00:00Z")
@@ -120,9 +126,9 @@ def test_build_goes_on_where_a_killed_worker_left_it(raft: Any, actor: Any, monk
 
 def test_only_one_build_at_a_time_and_only_for_answers_over_passages(raft: Any, dataset: Any, actor: Any) -> None:
     starting.start_questions(actor=actor, dataset=raft, data=FILE, name="set.csv")
-    with pytest.raises(starting.BuildRefused, match="under way"):
+    with pytest.raises(queueing.BuildRefused, match="under way"):
         starting.start_synthesis(actor=actor, dataset=raft, passages=1, per_passage=1)
-    with pytest.raises(starting.BuildRefused, match="answers over passages"):
+    with pytest.raises(queueing.BuildRefused, match="answers over passages"):
         starting.start_synthesis(actor=actor, dataset=dataset, passages=1, per_passage=1)
 
 
@@ -142,7 +148,8 @@ def test_questions_kept_out_are_placed_in_their_documents(raft: Any, actor: Any,
     build = run(starting.start_questions(actor=actor, dataset=raft, data=FILE, name="set.csv"))
     assert build.state == "done"
     assert all("leak" in row.flags for row in draft_of(raft).rows.all())
-    assert services.review_unflagged(actor=actor, dataset=raft) == 0
+    assert raft.builds.get(kind="check").state == "cancelled", "the build of questions ended with that check"
+    assert reviewing.review_unflagged(actor=actor, dataset=raft) == 0
     with pytest.raises(QuestionsRefused, match="None of these questions"):
         services.keep_out(actor=actor, dataset=raft, data=b"question,document\nA?,nowhere\n", name="x.csv")
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from chatapp.finetuning.datasets import services, starting
+from chatapp.finetuning.datasets import reviewing, starting, writing
+from chatapp.finetuning.datasets.build_models import DatasetBuild
 from chatapp.finetuning.datasets.export import documents_of, frozen_versions_with, rows_of
-from chatapp.finetuning.datasets.models import DatasetBuild, RowSource
+from chatapp.finetuning.datasets.models import RowSource
 from chatapp.finetuning.datasets.versions import draft_of, freeze, open_draft
 from knowledge.documents.deletions.deletion import run_delete
 from knowledge.documents.models import DeletionReport
@@ -15,14 +16,15 @@ from knowledge.documents.services import delete_document
 QUOTE = "Visitors register at the front desk before 18:00"
 
 
-def test_words_of_a_deleted_document_leave_training_rows(raft: Any, actor: Any, library: Any) -> None:
+def test_words_of_a_deleted_document_leave_training_rows(raft: Any, actor: Any, library: Any, run_builds: Any) -> None:
     visitors, leave = library.documents
-    services.add_curated(
+    writing.add_curated(
         actor=actor, dataset=raft, question="Until when can visitors register?",
         answer="Visitors register before 18:00.", document=str(visitors.pk), quote=QUOTE,
     )  # fmt: skip
+    run_builds()
     first = draft_of(raft)
-    assert services.review_unflagged(actor=actor, dataset=raft) == 1
+    assert reviewing.review_unflagged(actor=actor, dataset=raft) == 1
     freeze(first, actor)
     frozen_hash, key = first.content_hash, first.rows.get().key
     draft = open_draft(raft, actor=actor)
@@ -57,7 +59,7 @@ def test_words_of_a_deleted_document_leave_training_rows(raft: Any, actor: Any, 
 
 def test_rows_that_read_the_document_as_a_distractor_go_as_well(raft: Any, actor: Any, library: Any) -> None:
     visitors, leave = library.documents
-    services.add_curated(
+    writing.add_curated(
         actor=actor, dataset=raft, question="Until when can visitors register?",
         answer="Visitors register before 18:00.", document=str(visitors.pk), quote=QUOTE,
     )  # fmt: skip
@@ -67,11 +69,14 @@ def test_rows_that_read_the_document_as_a_distractor_go_as_well(raft: Any, actor
     assert draft_of(raft).rows.count() == 0
 
 
-def test_title_of_a_source_may_be_blanked_in_a_frozen_version_only_by_a_deletion(raft: Any, actor: Any) -> None:
-    services.add_file(
+def test_title_of_a_source_may_be_blanked_in_a_frozen_version_only_by_a_deletion(
+    raft: Any, actor: Any, run_builds: Any
+) -> None:
+    starting.start_file(
         actor=actor, dataset=raft, name="rows.jsonl", data=b'{"prompt": "Say hi.", "completion": "Hello."}'
     )
-    services.review_unflagged(actor=actor, dataset=raft)
+    run_builds()
+    reviewing.review_unflagged(actor=actor, dataset=raft)
     version = freeze(draft_of(raft), actor)
     assert version.rows.erase() == 1
     assert list(rows_of(version)) == []

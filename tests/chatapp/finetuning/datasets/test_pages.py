@@ -9,10 +9,13 @@ from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
-from chatapp.finetuning.datasets import builds, services
-from chatapp.finetuning.datasets.models import DatasetBuild, TrainingDataset, TrainingRow
+from chatapp.finetuning.datasets import builds, reviewing, services, starting, writing
+from chatapp.finetuning.datasets.build_models import DatasetBuild
+from chatapp.finetuning.datasets.models import TrainingDataset, TrainingRow
 from chatapp.finetuning.datasets.versions import draft_of, freeze
 
 QUOTE = "Visitors register at the front desk before 18:00"
@@ -51,7 +54,7 @@ def text(reply: Any) -> str:
     return " ".join(reply.content.decode().split())
 
 
-def test_dataset_is_made_filled_reviewed_and_frozen_by_its_pages(page: Client, library: Any) -> None:
+def test_dataset_is_made_filled_reviewed_and_frozen_by_its_pages(page: Client, library: Any, run_builds: Any) -> None:
     assert "No dataset yet" in text(page.get("/models/data/"))
     reply = page.post("/models/data/new", {"name": "House", "kind": "raft", "base": [str(library.base.pk)]})
     dataset = TrainingDataset.objects.get()
@@ -86,8 +89,14 @@ def test_dataset_is_made_filled_reviewed_and_frozen_by_its_pages(page: Client, l
     assert "There is no such row left to review" in text(done)
 
     assert "1 approved rows: " in text(page.get(f"{address}freeze"))
-    shown = text(page.post(f"{address}freeze", follow=True))
+    assert "Rows are being added or checked" in text(page.get(address)), "the row that was written is looked at"
+    assert "Under way" not in text(page.post(f"{address}freeze", follow=True)), "no worker took it yet"
+    run_builds()
+    shown = text(page.get(address))
+    assert "Version 1 is frozen. A training can use it from now on." in shown
+    assert f'href="{address}versions/1/"' in shown
     version = dataset.versions.get()
+    shown = text(page.get(f"{address}versions/1/"))
     assert version.content_hash in shown
     assert "Too few questions to compare" in shown
     page.post(f"{address}draft")
@@ -95,14 +104,27 @@ def test_dataset_is_made_filled_reviewed_and_frozen_by_its_pages(page: Client, l
     assert "Added: 0" in text(page.get(f"{address}versions/2/"))
 
 
-def test_upload_page_names_each_line_that_was_not_taken(page: Client, dataset: Any) -> None:
-    data = b'{"prompt": "a?", "completion": "b"}\n{"prompt": "c?"}\n'
-    file = SimpleUploadedFile("rows.jsonl", data)
-    shown = text(page.post(f"/models/data/{dataset.pk}/upload", {"file": file}))
-    assert "1 row proposed. 1 line was not taken" in shown
-    assert "“completion” is missing." in shown
-    assert "Choose a file first" in text(page.post(f"/models/data/{dataset.pk}/upload", {}))
-    page.post(f"/models/data/{dataset.pk}/approve")
+def test_uploaded_file_is_proposed_by_a_build_that_names_each_line_that_was_not_taken(
+    page: Client, dataset: Any, run_builds: Any
+) -> None:
+    address = f"/models/data/{dataset.pk}/"
+    data = b'{"prompt": "a?", "completion": "b"}\n{"prompt": "c?"}\n{"prompt": "a?", "completion": "b"}\n'
+    shown = text(page.post(f"{address}upload", {"file": SimpleUploadedFile("rows.jsonl", data)}, follow=True))
+    assert "Waiting for a worker" in shown
+    assert draft_of(dataset).rows.count() == 0
+    refused = text(page.post(f"{address}approve", follow=True))
+    assert refused.count("Rows are being added or checked. Approve them together when that is done.") == 2
+    assert "is under way" in text(page.post(f"{address}upload", {"file": SimpleUploadedFile("b.jsonl", data)}))
+    run_builds()
+    shown = text(page.get(address))
+    assert "Done: 1 row proposed, 0 of them not held by their sources, 1 known already.</p>" in shown
+    assert "1 line is no row and was not taken:" in shown
+    assert '<td class="number">2</td><td dir="auto">“completion” is missing.</td>' in shown
+    assert "Choose a file first" in text(page.post(f"{address}upload", {}))
+    assert "no.jsonl holds no rows" in text(
+        page.post(f"{address}upload", {"file": SimpleUploadedFile("no.jsonl", b"\n")})
+    )
+    page.post(f"{address}approve")
     assert draft_of(dataset).rows.get().state == "approved"
 
 
@@ -122,13 +144,16 @@ def test_making_rows_tells_its_cost_first_and_can_be_cancelled(page: Client, raf
     assert "1 to 2,000 passages" in text(follow)
 
 
-def test_dataset_in_use_stays_and_another_goes(page: Client, dataset: Any, actor: Any, tenant: Any) -> None:
+def test_dataset_in_use_stays_and_another_goes(
+    page: Client, dataset: Any, actor: Any, tenant: Any, run_builds: Any
+) -> None:
     from django.utils import timezone
 
     from chatapp.finetuning.training.models import TrainingRun
 
-    services.add_file(actor=actor, dataset=dataset, name="a.jsonl", data=b'{"prompt": "a?", "completion": "b"}')
-    services.review_unflagged(actor=actor, dataset=dataset)
+    starting.start_file(actor=actor, dataset=dataset, name="a.jsonl", data=b'{"prompt": "a?", "completion": "b"}')
+    run_builds()
+    reviewing.review_unflagged(actor=actor, dataset=dataset)
     version = freeze(draft_of(dataset), actor)
     run = TrainingRun.objects.create(
         tenant=tenant, name="Run", dataset_version=version, trainer="local", method="lora", not_before=timezone.now()
@@ -140,15 +165,21 @@ def test_dataset_in_use_stays_and_another_goes(page: Client, dataset: Any, actor
     assert not TrainingRow.objects.exists()
 
 
-def test_api_makes_fills_reviews_pages_and_freezes(call: Callable[..., tuple[int, Any]]) -> None:
+def test_api_makes_fills_reviews_pages_and_freezes(call: Callable[..., tuple[int, Any]], run_builds: Any) -> None:
     status, made = call("POST", "", {"name": "Forms", "kind": "instruction"})
     assert status == 201
     pk = made["id"]
     lines = "\n".join(
         json.dumps({"prompt": f"Question {n} of {n * 7}?", "completion": f"Answer {n}"}) for n in range(5)
     )
-    status, told = call("POST", f"/{pk}/upload", file=SimpleUploadedFile("rows.jsonl", f"{lines}\nno\n".encode()))
-    assert (status, told["counts"]["proposed"], told["refused"], told["errors"][0]["line"]) == (200, 5, 1, 6)
+    file = SimpleUploadedFile("rows.jsonl", f"{lines}\nno\n".encode())
+    status, build = call("POST", f"/{pk}/upload", file=file)
+    assert (status, build["kind"], build["state"], build["work"]) == (202, "file", "queued", 6)
+    assert call("POST", f"/{pk}/upload", file=SimpleUploadedFile("b.jsonl", b"{}"))[0] == 409
+    assert call("POST", f"/{pk}/upload", file=SimpleUploadedFile("c.jsonl", b"\xff"))[0] == 422
+    run_builds()
+    _, told = call("GET", f"/{pk}/builds/{build['id']}")
+    assert (told["state"], told["counts"]["proposed"], told["refused"], told["errors"][0]["line"]) == ("done", 5, 1, 6)
     rows, cursor = [], ""
     while cursor is not None:
         _, found = call("GET", f"/{pk}/rows?limit=2{f'&cursor={cursor}' if cursor else ''}")
@@ -159,9 +190,13 @@ def test_api_makes_fills_reviews_pages_and_freezes(call: Callable[..., tuple[int
     assert (status, problem["code"]) == (409, "nothing_to_freeze")
     status, row = call("PATCH", f"/{pk}/rows/{rows[0]['id']}", {"completion": "Another answer", "state": "approved"})
     assert (status, row["state"], row["completion"]) == (200, "approved", "Another answer")
-    status, frozen = call("POST", f"/{pk}/freeze")
-    assert (status, frozen["state"], len(frozen["content_hash"]), frozen["counts"]["approved"]) == (
-        200,
+    status, build = call("POST", f"/{pk}/freeze")
+    assert (status, build["kind"]) == (202, "freeze")
+    run_builds()
+    assert call("GET", f"/{pk}/builds/{build['id']}")[1]["state"] == "done"
+    (frozen,) = call("GET", f"/{pk}")[1]["versions"]
+    assert (frozen["id"], frozen["state"], len(frozen["content_hash"]), frozen["counts"]["approved"]) == (
+        build["version"],
         "frozen",
         64,
         1,
@@ -179,14 +214,26 @@ def test_strangers_and_readers_find_nothing(
     from chatapp.accounts.services import issue_api_key
     from chatapp.finetuning.datasets.starting import start_synthesis
 
-    services.add_curated(
+    writing.add_curated(
         actor=actor, dataset=raft, question="Until when?", answer="", document=str(library.documents[0].pk), quote=QUOTE
     )
     row = draft_of(raft).rows.get()
     build = start_synthesis(actor=actor, dataset=raft, passages=1, per_passage=1)
     pages = {
         "get": ["", "review", "versions/1/", "upload", "write", "freeze", "delete"],
-        "post": ["draft", "limits", "approve", "answers", "questions", "make", "upload", "write", "freeze", "delete"],
+        "post": [
+            "draft",
+            "limits",
+            "approve",
+            "answers",
+            "questions",
+            "make",
+            "upload",
+            "write",
+            "freeze",
+            "delete",
+            "check",
+        ],
     }
     addresses = [(verb, f"/models/data/{raft.pk}/{name}") for verb, names in pages.items() for name in names]
     addresses += [("get", f"/models/data/rows/{row.pk}/"), ("post", f"/models/data/rows/{row.pk}/decide"),
@@ -222,7 +269,7 @@ def test_row_of_another_dataset_is_not_reached_through_this_one(
     assert call("PATCH", f"/{other.pk}/rows/{row.pk}", {"state": "rejected"})[0] == 404
 
 
-def test_list_of_rows_takes_as_many_queries_for_many(
+def test_pages_take_as_many_queries_for_many_rows(
     page: Client, dataset: Any, add_rows: Callable[..., Any], django_assert_max_num_queries: Any
 ) -> None:
     add_rows(dataset, *((f"Question number {n} of {n * 13}?", f"Answer {n}.") for n in range(40)))
@@ -231,3 +278,37 @@ def test_list_of_rows_takes_as_many_queries_for_many(
     row = draft_of(dataset).rows.first()
     with django_assert_max_num_queries(25):
         page.get(f"/models/data/rows/{row.pk}/")
+
+
+def test_lists_take_as_many_queries_for_ten_datasets_as_for_three(
+    page: Client, call: Callable[..., tuple[int, Any]], actor: Any, library: Any, add_rows: Callable[..., Any],
+    django_assert_num_queries: Any,
+) -> None:  # fmt: skip
+    def add(numbers: range) -> None:
+        for n in numbers:
+            made = services.create_dataset(
+                actor=actor, name=f"Set {n}", kind="instruction", knowledge_bases=[library.base.pk]
+            )
+            rows = add_rows(made, *((f"Question {k} of {n}?", f"Answer {k}.") for k in range(n + 1)))
+            reviewing.review_row(actor=actor, row=rows[0], state="approved")
+            if n % 2:
+                freeze(draft_of(made), actor)
+
+    def listed() -> list[Any]:
+        return [each["versions"][0]["counts"] for each in call("GET", "?limit=50")[1]["items"]]
+
+    add(range(3))
+    listed()
+    page.get("/models/data/")
+    with CaptureQueriesContext(connection) as by_page:
+        assert text(page.get("/models/data/")).count("Style only, experimental") == 3
+    with CaptureQueriesContext(connection) as by_api:
+        assert len(listed()) == 3
+    add(range(3, 10))
+    with django_assert_num_queries(len(by_page)):
+        shown = text(page.get("/models/data/"))
+    assert shown.count("Style only, experimental") == 10
+    assert "held out, 8 to review" in shown
+    with django_assert_num_queries(len(by_api)):
+        counts = listed()
+    assert [each.get("rows", each.get("approved")) for each in counts] == [1, 9, 1, 7, 1, 5, 1, 3, 1, 1]

@@ -9,7 +9,7 @@ import pytest
 
 from chatapp.answering.lines import NO_ANSWER
 from chatapp.answering.prompt import last_question, read_sources
-from chatapp.finetuning.datasets import services
+from chatapp.finetuning.datasets import reviewing, writing
 from chatapp.finetuning.datasets.making import setting_of
 from chatapp.finetuning.datasets.questions import QuestionsRefused, span_of
 from chatapp.finetuning.datasets.raft import Case, LeftOut, Oracle, is_absent, raft_row
@@ -123,33 +123,33 @@ def test_completion_that_its_sources_do_not_hold_does_not_pass(case: Case, setti
 
 def test_curated_row_names_the_words_that_answer(raft: Any, actor: Any, library: Any) -> None:
     document = str(library.documents[0].pk)
-    counts = services.add_curated(
+    counts = writing.add_curated(
         actor=actor, dataset=raft, question=QUESTION, answer=ANSWER, document=document, quote=QUOTE
     )
     assert counts == {"proposed": 1}
-    again = services.add_curated(
+    again = writing.add_curated(
         actor=actor, dataset=raft, question=QUESTION, answer=ANSWER, document=document, quote=QUOTE
     )
     assert (again["proposed"], again["known"]) == (0, 1)
     row = raft.versions.get().rows.get()
     assert (row.kind, row.state, row.flags) == ("grounded", "proposed", {})
     with pytest.raises(QuestionsRefused, match="does not stand in the document"):
-        services.add_curated(
+        writing.add_curated(
             actor=actor, dataset=raft, question="When?", answer="Then.", document=document, quote="nowhere to be found"
         )
 
 
 def test_wrong_answer_is_kept_as_unverified_and_cannot_be_approved(raft: Any, actor: Any, library: Any) -> None:
-    services.add_curated(
+    writing.add_curated(
         actor=actor, dataset=raft, question=QUESTION, answer="Visitors register before 21:45.",
         document=str(library.documents[0].pk), quote=QUOTE,
     )  # fmt: skip
     row = raft.versions.get().rows.get()
     assert "number 21 not in the source" in row.flags["unverified"][0]
-    with pytest.raises(services.RowRefused, match="cannot be approved"):
-        services.review_row(actor=actor, row=row, state="approved")
+    with pytest.raises(reviewing.RowRefused, match="cannot be approved"):
+        reviewing.review_row(actor=actor, row=row, state="approved")
     label = row.completion.rpartition("[")[2].partition("]")[0]
-    services.edit_row(actor=actor, row=row, completion=f"Visitors register before 18:00 [{label}].")
-    services.review_row(actor=actor, row=row, state="approved")
+    reviewing.edit_row(actor=actor, row=row, completion=f"Visitors register before 18:00 [{label}].")
+    reviewing.review_row(actor=actor, row=row, state="approved")
     row.refresh_from_db()
     assert (row.state, row.flags) == ("approved", {})

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from chatapp.finetuning.datasets import checks, services
+from chatapp.finetuning.datasets import checks, reviewing, services
 from chatapp.finetuning.datasets.export import content_hash, documents_of, frozen_versions_with, rows_of, write_jsonl
 from chatapp.finetuning.datasets.models import KeptOutQuestion, TrainingRow
 from chatapp.finetuning.datasets.storing import VersionFrozen, propose
@@ -39,7 +39,7 @@ def no_questions_asked(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def approve(actor: Any, *rows: TrainingRow) -> None:
     for row in rows:
-        services.review_row(actor=actor, row=row, state="approved")
+        reviewing.review_row(actor=actor, row=row, state="approved")
 
 
 def test_frozen_version_has_the_hash_of_its_approved_rows_and_never_changes(
@@ -47,7 +47,7 @@ def test_frozen_version_has_the_hash_of_its_approved_rows_and_never_changes(
 ) -> None:
     rows = add_rows(dataset, *PAIRS)
     approve(actor, *rows[:2])
-    services.review_row(actor=actor, row=rows[2], state="rejected")
+    reviewing.review_row(actor=actor, row=rows[2], state="rejected")
     version = freeze(draft_of(dataset), actor)
     lines = sorted(
         json.dumps({"key": r.key, "prompt": r.prompt, "completion": r.completion, "split": r.split}, sort_keys=True,
@@ -69,8 +69,8 @@ def test_frozen_version_has_the_hash_of_its_approved_rows_and_never_changes(
         with pytest.raises(TypeError, match="frozen version"):
             change()
     for change in (
-        lambda: services.edit_row(actor=actor, row=row, completion="Another."),
-        lambda: services.review_row(actor=actor, row=row, state="rejected"),
+        lambda: reviewing.edit_row(actor=actor, row=row, completion="Another."),
+        lambda: reviewing.review_row(actor=actor, row=row, state="rejected"),
         lambda: propose(version, []) or checks.refresh(version),
     ):
         with pytest.raises(VersionFrozen):
@@ -88,8 +88,8 @@ def test_new_draft_has_all_of_the_last_version_and_the_difference_names_what_cha
     assert (draft.number, draft.state, draft.rows.count()) == (2, "draft", 3)
     assert open_draft(dataset, actor=actor).pk == draft.pk
     edited, removed, _ = draft.rows.order_by("created", "pk")
-    services.edit_row(actor=actor, row=edited, completion="It is two.")
-    services.review_row(actor=actor, row=removed, state="rejected")
+    reviewing.edit_row(actor=actor, row=edited, completion="It is two.")
+    reviewing.review_row(actor=actor, row=removed, state="rejected")
     (added,) = add_rows(dataset, ("What is new?", "This."))
     edited.refresh_from_db()
     approve(actor, edited, added)
@@ -160,19 +160,20 @@ def test_questions_kept_out_are_leaks_and_take_approval_back(
     resting.refresh_from_db()
     assert "nearly what an evaluation question asks" in asking.flags["leak"][0]
     assert "rests on the words that answer the evaluation question “Who registers?”" in resting.flags["leak"][0]
-    with pytest.raises(services.RowRefused, match="evaluation question"):
-        services.review_row(actor=actor, row=asking, state="approved")
+    with pytest.raises(reviewing.RowRefused, match="evaluation question"):
+        reviewing.review_row(actor=actor, row=asking, state="approved")
 
 
 def test_rows_too_long_for_the_model_are_refused_and_not_cut(
-    dataset: Any, actor: Any, add_rows: Callable[..., Any]
+    dataset: Any, actor: Any, add_rows: Callable[..., Any], run_builds: Callable[[], list[Any]]
 ) -> None:
     long, short = add_rows(dataset, ("x " * 3_000, "Yes."), ("Short?", "Yes, it is."))
     services.set_limits(actor=actor, dataset=dataset, chosen={"window": 1024, "output": 256})
+    run_builds()
     long.refresh_from_db()
     assert "do not fit the window of 1,024" in long.flags["too_long"][0]
     assert len(long.prompt[0]["content"]) == 6_000
-    assert services.review_unflagged(actor=actor, dataset=dataset) == 1
+    assert reviewing.review_unflagged(actor=actor, dataset=dataset) == 1
     short.refresh_from_db()
     assert short.state == "approved"
 
@@ -192,7 +193,7 @@ def test_lineage_names_documents_of_approved_rows(
 
 def test_edited_row_is_not_proposed_again(dataset: Any, actor: Any, add_rows: Callable[..., Any]) -> None:
     (row,) = add_rows(dataset, PAIRS[0])
-    services.edit_row(actor=actor, row=row, completion="2")
+    reviewing.edit_row(actor=actor, row=row, completion="2")
     add_rows(dataset, PAIRS[0])
     assert draft_of(dataset).rows.count() == 1
 
