@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,8 @@ from chatapp.finetuning.datasets.personal import hints
 from chatapp.finetuning.datasets.questions import key_of
 from chatapp.finetuning.datasets.shapes import question_of
 from chatapp.finetuning.datasets.splitting import grouped, split_of
-from chatapp.finetuning.datasets.storing import hold_draft
+from chatapp.finetuning.datasets.storing import hold_draft, overwrite
+from knowledge.stores.common import batches
 
 __all__ = ["BLOCKING", "FLAGS", "blocks", "folder_of", "own_flags", "refresh"]
 
@@ -39,7 +41,12 @@ BLOCKING = frozenset({"unverified", "too_long", "leak"})
 LEAK = 0.6
 """Overlap of two questions from which one gives the other away: lower than of copies, for it blocks in doubt."""
 
-FIELDS = ("flags", "tokens", "group", "split", "state", "reviewed_by", "reviewed")
+FIELDS = ("flags", "tokens", "group", "split")
+"""What a check says of a row."""
+
+RETURNED, ROWS = "returned", "rows"
+KEPT_TOGETHER = 500
+"""Rows of which one transaction keeps what was found."""
 
 
 @dataclass(slots=True)
@@ -56,8 +63,8 @@ class _Read:
         self.before = self.as_stored()
 
     def as_stored(self) -> list[Any]:
-        """Return what ``refresh`` may change of the row: of thousands, few change."""
-        return [getattr(self.row, name) for name in ("flags", "tokens", "group", "split", "state")]
+        """Return what ``refresh`` says of the row: of thousands, few change."""
+        return [getattr(self.row, name) for name in FIELDS]
 
     @property
     def text(self) -> str:
@@ -170,32 +177,53 @@ def _leaks(rows: Sequence[_Read], version: DatasetVersion) -> None:
             each.flags["leak"] = found
 
 
-@transaction.atomic
 def _kept(
     version: DatasetVersion, rows: Sequence[_Read], looked: Mapping[str, Any], hold: Callable[[], None] | None
 ) -> dict[str, Any]:
-    hold_draft(version)
-    if hold is not None:
-        hold()
-    version.refresh_from_db(fields=["checks"])  # a deletion notes there what it removed, and people set limits
-    states = {pk: (key, state) for pk, key, state in version.rows.values_list("pk", "key", "state")}
-    returned, counts = 0, Counter[str]()
-    # Who was edited meanwhile was checked by that.
-    there = [each for each in rows if states.get(each.row.pk, ("", ""))[0] == each.row.key]
-    for each in there:
-        each.row.state, each.row.flags = states[each.row.pk][1], each.flags
-        if each.row.state == TrainingRow.State.APPROVED and blocks(each.flags):
-            each.row.state, each.row.reviewed_by, each.row.reviewed = TrainingRow.State.PROPOSED, None, None
-            returned += 1
-        if each.row.state != TrainingRow.State.REJECTED:
-            counts.update(each.flags.keys())
-    changed = [each.row for each in there if each.as_stored() != each.before]
-    TrainingRow.objects.bulk_update(changed, FIELDS, batch_size=200)
-    others = {name: version.checks[name] for name in ("removed", "limits") if name in version.checks}
-    told = {**others, **looked, "flags": dict(counts), "returned": returned, "rows": len(there)}
-    version.checks = told
-    version.save(update_fields=["checks"])
-    return told
+    """Keep what was found, of some rows in each transaction: nobody else waits long to write. What the rows were looked
+    at for is kept last, so that a check that was cut off is not taken for one."""
+    counts: Counter[str] = Counter()
+    for part in batches(rows, KEPT_TOGETHER):
+        with _held(version, hold):
+            counts += _kept_of(version, part)
+    with _held(version, hold):
+        version.refresh_from_db(fields=["checks"])  # a deletion notes there what it removed, and people set limits
+        others = {name: version.checks[name] for name in ("removed", "limits") if name in version.checks}
+        told = {"returned": counts.pop(RETURNED, 0), "rows": counts.pop(ROWS, 0), "flags": dict(counts)}
+        version.checks = kept = {**others, **looked, **told}
+        version.save(update_fields=["checks"])
+    return kept
+
+
+@contextmanager
+def _held(version: DatasetVersion, hold: Callable[[], None] | None) -> Iterator[None]:
+    with transaction.atomic():
+        hold_draft(version)
+        if hold is not None:
+            hold()
+        yield
+
+
+def _kept_of(version: DatasetVersion, rows: Sequence[_Read]) -> Counter[str]:
+    """Keep what was found on some rows, unless somebody edited them meanwhile: that was checked by itself. Count the
+    flags, the rows, and those that went back to the proposed ones."""
+    found = version.rows.filter(pk__in=[each.row.pk for each in rows]).values_list("pk", "key", "state")
+    states = {pk: (key, state) for pk, key, state in found}
+    counts: Counter[str] = Counter()
+    changed, returned = list[TrainingRow](), list[UUID]()
+    for each in rows:
+        key, state = states.get(each.row.pk, ("", ""))
+        if key != each.row.key:
+            continue
+        each.row.flags = each.flags
+        changed += [each.row] if each.as_stored() != each.before else []
+        returned += [each.row.pk] if state == TrainingRow.State.APPROVED and blocks(each.flags) else []
+        counts.update(each.flags.keys() if state != TrainingRow.State.REJECTED else ())
+        counts[ROWS] += 1
+    overwrite(changed, FIELDS)
+    back = version.rows.filter(pk__in=returned)
+    counts[RETURNED] = back.update(state=TrainingRow.State.PROPOSED, reviewed_by=None, reviewed=None)
+    return counts
 
 
 def _short(text: str) -> str:

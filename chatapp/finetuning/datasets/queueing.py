@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
@@ -70,7 +71,8 @@ def check_soon(*, actor: Actor, dataset: TrainingDataset) -> None:
     waits = open_build is not None and open_build.state == LeasedJob.State.QUEUED
     adds = open_build is not None and open_build.kind != DatasetBuild.Kind.CHECK
     if not waits and not adds and draft_of(dataset) is not None:
-        queue(actor=actor, dataset=dataset, kind=DatasetBuild.Kind.CHECK)
+        with suppress(BuildRefused):  # another one came first, and ends with a check too
+            queue(actor=actor, dataset=dataset, kind=DatasetBuild.Kind.CHECK)
 
 
 def check_after(build: DatasetBuild, *, actor: Actor) -> None:

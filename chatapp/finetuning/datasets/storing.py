@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from chatapp.conversations.verifying import thresholds_of
 from chatapp.finetuning.datasets.models import DatasetVersion, RowSource, TrainingRow
@@ -19,8 +19,8 @@ from knowledge.errors import KnowledgeError
 from knowledge.stores.common import batches
 
 __all__ = [
-    "MOST_ROWS", "TOGETHER", "DatasetFull", "Prepared", "VersionFrozen", "hold_draft", "prepared", "propose", "store",
-    "verified_flags",
+    "MOST_ROWS", "TOGETHER", "DatasetFull", "Prepared", "VersionFrozen", "hold_draft", "overwrite", "prepared",
+    "propose", "store", "verified_flags",
 ]  # fmt: skip
 
 MOST_ROWS = 20_000
@@ -134,3 +134,18 @@ def _source(row: TrainingRow, source: SourceOf) -> RowSource:
         version=source.version, start=source.start, end=source.end, title=source.title[:400], run_ref=source.run,
         case_ref=source.case[:100],
     )  # fmt: skip
+
+
+def overwrite(rows: Sequence[TrainingRow], names: Sequence[str]) -> None:
+    """Write fields of rows, of a draft that is held: thousands in the time that ``bulk_update`` takes for a hundred,
+    and meanwhile nobody else writes."""
+    fields: list[Any] = [TrainingRow._meta.get_field(name) for name in names]
+    key: Any = TrainingRow._meta.pk
+    quoted = connection.ops.quote_name
+    changes = ", ".join(f"{quoted(field.column)} = %s" for field in fields)
+    values = [
+        [field.get_db_prep_save(getattr(row, field.attname), connection) for field in (*fields, key)] for row in rows
+    ]
+    with connection.cursor() as cursor:
+        table = quoted(TrainingRow._meta.db_table)
+        cursor.executemany(f"UPDATE {table} SET {changes} WHERE {quoted(key.column)} = %s", values)  # noqa: S608  names of our own

@@ -41,6 +41,7 @@ class Migration(migrations.Migration):
                 default=0, help_text="How many pieces of work it has, or rows of its file."
             ),
         ),
+        migrations.RunPython(count_work, migrations.RunPython.noop),
         migrations.AlterField(
             model_name="datasetbuild",
             name="kind",

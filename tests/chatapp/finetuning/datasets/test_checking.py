@@ -195,6 +195,47 @@ def test_check_gives_way_and_then_keeps_nothing(
     assert dataset.builds.unfinished().get().kind == "file"
 
 
+def test_who_reviews_while_rows_are_checked_stays_the_reviewer(
+    dataset: Any, actor: Any, add_rows: Rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = add_rows(dataset, *PAIRS)
+    original = checks._share_out
+
+    def share_out(*args: Any, **more: Any) -> None:
+        reviewing.review_row(actor=actor, row=rows[0], state="rejected")
+        reviewing.review_row(actor=actor, row=rows[1], state="approved")
+        original(*args, **more)
+
+    monkeypatch.setattr(checks, "_share_out", share_out)
+    checks.refresh(draft_of(dataset))
+    for row, state in zip(rows, ("rejected", "approved"), strict=True):
+        row.refresh_from_db()
+        assert (row.state, row.reviewed_by_id, row.tokens > 0) == (state, actor.user_id, True)
+
+
+def test_check_that_is_cut_off_is_not_taken_for_one(
+    dataset: Any, actor: Any, add_rows: Rows, tenant: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_rows(dataset, *PAIRS, ("Third?", "Yes."))
+    kept_out(tenant, "Third?")
+    monkeypatch.setattr(checks, "KEPT_TOGETHER", 2)
+    held: list[int] = []
+
+    def hold() -> None:
+        held.append(1)
+        if len(held) == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        checks.refresh(draft_of(dataset), hold=hold)
+    assert unlooked(draft_of(dataset)) == 1
+    with pytest.raises(reviewing.RowRefused, match="kept out since"):
+        reviewing.review_unflagged(actor=actor, dataset=dataset)
+    checks.refresh(draft_of(dataset))
+    assert not needs_check(draft_of(dataset))
+    assert draft_of(dataset).checks["flags"] == {"leak": 1}
+
+
 def test_draft_of_a_frozen_version_need_not_be_checked_before_something_changes(
     dataset: Any, actor: Any, add_rows: Rows, run_builds: Run
 ) -> None:
