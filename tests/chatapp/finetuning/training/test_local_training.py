@@ -21,7 +21,10 @@ from training_world import frozen_version, pairs, run_again, start_worker
 
 from chatapp.finetuning.artifacts import file_digest
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.timeout(600),
+]  # five times what it takes on two idle cores
 
 RECIPE = {"method": "lora", "epochs": 6, "batch": 4, "accumulation": 1, "max_length": 256, "rank": 16, "alpha": 32,
           "learning_rate": 0.01, "evaluations": 2, "seed": 7}  # fmt: skip
