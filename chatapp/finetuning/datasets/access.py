@@ -8,7 +8,8 @@ from chatapp.finetuning.datasets.build_models import DatasetBuild
 from chatapp.finetuning.datasets.models import DatasetVersion, TrainingDataset, TrainingRow
 from knowledge.documents.access import as_uuid
 from knowledge.documents.models import KnowledgeBase
-from knowledge.errors import NotAllowed, NotFound
+from knowledge.errors import NotFound
+from knowledge.tenants import access as tenants
 from knowledge.tenants.access import Actor
 
 __all__ = [
@@ -35,8 +36,7 @@ class BuildNotFound(NotFound):
 
 def require_editor(actor: Actor) -> None:
     """:raises NotAllowed: the actor may only read."""
-    if not actor.can_edit:
-        raise NotAllowed("Training data is for those who may edit. Ask an administrator of your organisation.")
+    tenants.require_editor(actor, "Training data is for those who may edit. Ask an administrator of your organisation.")
 
 
 def visible_datasets(*, actor: Actor) -> QuerySet[TrainingDataset]:

@@ -14,7 +14,6 @@ import json
 import os
 import random
 import shutil
-import signal
 import statistics
 import subprocess
 import sys
@@ -80,13 +79,14 @@ def main() -> int:
     asked.folder.mkdir(parents=True, exist_ok=True)
     found: dict[str, Any] = {"shape": asked.shape, "trained": [], "served": [], "failed": []}
     base = _timed("a random model was made", lambda: _made(asked.folder, asked.shape))
+    hashes = _hashes(base)
     _write_rows(asked.folder, rows=asked.rows, words=asked.words)
     plan = [(method, method, False) for method in asked.methods]
     if "lora" in asked.methods and asked.again:
         plan += [("lora, same seed", "lora", False), ("lora, killed and resumed", "lora", True)]
     for name, method, killed in plan:
         try:
-            found["trained"].append(_trained(asked, base, name, method, killed=killed))
+            found["trained"].append(_trained(asked, base, hashes, name, method, killed=killed))
             print(_words(found["trained"][-1]), flush=True)
         except Failed as error:  # the others are measured all the same
             found["failed"].append({"name": name, "said": str(error)})
@@ -146,7 +146,9 @@ def _write_rows(folder: Path, *, rows: int, words: int) -> None:
         (folder / f"{split}.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def _trained(asked: argparse.Namespace, base: Path, name: str, method: str, *, killed: bool) -> Trained:
+def _trained(
+    asked: argparse.Namespace, base: Path, hashes: Mapping[str, str], name: str, method: str, *, killed: bool
+) -> Trained:  # fmt: skip
     """Run the trainer to its end; with ``killed`` end it hard after a checkpoint and start it again."""
     folder = asked.folder / "runs" / name.replace(", ", "-").replace(" ", "-")
     shutil.rmtree(folder, ignore_errors=True)  # it would go on from the checkpoints of another measurement
@@ -156,7 +158,7 @@ def _trained(asked: argparse.Namespace, base: Path, name: str, method: str, *, k
         (folder / "data" / f"{split}.jsonl").write_bytes((asked.folder / f"{split}.jsonl").read_bytes())
     job = folder / "job.json"
     job.write_text(json.dumps({
-        "run": name, "base": str(base), "files": _hashes(base), "folder": str(folder),
+        "run": name, "base": str(base), "files": hashes, "folder": str(folder),
         "progress": str(folder / "progress.jsonl"), "threads": max(1, (os.cpu_count() or 1) // 2), "samples": 1,
         "recipe": {"method": method, "batch": asked.batch, "accumulation": 1, "epochs": asked.epochs, "evaluations": 1,
                    "max_length": WINDOW, "learning_rate": 2e-5 if method == "full" else 2e-4},
@@ -165,9 +167,7 @@ def _trained(asked: argparse.Namespace, base: Path, name: str, method: str, *, k
     began = time.monotonic()
     if killed:
         _killed_after_a_checkpoint(folder, job)
-    with (folder / "trainer.log").open("ab") as log:
-        command = [sys.executable, "-P", ALONE, TRAINER, str(job)]
-        status = subprocess.run(command, stdout=log, stderr=log, cwd=folder, check=False).returncode  # noqa: S603
+    status = _started(folder, job).wait()
     lines = _progress(folder)
     done = next((line for line in lines if line["event"] == "done"), None)
     if done is None:
@@ -182,15 +182,19 @@ def _trained(asked: argparse.Namespace, base: Path, name: str, method: str, *, k
     )  # fmt: skip
 
 
-def _killed_after_a_checkpoint(folder: Path, job: Path) -> None:
+def _started(folder: Path, job: Path) -> subprocess.Popen[bytes]:
     with (folder / "trainer.log").open("ab") as log:
         command = [sys.executable, "-P", ALONE, TRAINER, str(job)]
-        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, start_new_session=True)  # noqa: S603
+        return subprocess.Popen(command, stdout=log, stderr=log, cwd=folder)  # noqa: S603
+
+
+def _killed_after_a_checkpoint(folder: Path, job: Path) -> None:
+    process = _started(folder, job)
     while process.poll() is None and not any(line["event"] == "checkpoint" for line in _progress(folder)):
         time.sleep(0.05)
     if process.poll() is not None:
         raise Failed(f"It ended before it could be killed.\n{_end_of(folder / 'trainer.log')}")
-    os.killpg(process.pid, signal.SIGKILL)
+    process.kill()
     process.wait()
     (folder / "lock").unlink(missing_ok=True)
 

@@ -17,6 +17,9 @@ import psutil
 import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
+PARTS = (
+    "database", "migrations", "redis", "store", "embedder", "reranker", "reading", "models", "training", "worker",
+)  # fmt: skip
 pytestmark = [pytest.mark.serial, pytest.mark.timeout(300)]
 
 
@@ -56,19 +59,7 @@ def test_credentials_are_printed_once_and_open_the_api(live_app: Any) -> None:
 def test_every_part_reports_itself(live_app: Any) -> None:
     status, body = live_app.call("GET", "/readyz")
     assert status == 200
-    assert set(body["parts"]) == {
-        "database",
-        "migrations",
-        "redis",
-        "store",
-        "embedder",
-        "reranker",
-        "reading",
-        "models",
-        "training",
-        "worker",
-        "queues",
-    }
+    assert set(body["parts"]) == {*PARTS, "queues"}
     assert body["parts"]["redis"]["version"]
 
 
@@ -102,18 +93,7 @@ def test_doctor_names_every_part(live_app: Any) -> None:
     done = manage(live_app, "doctor")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Everything works." in done.stdout
-    for part in (
-        "database",
-        "migrations",
-        "redis",
-        "store",
-        "embedder",
-        "reranker",
-        "reading",
-        "models",
-        "training",
-        "worker",
-    ):
+    for part in PARTS:
         assert f"{part} " in done.stdout
 
 
