@@ -20,7 +20,7 @@ from chatapp.finetuning.datasets.schemas import (
     RowOut,
     RowPage,
 )
-from chatapp.finetuning.datasets.uploads import MOST_BYTES, UploadRefused
+from chatapp.finetuning.datasets.uploads import bytes_of
 from chatapp.finetuning.datasets.writing import add_curated
 from knowledge.documents import paging
 from knowledge.documents.paging import PageSize
@@ -104,9 +104,8 @@ def upload_rows(request: HttpRequest, dataset_id: str, file: File[UploadedFile])
     """Have the rows of a JSON lines or CSV file proposed; the build names the lines that are none."""
     actor = _actor(request)
     dataset = access.access_dataset(actor=actor, pk=dataset_id)
-    if (file.size or 0) > MOST_BYTES:
-        raise UploadRefused(f"The file is larger than {MOST_BYTES // 2**20} MB. Bring it in parts.")
-    build = starting.start_file(actor=actor, dataset=dataset, data=file.read(), name=file.name or "The file")
+    data, name = bytes_of(file)
+    build = starting.start_file(actor=actor, dataset=dataset, data=data, name=name)
     return Status(202, BuildOut.of(build))
 
 

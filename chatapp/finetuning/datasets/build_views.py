@@ -13,26 +13,13 @@ from django.views.decorators.http import require_http_methods, require_POST
 from chatapp.accounts.pages import member_page
 from chatapp.finetuning.datasets import access, queueing, services, starting
 from chatapp.finetuning.datasets.build_presentation import rows_told
-from chatapp.finetuning.datasets.uploads import MOST_BYTES, MOST_LINES, UploadRefused
+from chatapp.finetuning.datasets.uploads import MOST_BYTES, MOST_LINES, bytes_of
 from chatapp.finetuning.datasets.views import form_page, number, only_editors
 from chatapp.finetuning.datasets.writing import add_curated
 from knowledge.errors import KnowledgeError, NotFound
 from knowledge.tenants.access import Actor
 
 MOST_QUESTION_BYTES = 5 * 2**20
-
-
-def _file(request: HttpRequest, most: int) -> tuple[bytes, str]:
-    """Return a file that was brought.
-
-    :raises UploadRefused: there is none, or it is too large.
-    """
-    file = request.FILES.get("file")
-    if file is None:
-        raise UploadRefused("Choose a file first.")
-    if (file.size or 0) > most:
-        raise UploadRefused(f"The file is larger than {most // 2**20} MB. Bring it in parts.")
-    return file.read(), file.name or "The file"
 
 
 @form_page
@@ -44,7 +31,7 @@ def upload(request: HttpRequest, actor: Actor, dataset_id: uuid.UUID) -> HttpRes
     context: dict[str, Any] = {"here": "data", "dataset": dataset, "megabytes": MOST_BYTES // 2**20, "rows": MOST_LINES}
     if request.method == "POST":
         try:
-            data, name = _file(request, MOST_BYTES)
+            data, name = bytes_of(request.FILES.get("file"))
             starting.start_file(actor=actor, dataset=dataset, data=data, name=name)
             return redirect("datasets:dataset", dataset_id)
         except KnowledgeError as error:
@@ -107,7 +94,7 @@ def questions(request: HttpRequest, actor: Actor, dataset_id: uuid.UUID) -> Http
     only_editors(actor)
     dataset = access.access_dataset(actor=actor, pk=dataset_id)
     try:
-        data, name = _file(request, MOST_QUESTION_BYTES)
+        data, name = bytes_of(request.FILES.get("file"), most=MOST_QUESTION_BYTES)
         if request.POST.get("use") == "keep_out":
             kept, notes = services.keep_out(actor=actor, dataset=dataset, data=data, name=name)
             messages.success(request, " ".join([f"{kept} questions are kept out of training rows.", *notes]))

@@ -51,7 +51,8 @@ def planned(
     rows = _chunks(dataset, actor)
     if not rows:
         raise BuildRefused("There are no passages yet in the knowledge bases of this dataset. Upload documents first.")
-    return _even(rows, passages), chosen, estimate(_even(rows, passages), per_passage=per_passage, model=chosen)
+    taken = _even(rows, passages)
+    return taken, chosen, estimate(taken, per_passage=per_passage, model=chosen)
 
 
 def _chunks(dataset: TrainingDataset, actor: Actor) -> list[Chunk]:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
+from django.core.files.uploadedfile import UploadedFile
+
 from chatapp.answering.prompt import build_messages, label_passages
 from chatapp.finetuning.datasets.completions import has_labels, marked
 from chatapp.finetuning.datasets.models import TrainingDataset
@@ -19,7 +21,7 @@ from chatapp.finetuning.datasets.storing import MOST_ROWS
 from knowledge.errors import KnowledgeError
 from knowledge.types import Passage
 
-__all__ = ["BadLine", "Read", "UploadRefused", "count_rows", "read_rows"]
+__all__ = ["BadLine", "Read", "UploadRefused", "bytes_of", "count_rows", "read_rows"]
 
 MOST_BYTES = 20 * 2**20
 MOST_LINES = MOST_ROWS
@@ -56,6 +58,18 @@ class Read:
 
 class _Bad(Exception):
     """A line is no row; the message says why."""
+
+
+def bytes_of(file: UploadedFile[Any] | None, *, most: int = MOST_BYTES) -> tuple[bytes, str]:
+    """Return the bytes of a file that was brought, and its name.
+
+    :raises UploadRefused: there is none, or it is too large.
+    """
+    if file is None:
+        raise UploadRefused("Choose a file first.")
+    if (file.size or 0) > most:
+        raise UploadRefused(f"The file is larger than {most // 2**20} MB. Bring it in parts.")
+    return file.read(), file.name or "The file"
 
 
 def count_rows(data: bytes, *, name: str) -> int:

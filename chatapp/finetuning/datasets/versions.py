@@ -15,28 +15,19 @@ from django.utils import timezone
 
 from chatapp.finetuning.datasets import checks
 from chatapp.finetuning.datasets.access import require_editor
+from chatapp.finetuning.datasets.copying import copy_rows
 from chatapp.finetuning.datasets.export import approved, content_hash
 from chatapp.finetuning.datasets.freshness import carried
-from chatapp.finetuning.datasets.models import DatasetVersion, RowSource, TrainingDataset, TrainingRow
+from chatapp.finetuning.datasets.models import DatasetVersion, TrainingDataset, TrainingRow
 from chatapp.finetuning.datasets.shapes import question_of
 from chatapp.finetuning.datasets.storing import hold_draft
 from knowledge.errors import KnowledgeError
-from knowledge.stores.common import batches
 from knowledge.tenants.access import Actor
 
 __all__ = [
     "Difference", "NothingToFreeze", "RowsCame", "difference", "draft_of", "freeze", "newest_frozen", "newest_versions",
     "open_draft",
 ]  # fmt: skip
-
-TOGETHER = 200
-COPIED = (
-    "key", "first_key", "origin", "kind", "prompt", "completion", "group", "split", "state", "tokens", "flags",
-    "reviewed_by_id", "reviewed",
-)  # fmt: skip
-SOURCE_FIELDS = (
-    "role", "document_id", "document_ref", "base_ref", "version", "start", "end", "title", "run_ref", "case_ref",
-)  # fmt: skip
 
 
 class NothingToFreeze(KnowledgeError):
@@ -98,21 +89,8 @@ def open_draft(dataset: TrainingDataset, *, actor: Actor) -> DatasetVersion:
         checks=carried(last) if last else {}, created_by_id=actor.user_id or None,
     )  # fmt: skip
     if last is not None:
-        _copy(last, draft)
+        copy_rows(last, draft)
     return draft
-
-
-def _copy(last: DatasetVersion, draft: DatasetVersion) -> None:
-    """Copy the rows that still have their text, with their sources."""
-    rows = list(last.rows.filter(erased=None).order_by("created", "pk").prefetch_related("sources"))
-    for part in batches(rows, TOGETHER):
-        new = [TrainingRow(version=draft, **{name: getattr(row, name) for name in COPIED}) for row in part]
-        TrainingRow.objects.bulk_create(new)
-        RowSource.objects.bulk_create(
-            RowSource(row=copy, **{name: getattr(source, name) for name in SOURCE_FIELDS})
-            for row, copy in zip(part, new, strict=True)
-            for source in row.sources.all()
-        )
 
 
 def freeze(

@@ -101,6 +101,27 @@ def test_new_draft_has_all_of_the_last_version_and_the_difference_names_what_cha
     assert [r.completion for r in rows_of(first) if r.key == rows[0].key] == ["Two."], "the first stays as it was"
 
 
+def test_draft_copies_rows_in_their_order_with_their_sources_and_reviews(
+    dataset: Any, actor: Any, add_rows: Callable[..., Any], document: Any
+) -> None:
+    def told(version: Any) -> list[Any]:
+        rows = version.rows.order_by("created", "pk")
+        of_row = ("key", "first_key", "prompt", "flags", "state", "reviewed_by_id", "reviewed", "erased")
+        of_source = ("role", "document_id", "document_ref", "base_ref", "version", "start", "end", "title")
+        return [
+            ([getattr(row, name) for name in of_row], list(row.sources.order_by("pk").values_list(*of_source)))
+            for row in rows
+        ]
+
+    approve(actor, *add_rows(dataset, *PAIRS, document=document.pk))
+    add_rows(dataset, ("Proposed?", "And copied."))
+    first = freeze(draft_of(dataset), actor)
+    draft = open_draft(dataset, actor=actor)
+    assert told(draft) == told(first)
+    assert [len(sources) for _, sources in told(draft)] == [1] * len(PAIRS) + [0]
+    assert not set(draft.rows.values_list("pk", flat=True)) & set(first.rows.values_list("pk", flat=True))
+
+
 def test_same_rows_have_the_same_hash_whenever_they_are_frozen(
     dataset: Any, actor: Any, add_rows: Callable[..., Any]
 ) -> None:
