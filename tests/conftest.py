@@ -62,8 +62,11 @@ def pytest_configure_node(node: Any) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     import django
+    from django.conf import settings
 
     django.setup()
+    # A third of a second for each person that a test makes; those that are about passwords set the product's own.
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher", *settings.PASSWORD_HASHERS]
 
 
 @pytest.hookimpl(wrapper=True)

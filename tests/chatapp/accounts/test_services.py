@@ -7,13 +7,15 @@ import pytest
 from chatapp.accounts import services
 from chatapp.accounts.access import actor_of_key, actor_of_user
 from chatapp.accounts.models import APIKey, User
+from chatapp.settings import PASSWORD_HASHERS
 from knowledge.errors import TenantNotFound
 from knowledge.tenants.models import Membership
 
 pytestmark = pytest.mark.django_db
 
 
-def test_a_user_signs_in_with_an_address_in_any_case() -> None:
+def test_a_user_signs_in_with_an_address_in_any_case(settings: Any) -> None:
+    settings.PASSWORD_HASHERS = PASSWORD_HASHERS
     user = services.create_user(email="Ada@Example.TEST", password="correct horse")
     assert user.email == "ada@example.test"
     assert User.objects.get_by_natural_key("ADA@example.test") == user
